@@ -1,0 +1,90 @@
+"""What a run carries with it: the seed tree, the device, progress, the wish to stop, where checkpoints go."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from synthgen.errors import Stopped
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something a run reports while it works.
+
+    `kind` is "progress", "log", "curve" or "health". `payload` is JSON-ready and holds no cell value.
+    """
+
+    kind: str
+    payload: Mapping[str, Any]
+
+
+def ignore(event: Event) -> None:
+    """The default listener: nobody is watching."""
+
+
+def never() -> bool:
+    """The default stop signal: run to the end."""
+    return False
+
+
+@dataclass(frozen=True)
+class RunContext:
+    """Everything a step may use besides its data; no step reads a global.
+
+    `path` names the place in the seed tree: the same seed and path give the same random numbers, whatever else ran.
+    `deadline` is a `time.monotonic()` value after which a planned run may end early (it is never planned from).
+    """
+
+    seed: int = 0
+    device: str = "cpu"
+    listener: Callable[[Event], None] = ignore
+    stop: Callable[[], bool] = never
+    checkpoints: Path | None = None
+    checkpoint_seconds: float = 20.0
+    deadline: float | None = None
+    path: tuple[str, ...] = field(default=())
+
+    def at(self, name: str) -> RunContext:
+        """The same run, one branch down the seed tree."""
+        return replace(self, path=(*self.path, name))
+
+    def seed_for(self, name: str) -> int:
+        """A 63-bit seed that depends on the run's seed, this branch and `name` only."""
+        text = "/".join((str(self.seed), *self.path, name))
+        return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+
+    def rng(self, name: str) -> np.random.Generator:
+        """A NumPy generator for `name`, independent of every other name."""
+        return np.random.default_rng(self.seed_for(name))
+
+    def progress(self, stage: str, done: float, total: float, **figures: float) -> None:
+        """Report that `done` of `total` units of `stage` are finished, with any live figures."""
+        self.listener(Event("progress", {"stage": stage, "done": done, "total": total, **figures}))
+
+    def log(self, text: str) -> None:
+        """Report one line for the job's log; no cell values."""
+        self.listener(Event("log", {"text": text}))
+
+    def curve(self, step: int, **figures: float) -> None:
+        """Report one point of the live training curves."""
+        self.listener(Event("curve", {"step": step, **figures}))
+
+    def should_stop(self) -> bool:
+        """Whether somebody asked this run to stop."""
+        return self.stop()
+
+    def check_stop(self) -> None:
+        """Raise `Stopped` if somebody asked this run to stop."""
+        if self.stop():
+            raise Stopped("The run was stopped on request.", "Nothing was published; submit it again to start over.")
+
+    def out_of_time(self) -> bool:
+        """Whether the deadline has passed."""
+        return self.deadline is not None and time.monotonic() > self.deadline

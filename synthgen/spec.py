@@ -1,0 +1,102 @@
+"""What to do: frozen specifications, stored with a job, hashed into the release card, enough to repeat the run."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+ColumnKind = Literal[
+    "number", "integer", "boolean", "category", "code", "date", "datetime", "id", "person", "constant", "empty", "text"
+]
+
+
+class Spec(BaseModel):
+    """Base of every specification: frozen, no unknown field, one canonical JSON text and hash."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def canonical(self) -> str:
+        """The JSON text that is hashed: sorted keys, no spaces."""
+        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+
+    def digest(self) -> str:
+        """SHA-256 of the canonical JSON text, hexadecimal."""
+        return hashlib.sha256(self.canonical().encode()).hexdigest()
+
+
+class ColumnOverride(Spec):
+    """What the owner says about one column before training; `None` keeps what was inferred."""
+
+    kind: ColumnKind | None = None
+    public: bool | None = Field(None, description="Its categories may appear even when fewer than k people hold them.")
+    missing_tokens: tuple[str, ...] | None = None
+    decimals: int | None = Field(None, ge=0, le=12)
+    drop: bool | None = Field(None, description="Leave the column out of everything.")
+
+
+class GroupTarget(Spec):
+    """So many rows of the group that meets every `column = value` of `where`."""
+
+    where: dict[str, str | float | int | bool]
+    rows: int = Field(gt=0)
+
+
+class SampleSpec(Spec):
+    """What to draw from a fitted generator.
+
+    `mix` is "data" (shares as in the data) or "balanced" (equal shares of every value of each column in `balance`).
+    `fixed` holds column = value for every row. `targets`, when given, replaces `rows`.
+    `resample` is the critic's dial: how many candidates are drawn for each row kept ("off", "2x", "4x").
+    """
+
+    rows: int | None = Field(None, gt=0, le=100_000_000, description="None: as many as the source has.")
+    mix: Literal["data", "balanced"] = "data"
+    balance: tuple[str, ...] = ()
+    fixed: dict[str, str | float | int | bool] = {}
+    targets: tuple[GroupTarget, ...] = ()
+    resample: Literal["off", "2x", "4x"] = "2x"
+    seed: int = 0
+
+
+class GateRule(Spec):
+    """One bound of a policy.
+
+    `metric` is "metric_name" or "metric_name/figure_name". `compare` picks the number: its value, the lower or upper end
+    of its interval, or value minus hold-out ("excess"), value over hold-out ("ratio"). `required`: a result that is
+    missing, failed, insufficient, not applicable or NaN blocks.
+    """
+
+    metric: str
+    compare: Literal["value", "lower", "upper", "excess", "lower_excess", "ratio"] = "value"
+    at_most: float | None = None
+    at_least: float | None = None
+    required: bool = True
+    because: str = ""
+
+
+class GatePolicy(Spec):
+    """A named list of rules: data, not code."""
+
+    name: str = "standard"
+    rules: tuple[GateRule, ...] = ()
+
+
+class RunSpec(Spec):
+    """One augmentation job, complete: with the dataset it is enough to repeat the run."""
+
+    modality: str = "tabular"
+    generator: str = "auto"
+    params: dict[str, Any] = {}
+    target: str | None = None
+    positive: str | None = None
+    columns: dict[str, ColumnOverride] = {}
+    k_floor: int = Field(10, ge=2, le=1000, description="People a category, group or extreme needs to be kept.")
+    validation_share: float = Field(0.1, gt=0, lt=0.5)
+    holdout_share: float = Field(0.2, gt=0, lt=0.5)
+    time_budget: int = Field(180, ge=5, le=7 * 24 * 3600, description="Seconds of training to plan for.")
+    seed: int = Field(0, ge=0)
+    sample: SampleSpec = SampleSpec()
+    policy: GatePolicy | str = "standard"
