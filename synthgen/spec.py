@@ -95,7 +95,7 @@ class RunSpec(Spec):
     columns: dict[str, ColumnOverride] = {}
     k_floor: int = Field(10, ge=2, le=1000, description="People a category, group or extreme needs to be kept.")
     validation_share: float = Field(0.1, gt=0, lt=0.5)
-    holdout_share: float = Field(0.2, gt=0, lt=0.5)
+    holdout_share: float = Field(0.2, ge=0, lt=0.5, description="0: the caller keeps its own hold-out.")
     time_budget: int = Field(180, ge=5, le=7 * 24 * 3600, description="Seconds of training to plan for.")
     seed: int = Field(0, ge=0)
     sample: SampleSpec = SampleSpec()

@@ -1,0 +1,76 @@
+"""What a RunSpec may name: an explicit table, plus generators that other packages declare as entry points."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+from typing import Any
+
+from pydantic import ValidationError
+
+from synthgen.contracts import Entry, Generator, Modality, resolve
+from synthgen.errors import SpecError
+from synthgen.spec import RunSpec, Spec
+
+MODALITIES: Mapping[str, str] = {"tabular": "synthgen.tabular:TABULAR"}
+DEFAULT_GENERATOR: Mapping[str, str] = {"tabular": "autoregressive_gan"}
+
+
+def modality(name: str) -> Modality:
+    """The modality of that name. Raises SpecError when there is none."""
+    if name not in MODALITIES:
+        raise SpecError(f"There is no data kind {name!r}.", f"Choose one of: {', '.join(sorted(MODALITIES))}.")
+    found: Modality = resolve(MODALITIES[name])
+    return found
+
+
+def generators(modality_name: str) -> dict[str, Entry]:
+    """Every generator of a modality: ours first, then those of entry-point group "synthgen.<modality>.generators"."""
+    found = dict(modality(modality_name).generators)
+    for point in entry_points(group=f"synthgen.{modality_name}.generators"):
+        found.setdefault(point.name, Entry(point.value, point.name))
+    return found
+
+
+def generator_name(spec: RunSpec) -> str:
+    """The generator a spec means: "auto" is the modality's default. Raises SpecError for an unknown name."""
+    name = DEFAULT_GENERATOR[spec.modality] if spec.generator == "auto" else spec.generator
+    known = generators(spec.modality)
+    if name not in known:
+        raise SpecError(f"There is no generator {name!r}.", f"Choose one of: auto, {', '.join(sorted(known))}.")
+    return name
+
+
+def params_class(modality_name: str, generator: str) -> type[Spec] | None:
+    """The frozen params class of a generator: its fields make the form and are checked before a job is queued."""
+    entry = generators(modality_name)[generator]
+    return resolve(entry.params) if entry.params else None
+
+
+def check(spec: RunSpec) -> None:
+    """Raise SpecError if the spec names an unknown modality, generator or parameter. Imports nothing heavy."""
+    modality(spec.modality)
+    _params(spec, generator_name(spec))
+
+
+def build(spec: RunSpec) -> Generator:
+    """A new, unfitted generator as the spec describes it."""
+    name = generator_name(spec)
+    params = _params(spec, name)
+    kind = generators(spec.modality)[name].load()
+    built: Generator = kind() if params is None else kind(params)
+    return built
+
+
+def _params(spec: RunSpec, name: str) -> Any:
+    kind = params_class(spec.modality, name)
+    if kind is None:
+        return None
+    try:
+        return kind(**spec.params)
+    except ValidationError as problem:
+        fields = sorted({".".join(str(p) for p in e["loc"]) or "(all)" for e in problem.errors()})
+        raise SpecError(
+            f"Generator {name!r} does not accept these parameters: {', '.join(fields)}.",
+            f"It has: {', '.join(sorted(kind.model_fields))}.",
+        ) from None

@@ -1,0 +1,159 @@
+"""READ ME FIRST: read -> schema -> split -> fit -> sample -> score -> decide. One job, from file to verdict.
+
+Each step takes only what the steps before it made. The trainer child of the worker calls `inspect`, `run`, `sample` or
+`export`; the library's synthesizer calls the steps one by one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from synthgen import catalog, scoring
+from synthgen.contracts import Generator, Group, Release, Scorecard, Source, Split, SyntheticSet, Verdict
+from synthgen.release import bundle, gate, policies
+from synthgen.runtime import RunContext
+from synthgen.spec import RunSpec, SampleSpec
+
+PREVIEW_ROWS = 50
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A source made ready: everything that exists before a generator does."""
+
+    source: Source
+    schema: Any
+    split: Split
+    groups: tuple[Group, ...]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run leaves behind, also on disk."""
+
+    synthetic: SyntheticSet
+    scorecard: Scorecard
+    verdict: Verdict
+
+
+def inspect(path: Path, name: str, spec: RunSpec, ctx: RunContext, out: Path) -> dict[str, Any]:
+    """Read a file and infer its schema; writes schema.json, preview.json, summary.json to `out`."""
+    modality = catalog.modality(spec.modality)
+    ctx.progress("read", 0, 1)
+    source = modality.call("read", path, name)
+    schema = modality.call("infer", source, spec)
+    ctx.progress("read", 1, 1)
+    preview = modality.call("preview", source, schema)
+    summary = {"rows": len(source.data), "columns": len(schema.columns), "notes": list(source.notes)}
+    _write(out, {"schema": schema.model_dump(mode="json"), "preview": preview, "summary": summary})
+    return summary
+
+
+def run(path: Path, name: str, spec: RunSpec, ctx: RunContext, out: Path) -> Outcome:
+    """The main job: from a file to a synthetic set with its scorecard and verdict, all written to `out`."""
+    prepared = prepare(_read(path, name, spec, ctx), spec, ctx)
+    check_request(prepared, spec.sample, spec)
+    generator = fit(prepared, spec, ctx)
+    save_model(generator, prepared, spec, out / "model")
+    return publish(generator, prepared, spec, ctx, out)
+
+
+def sample(path: Path, name: str, model: Path, spec: RunSpec, ctx: RunContext, out: Path) -> Outcome:
+    """A new set from a fitted model: the model is reused, the scores and the verdict are not."""
+    prepared = prepare(_read(path, name, spec, ctx), spec, ctx)
+    check_request(prepared, spec.sample, spec)
+    return publish(load_model(model, spec), prepared, spec, ctx, out)
+
+
+def export(outputs: Path, release: Release, out: Path) -> Path:
+    """The bundle of a set that a person released; `outputs` is what `run` or `sample` wrote. Returns the zip's path."""
+    return bundle.write(gate.release(outputs, release), out / "bundle.zip")
+
+
+def prepare(source: Source, spec: RunSpec, ctx: RunContext) -> Prepared:
+    """Schema, split and census of a source."""
+    modality = catalog.modality(spec.modality)
+    schema = modality.call("infer", source, spec)
+    split = modality.call("split", source, schema, spec, ctx.at("split"))
+    return Prepared(source, schema, split, modality.call("census", split, schema, spec))
+
+
+def check_request(prepared: Prepared, request: SampleSpec, spec: RunSpec) -> None:
+    """Refuse fixed values and target groups that too few people of the source meet. Raises SpecError."""
+    catalog.modality(spec.modality).call("check_request", request, prepared.split, prepared.schema, spec)
+
+
+@dataclass(frozen=True)
+class Model:
+    """A fitted generator and what gives its rows their keys."""
+
+    generator: Generator
+    keys: Any
+
+
+def fit(prepared: Prepared, spec: RunSpec, ctx: RunContext) -> Model:
+    """Train the generator the spec names; the hold-out is not handed to it."""
+    data, schema, keys = catalog.modality(spec.modality).call("prepare", prepared.split.fitting, prepared.schema)
+    generator = catalog.build(spec).fit(data, schema, prepared.groups, ctx.at("fit"))
+    return Model(generator, keys)
+
+
+def draw(model: Model, schema: Any, request: SampleSpec, rows: int, spec: RunSpec, ctx: RunContext) -> Iterator[Any]:
+    """Complete typed chunks: the generator's columns, fresh keys, constants and empty columns."""
+    complete = catalog.modality(spec.modality).call
+    return complete("complete", model.generator, schema, model.keys, rows, request, ctx.at(f"sample{request.seed}"))
+
+
+def publish(model: Model, prepared: Prepared, spec: RunSpec, ctx: RunContext, out: Path) -> Outcome:
+    """Sample, score and decide, and write everything a reviewer needs to `out`."""
+    modality = catalog.modality(spec.modality)
+    rows = request_rows(spec.sample, len(prepared.source.data))
+    chunks = draw(model, prepared.schema, spec.sample, rows, spec, ctx)
+    name = catalog.generator_name(spec)
+    synthetic = modality.call("write", _counted(chunks, rows, ctx), prepared.schema, out / "set", spec.sample, name)
+    scorecard = score(prepared, synthetic, spec, ctx, model.generator)
+    verdict = gate.decide(scorecard, policies.named(spec.policy))
+    _write(
+        out,
+        {
+            "schema": prepared.schema.model_dump(mode="json"),
+            "scorecard": scorecard.model_dump(mode="json"),
+            "verdict": verdict.model_dump(mode="json"),
+            "preview": modality.call("set_preview", synthetic, prepared.schema, PREVIEW_ROWS),
+            "summary": summary(synthetic, scorecard, verdict),
+            "spec": spec.model_dump(mode="json"),
+        },
+    )
+    return Outcome(synthetic, scorecard, verdict)
+
+
+def score(
+    prepared: Prepared, synthetic: SyntheticSet, spec: RunSpec, ctx: RunContext, generator: Generator | None = None
+) -> Scorecard:
+    """Every metric of the modality on one synthetic set, each beside the hold-out, and the plots."""
+    modality = catalog.modality(spec.modality)
+    split, schema = prepared.split, prepared.schema
+    card = scoring.score(modality.metrics, split, synthetic, schema, prepared.groups, ctx.at("score"), generator)
+    return card.model_copy(update={"plots": modality.call("plots", split, synthetic, schema, spec)})
+
+
+def request_rows(request: SampleSpec, source_rows: int) -> int:
+    """How many rows a request means: its targets' sum, its own number, or as many as the source has."""
+    return sum(target.rows for target in request.targets) or request.rows or source_rows
+
+
+def summary(synthetic: SyntheticSet, scorecard: Scorecard, verdict: Verdict) -> dict[str, Any]:
+    """What may stand in a database row: counts and scores, no cell value."""
+    census = scorecard.result("mode_census")
+    return {
+        "rows": synthetic.rows,
+        "generator": scorecard.generator,
+        "verdict": verdict.outcome,
+        "failed_rules": [reason.rule for reason in verdict.failed],
+        "census": _census_counts(census.groups if census else ()),
+        "scores": {r.metric: {"value": r.value, "holdout": r.holdout, "status": r.status} for r in scorecard.results},
+    }

@@ -1,0 +1,227 @@
+"""The library in five lines: fit, sample, score, save, load, without any service.
+
+>>> from synthgen.synthesizer import TabularSynthesizer                                   # doctest: +SKIP
+>>> model = TabularSynthesizer(target="stroke").fit(train)                                # doctest: +SKIP
+>>> synthetic = model.sample(1000, balance=["stroke"])                                    # doctest: +SKIP
+>>> card = model.score(holdout)                                                           # doctest: +SKIP
+>>> card.result("mode_census").figures                                                    # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Self
+
+import pandas as pd
+
+from synthgen import catalog, pipeline
+from synthgen.contracts import Scorecard, Split
+from synthgen.errors import SpecError
+from synthgen.pipeline import Model, Prepared
+from synthgen.runtime import Event, RunContext, ignore
+from synthgen.spec import ColumnOverride, GroupTarget, RunSpec, SampleSpec
+
+Value = str | float | int | bool
+
+
+class TabularSynthesizer:
+    """A table in, synthetic tables out.
+
+    `fit` uses every row it is given for training and validation; keep a hold-out of your own for `score`.
+    """
+
+    def __init__(
+        self,
+        generator: str = "auto",
+        params: Mapping[str, Any] | None = None,
+        target: str | None = None,
+        positive: str | None = None,
+        time_budget: int = 180,
+        seed: int = 0,
+        columns: Mapping[str, ColumnOverride] | None = None,
+        k_floor: int = 10,
+        listener: Callable[[Event], None] = ignore,
+    ) -> None:
+        self.generator = generator
+        self.params = params
+        self.target = target
+        self.positive = positive
+        self.time_budget = time_budget
+        self.seed = seed
+        self.columns = columns
+        self.k_floor = k_floor
+        self.listener = listener
+
+    @property
+    def spec(self) -> RunSpec:
+        """The specification these settings amount to."""
+        return RunSpec(
+            generator=self.generator,
+            params=dict(self.params or {}),
+            target=self.target,
+            positive=self.positive,
+            columns=dict(self.columns or {}),
+            k_floor=self.k_floor,
+            holdout_share=0.0,
+            time_budget=self.time_budget,
+            seed=self.seed,
+        )
+
+    def fit(self, data: pd.DataFrame | str | Path) -> Self:
+        """Learn from a data frame or a file. Raises SynthgenError for what cannot be modelled."""
+        spec, ctx = self.spec, self._context()
+        modality = catalog.modality(spec.modality)
+        if isinstance(data, pd.DataFrame):
+            source = modality.call("from_memory", data)
+        else:
+            source = modality.call("read", Path(data))
+        self.prepared_: Prepared | None = pipeline.prepare(source, spec, ctx)
+        self.schema_ = self.prepared_.schema
+        self.rows_ = len(source.data)
+        self.model_: Model = pipeline.fit(self.prepared_, spec, ctx)
+        return self
+
+    def sample(
+        self,
+        rows: int | None = None,
+        where: Mapping[str, Value] | None = None,
+        balance: Sequence[str] = (),
+        targets: Sequence[GroupTarget] = (),
+        seed: int = 0,
+        resample: str | None = None,
+    ) -> pd.DataFrame:
+        """A synthetic table with the source's dtypes and column order."""
+        chunks = list(self._chunks(self._request(rows, where, balance, targets, seed, resample)))
+        return self.schema_.presented(pd.concat(chunks, ignore_index=True))
+
+    def write(
+        self,
+        path: str | Path,
+        rows: int | None = None,
+        where: Mapping[str, Value] | None = None,
+        balance: Sequence[str] = (),
+        targets: Sequence[GroupTarget] = (),
+        seed: int = 0,
+        resample: str | None = None,
+    ) -> int:
+        """Stream a synthetic table to a .csv or .parquet file at constant memory; returns the rows written."""
+        request = self._request(rows, where, balance, targets, seed, resample)
+        modality = catalog.modality("tabular")
+        with tempfile.TemporaryDirectory() as scratch:
+            name = catalog.generator_name(self.spec)
+            synthetic = modality.call("write", self._chunks(request), self.schema_, Path(scratch), request, name)
+            modality.call("export_file", synthetic, self.schema_, Path(path))
+        return int(synthetic.rows)
+
+    def score(self, holdout: pd.DataFrame | str | Path, synthetic: pd.DataFrame | None = None) -> Scorecard:
+        """The scorecard of a synthetic table (drawn afresh if none is given) beside a hold-out that `fit` never saw."""
+        if self.prepared_ is None:
+            raise SpecError(
+                "A loaded model has no training data to be compared with.",
+                "Use score_files(real, synthetic, holdout), or score before saving.",
+            )
+        unseen = self.schema_.typed(_raw(holdout))
+        split: Split = replace(self.prepared_.split, holdout=unseen, holdout_people=None)
+        prepared = replace(self.prepared_, split=split)
+        frame = self.sample(len(unseen)) if synthetic is None else synthetic
+        return score_frames(prepared, frame, self.spec, self._context(), self.model_)
+
+    def save(self, directory: str | Path) -> None:
+        """Write the model (safetensors and JSON, never a pickle); it holds no record."""
+        pipeline.save_model(self.model_, self.schema_, self.spec, self.rows_, Path(directory))
+
+    @classmethod
+    def load(cls, directory: str | Path) -> Self:
+        """A fitted synthesizer from `save`. Raises InputError if the directory holds no model."""
+        model, schema, spec, rows = pipeline.load_model(Path(directory))
+        loaded = cls(
+            spec.generator,
+            spec.params,
+            spec.target,
+            spec.positive,
+            spec.time_budget,
+            spec.seed,
+            spec.columns,
+            spec.k_floor,
+        )
+        loaded.prepared_, loaded.schema_, loaded.rows_, loaded.model_ = None, schema, rows, model
+        return loaded
+
+    def _request(
+        self,
+        rows: int | None,
+        where: Mapping[str, Value] | None,
+        balance: Sequence[str],
+        targets: Sequence[GroupTarget],
+        seed: int,
+        resample: str | None,
+    ) -> SampleSpec:
+        dial = {"resample": resample} if resample else {}
+        return SampleSpec(
+            rows=rows,
+            mix="balanced" if balance else "data",
+            balance=tuple(balance),
+            fixed=dict(where or {}),
+            targets=tuple(targets),
+            seed=seed,
+            **dial,
+        )
+
+    def _chunks(self, request: SampleSpec) -> Iterator[pd.DataFrame]:
+        if self.prepared_ is not None:
+            pipeline.check_request(self.prepared_, request, self.spec)
+        rows = pipeline.request_rows(request, self.rows_)
+        return pipeline.draw(self.model_, self.schema_, request, rows, self.spec, self._context())
+
+    def _context(self) -> RunContext:
+        return RunContext(seed=self.seed, listener=self.listener)
+
+
+def score_frames(
+    prepared: Prepared, frame: pd.DataFrame, spec: RunSpec, ctx: RunContext, model: Model | None = None
+) -> Scorecard:
+    """The scorecard of any synthetic frame with the source's columns."""
+    modality = catalog.modality(spec.modality)
+    with tempfile.TemporaryDirectory() as scratch:
+        typed = prepared.schema.typed(frame)
+        made = modality.call("write", iter([typed]), prepared.schema, Path(scratch), SampleSpec(), "given")
+        return pipeline.score(prepared, made, spec, ctx, model.generator if model else None)
+
+
+def score_files(
+    real: str | Path,
+    synthetic: str | Path,
+    holdout: str | Path | None = None,
+    target: str | None = None,
+    positive: str | None = None,
+    seed: int = 0,
+    k_floor: int = 10,
+    listener: Callable[[Event], None] = ignore,
+) -> tuple[Scorecard, Any]:
+    """Score any generator's output: `real` is what it was trained on, `holdout` real data it never saw.
+
+    Without a hold-out a fifth of `real` takes its place, and a note on the scorecard says that the generator may have
+    seen it. Returns the scorecard and the schema.
+    """
+    spec = RunSpec(target=target, positive=positive, seed=seed, k_floor=k_floor, holdout_share=0.0 if holdout else 0.2)
+    ctx = RunContext(seed=seed, listener=listener)
+    modality = catalog.modality(spec.modality)
+    prepared = pipeline.prepare(modality.call("read", Path(real)), spec, ctx)
+    if holdout is not None:
+        unseen = prepared.schema.typed(_raw(holdout))
+        prepared = replace(prepared, split=replace(prepared.split, holdout=unseen, holdout_people=None))
+    card = score_frames(prepared, _raw(synthetic), spec, ctx)
+    if holdout is None:
+        note = "No hold-out was given: a fifth of the real data took its place, which the generator may have seen."
+        card = card.model_copy(update={"notes": (*card.notes, note)})
+    return card, prepared.schema
+
+
+def _raw(data: pd.DataFrame | str | Path) -> pd.DataFrame:
+    if isinstance(data, pd.DataFrame):
+        return data
+    frame: pd.DataFrame = catalog.modality("tabular").call("read", Path(data)).data
+    return frame

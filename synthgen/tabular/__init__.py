@@ -1,0 +1,43 @@
+"""Tables: what the catalog may name. Strings only, so that naming a generator imports nothing heavy."""
+
+from synthgen.contracts import Entry, Modality
+from synthgen.tabular.metrics import METRICS
+
+TABULAR = Modality(
+    name="tabular",
+    title="Table",
+    functions={
+        "read": "synthgen.tabular.io:read",
+        "from_memory": "synthgen.tabular.io:from_memory",
+        "infer": "synthgen.tabular.schema:infer",
+        "load_schema": "synthgen.tabular.schema:load",
+        "split": "synthgen.tabular.splitting:split",
+        "census": "synthgen.tabular.modes:census",
+        "check_request": "synthgen.tabular.requests:check_request",
+        "prepare": "synthgen.tabular.keys:prepare",
+        "complete": "synthgen.tabular.keys:complete",
+        "write": "synthgen.tabular.sets:write",
+        "open_set": "synthgen.tabular.sets:open_set",
+        "export": "synthgen.tabular.sets:export",
+        "preview": "synthgen.tabular.preview:preview",
+        "plots": "synthgen.tabular.preview:plots",
+    },
+    generators={
+        "autoregressive_gan": Entry(
+            "synthgen.tabular.gan:AutoregressiveGAN",
+            "Autoregressive conditional GAN with the worst-case surprise loss",
+            "synthgen.tabular.params:AutoregressiveParams",
+        ),
+        "ctgan": Entry(
+            "synthgen.tabular.ctgan_baseline:CtganBaseline",
+            "CTGAN (stock, for comparison; Business Source Licence)",
+            "synthgen.tabular.params:CtganParams",
+        ),
+        "independent": Entry(
+            "synthgen.tabular.baselines:IndependentColumns",
+            "Independent columns (baseline: every relation between columns is lost)",
+            "synthgen.tabular.params:IndependentParams",
+        ),
+    },
+    metrics=METRICS,
+)
