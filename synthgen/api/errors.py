@@ -1,0 +1,101 @@
+"""The one place where an error becomes an HTTP answer: {code, message, hint}, never a traceback, never a cell value."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from synthgen.errors import InternalError, SynthgenError
+
+log = logging.getLogger("synthgen.api")
+
+STATUS: dict[str, int] = {
+    "bad_input": 422,
+    "bad_schema": 422,
+    "bad_spec": 422,
+    "limit_exceeded": 413,
+    "training_failed": 409,
+    "stopped": 409,
+    "gate": 409,
+    "not_found": 404,
+    "conflict": 409,
+    "permission_denied": 403,
+    "not_signed_in": 401,
+    "unavailable": 503,
+    "internal": 500,
+}
+
+
+def render(error: BaseException) -> JSONResponse:
+    """The answer for any exception; an unknown one is logged under a reference number and told by that only."""
+    if not isinstance(error, SynthgenError):
+        reference = secrets.token_hex(4)
+        log.error("unexpected error, reference %s", reference, exc_info=error)
+        error = InternalError(reference)
+    status = STATUS.get(error.code, 400)
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+    return answer(status, error.code, error.message, error.hint, headers)
+
+
+def answer(status: int, code: str, message: str, hint: str, headers: dict[str, str] | None = None) -> JSONResponse:
+    """An error body of the one shape the API knows."""
+    return JSONResponse({"code": code, "message": message, "hint": hint}, status_code=status, headers=headers)
+
+
+def validation_problems(errors: Sequence[Any]) -> str:
+    """All problems of a request body as one sentence: where and what, without the value that was sent."""
+    parts = []
+    for error in errors:
+        where = ".".join(str(part) for part in error.get("loc", ()) if part not in ("body", "query", "path"))
+        parts.append(f"{where or 'request'}: {error.get('msg', 'is not valid')}")
+    return "; ".join(parts)
+
+
+def install(app: FastAPI) -> None:
+    """Make `render` the only way an error leaves `app`."""
+
+    @app.exception_handler(SynthgenError)
+    def known(request: Request, error: SynthgenError) -> JSONResponse:
+        return render(error)
+
+    @app.exception_handler(RequestValidationError)
+    def malformed(request: Request, error: RequestValidationError) -> JSONResponse:
+        return answer(
+            422, "bad_request", validation_problems(error.errors()), "Correct these fields and send it again."
+        )
+
+    @app.exception_handler(HTTPException)
+    def http(request: Request, error: HTTPException) -> JSONResponse:
+        return answer(error.status_code, "http", str(error.detail), "The routes are listed at /api/openapi.json.")
+
+    app.add_middleware(LastResort)
+
+
+class LastResort:
+    """Turns whatever no handler knew into an internal error with a reference, if nothing has been sent yet."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def watch(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self.app(scope, receive, watch)
+        except Exception as error:
+            if scope["type"] != "http" or started:
+                raise
+            await render(error)(scope, receive, send)

@@ -1,0 +1,87 @@
+"""Routes for jobs: submit, follow, cancel, retry."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query
+from pydantic import BaseModel
+
+from synthgen.api.access import App, SignedIn
+from synthgen.service import jobs
+from synthgen.service.read_models import EventView, JobState, JobView
+from synthgen.spec import GatePolicy, RunSpec, SampleSpec
+
+router = APIRouter(prefix="/jobs", tags=["jobs"])
+
+
+class FitRequest(BaseModel):
+    """Train on a dataset, sample, score and decide."""
+
+    dataset_id: str
+    spec: RunSpec = RunSpec()
+
+
+class SampleRequest(BaseModel):
+    """Draw another synthetic set from a model that is there already."""
+
+    sample: SampleSpec
+    policy: GatePolicy | str | None = None
+
+
+@router.post("", status_code=201)
+def submit(
+    body: FitRequest, app: App, actor: SignedIn, idempotency_key: Annotated[str | None, Header()] = None
+) -> JobView:
+    """Submit a training job."""
+    return jobs.submit_fit(app, actor, body.dataset_id, body.spec, idempotency_key=idempotency_key)
+
+
+@router.post("/{job_id}/sample", status_code=201)
+def sample(
+    job_id: str,
+    body: SampleRequest,
+    app: App,
+    actor: SignedIn,
+    idempotency_key: Annotated[str | None, Header()] = None,
+) -> JobView:
+    """Draw another set from the model that `job_id` trained."""
+    return jobs.submit_sample(app, actor, job_id, body.sample, policy=body.policy, idempotency_key=idempotency_key)
+
+
+@router.get("")
+def list_all(
+    app: App, actor: SignedIn, limit: Annotated[int, Query(ge=1, le=1000)] = 100, state: JobState | None = None
+) -> list[JobView]:
+    """Jobs, newest first."""
+    return jobs.list_all(app, actor, limit=limit, state=state)
+
+
+@router.get("/{job_id}")
+def get(job_id: str, app: App, actor: SignedIn) -> JobView:
+    """One job."""
+    return jobs.get(app, actor, job_id)
+
+
+@router.get("/{job_id}/events")
+def events(
+    job_id: str,
+    app: App,
+    actor: SignedIn,
+    after: Annotated[int, Query(ge=0)] = 0,
+    limit: Annotated[int, Query(ge=1, le=5000)] = 1000,
+) -> list[EventView]:
+    """The job's history after sequence number `after`."""
+    return jobs.events(app, actor, job_id, after=after, limit=limit)
+
+
+@router.post("/{job_id}/cancel")
+def cancel(job_id: str, app: App, actor: SignedIn) -> JobView:
+    """Ask a job to stop at the next safe point."""
+    return jobs.cancel(app, actor, job_id)
+
+
+@router.post("/{job_id}/retry")
+def retry(job_id: str, app: App, actor: SignedIn) -> JobView:
+    """Queue a failed or cancelled job again."""
+    return jobs.retry(app, actor, job_id)

@@ -1,0 +1,31 @@
+"""What people type: COL=VALUE conditions, NAME=JSON parameters; wrong ones are named all at once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from synthgen.errors import SpecError, raise_all
+
+
+def pairs(items: Sequence[str], option: str) -> dict[str, str]:
+    """["a=b", ...] as a mapping; raises SpecError for an item without '=' or a name given twice."""
+    split = [item.partition("=") for item in items]
+    names = [name for name, _, _ in split]
+    problems = [f"item {i + 1} of {option} has no '='" for i, (_, mark, _) in enumerate(split) if not mark]
+    problems += [f"{option} names {name!r} twice" for name in sorted({n for n in names if names.count(n) > 1})]
+    raise_all(SpecError, problems, f"Write {option} NAME=VALUE, once for each name.")
+    return {name: value for name, _, value in split}
+
+
+def parameters(items: Sequence[str]) -> dict[str, Any]:
+    """Generator parameters; a value is read as JSON where it is JSON, else as text."""
+    return {name: _value(text) for name, text in pairs(items, "--set").items()}
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text

@@ -1,0 +1,110 @@
+"""Commands that need no service: fit, sample, score."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from synthgen.cli import inputs, scores
+from synthgen.cli.terminal import Progress
+from synthgen.errors import InputError
+
+File = Annotated[Path, typer.Argument(help="CSV (also .gz, .zip) or Parquet.")]
+Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same result on a CPU.")]
+
+
+def fit(
+    file: File,
+    out: Annotated[Path, typer.Option(help="Folder for the fitted model.")],
+    target: Annotated[str | None, typer.Option(help="The column that matters most, such as the diagnosis.")] = None,
+    positive: Annotated[str | None, typer.Option(help="The value of the target to look for.")] = None,
+    generator: Annotated[str, typer.Option(help="auto, or a generator of the catalog.")] = "auto",
+    time_budget: Annotated[int, typer.Option(min=5, help="Seconds of training to plan for.")] = 180,
+    seed: Seed = 0,
+    k_floor: Annotated[int, typer.Option(min=2, help="People a category or extreme needs to be kept.")] = 10,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE of a generator parameter.")] = None,
+) -> None:
+    """Train a generator on FILE, without any service."""
+    _must_exist(file)
+    from synthgen.synthesizer import TabularSynthesizer
+
+    progress = Progress()
+    synthesizer = TabularSynthesizer(
+        generator=generator,
+        params=inputs.parameters(set_ or []) or None,
+        target=target,
+        positive=positive,
+        time_budget=time_budget,
+        seed=seed,
+        k_floor=k_floor,
+        listener=progress.listen,
+    )
+    try:
+        synthesizer.fit(file)
+    finally:
+        progress.finish()
+    synthesizer.save(out)
+    typer.echo(f"Model written to {out}. Next: synthgen sample {out} --rows 1000 --out synthetic.csv")
+
+
+def sample(
+    model: Annotated[Path, typer.Argument(help="Folder that 'synthgen fit' wrote.")],
+    rows: Annotated[int, typer.Option(min=1, help="Rows to draw.")],
+    out: Annotated[Path, typer.Option(help="CSV or Parquet file; the ending decides.")],
+    where: Annotated[list[str] | None, typer.Option(help="COL=VALUE held for every row; repeatable.")] = None,
+    balance: Annotated[list[str] | None, typer.Option(help="Equal shares of every value of this column.")] = None,
+    seed: Seed = 0,
+) -> None:
+    """Draw ROWS synthetic rows from MODEL, without any service."""
+    if not model.is_dir():
+        raise InputError(f"There is no model folder at {model}.", "Train one with 'synthgen fit'.")
+    _check_ending(out, (".csv", ".parquet", ".csv.gz"))
+    from synthgen.synthesizer import TabularSynthesizer
+
+    fixed = inputs.pairs(where or [], "--where")
+    synthesizer = TabularSynthesizer.load(model)
+    synthesizer.write(out, rows, where=fixed or None, balance=tuple(balance or ()), seed=seed)
+    typer.echo(f"{rows:,} rows written to {out}.")
+
+
+def score(
+    real: File,
+    synthetic: Annotated[Path, typer.Argument(help="The synthetic table.")],
+    out: Annotated[Path, typer.Option(help="Scorecard file: .json or .html.")],
+    holdout: Annotated[Path | None, typer.Option(help="Real rows that training never saw.")] = None,
+    target: Annotated[str | None, typer.Option(help="Column to predict for usefulness.")] = None,
+    seed: Seed = 0,
+) -> None:
+    """Score SYNTHETIC against REAL, without any service."""
+    for path in (real, synthetic, *([holdout] if holdout else [])):
+        _must_exist(path)
+    _check_ending(out, (".json", ".html"))
+    from synthgen.synthesizer import score_files
+
+    card, _ = score_files(real, synthetic, holdout=holdout, target=target, seed=seed)
+    if out.suffix == ".html":
+        from synthgen.release import report
+
+        out.write_text(report.html(card), encoding="utf-8")
+    else:
+        out.write_text(card.model_dump_json(indent=2), encoding="utf-8")
+    typer.echo("\n".join(scores.lines(card)))
+    typer.echo(f"Scorecard written to {out}.")
+
+
+def _must_exist(path: Path) -> None:
+    if not path.is_file():
+        raise InputError(f"There is no file at {path}.", "Check the path.")
+
+
+def _check_ending(path: Path, endings: tuple[str, ...]) -> None:
+    if not path.name.lower().endswith(endings):
+        raise InputError(f"{path.name} does not say which format to write.", f"End it with {' or '.join(endings)}.")
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    for command in (fit, sample, score):
+        app.command()(command)

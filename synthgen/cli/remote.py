@@ -1,0 +1,207 @@
+"""Commands that talk to a running service over HTTP."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from synthgen.cli import inputs, scores
+from synthgen.cli.session import DEFAULT_URL, Token, Url, remember, resolve
+from synthgen.cli.terminal import Progress, duration, table
+from synthgen.errors import SpecError, SynthgenError
+
+if TYPE_CHECKING:
+    from synthgen.client import Client, Job
+
+
+def login(
+    url: Url = None,
+    name: Annotated[str, typer.Option(prompt=True, help="Account name.")] = "",
+    password: Annotated[str, typer.Option(prompt=True, hide_input=True, help="Asked for when left out.")] = "",
+) -> None:
+    """Sign in and remember the token for later commands."""
+    from synthgen.client import Client
+
+    address = (url or DEFAULT_URL).rstrip("/")
+    with Client(address) as service:
+        path = remember(address, service.sign_in(name, password))
+    typer.echo(f"Signed in to {address} as {name}. The token is kept in {path}.")
+
+
+def submit(
+    file: Annotated[Path, typer.Argument(help="CSV (also .gz, .zip) or Parquet.")],
+    target: Annotated[str | None, typer.Option(help="The column that matters most.")] = None,
+    positive: Annotated[str | None, typer.Option(help="The value of the target to look for.")] = None,
+    generator: Annotated[str, typer.Option(help="auto, or a generator of the catalog.")] = "auto",
+    time_budget: Annotated[int, typer.Option(min=5, help="Seconds of training to plan for.")] = 180,
+    policy: Annotated[str, typer.Option(help="Gate policy.")] = "standard",
+    rows: Annotated[
+        int | None, typer.Option(min=1, help="Synthetic rows; as many as the source when left out.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+    name: Annotated[str | None, typer.Option(help="Name of the dataset; the file's name when left out.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE of a generator parameter.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", help="Watch until it is finished.")] = False,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Upload FILE, train on it and have the result scored."""
+    spec: dict[str, Any] = {
+        "generator": generator,
+        "params": inputs.parameters(set_ or []),
+        "target": target,
+        "positive": positive,
+        "time_budget": time_budget,
+        "seed": seed,
+        "policy": policy,
+        "sample": {"rows": rows, "seed": seed},
+    }
+    with _connect(url, token) as service:
+        dataset = _upload(service, file, name)
+        job = service.submit(dataset, spec)
+        typer.echo(f"Job {job.id} is {job.state}.")
+        if follow:
+            _follow(service, job.id)
+        else:
+            typer.echo(f"Watch it with: synthgen show {job.id} --follow")
+
+
+def jobs(
+    limit: Annotated[int, typer.Option(min=1, max=1000)] = 20,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """List jobs, newest first."""
+    with _connect(url, token) as service:
+        found = service.jobs(limit)
+    if not found:
+        typer.echo("There are no jobs yet. Start one with: synthgen submit FILE")
+        return
+    rows = [(j.id, j.kind, _state(j), j.dataset_name, f"{j.progress:.0%}", duration(j.eta_seconds)) for j in found]
+    typer.echo(table(("job", "kind", "state", "dataset", "done", "to go"), rows))
+
+
+def show(
+    job: Annotated[str, typer.Argument(help="Job id.")],
+    follow: Annotated[bool, typer.Option("--follow", help="Watch until it is finished.")] = False,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Show JOB: its state, and the scorecard once there is one."""
+    with _connect(url, token) as service:
+        if follow:
+            _follow(service, job)
+            return
+        found = service.job(job)
+        typer.echo(
+            f"{found.kind} of {found.dataset_name}: {_state(found)}, {found.progress:.0%} {found.stage}".rstrip()
+        )
+        _outcome(service, found)
+
+
+def cancel(job: Annotated[str, typer.Argument(help="Job id.")], url: Url = None, token: Token = None) -> None:
+    """Ask JOB to stop at its next safe point."""
+    with _connect(url, token) as service:
+        typer.echo(f"Job {job}: {_state(service.cancel(job))}.")
+
+
+def retry(job: Annotated[str, typer.Argument(help="Job id.")], url: Url = None, token: Token = None) -> None:
+    """Queue a failed or cancelled JOB again."""
+    with _connect(url, token) as service:
+        typer.echo(f"Job {job}: {_state(service.retry(job))}.")
+
+
+def release(
+    synthetic_set: Annotated[str, typer.Argument(metavar="SET", help="Id of a synthetic set that awaits review.")],
+    purpose: Annotated[str, typer.Option(help="What the recipient will use it for.")],
+    recipient: Annotated[str, typer.Option(help="Who gets it.")],
+    expires: Annotated[str | None, typer.Option(help="Last day of the release, YYYY-MM-DD.")] = None,
+    note: Annotated[str, typer.Option(help="Anything the record should hold.")] = "",
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Release SET after you have looked at its scorecard."""
+    until = _end_of(expires)
+    with _connect(url, token) as service:
+        made = service.release(synthetic_set, purpose, recipient, until, note)
+        made = service.await_bundle(made.id)
+    typer.echo(f"Release {made.id} is ready. Download it with: synthgen download {made.id} --out bundle.zip")
+
+
+def download(
+    release_id: Annotated[str, typer.Argument(metavar="RELEASE", help="Release id.")],
+    out: Annotated[Path, typer.Option(help="Where to write the zip.")],
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Download the bundle of RELEASE; a broken download continues where it stopped."""
+    with _connect(url, token) as service:
+        size = service.release_info(release_id).size or 0
+        progress = Progress()
+        try:
+            service.download(release_id, out, lambda done: progress.show("download", done / size if size else 1.0))
+        finally:
+            progress.finish()
+    typer.echo(f"Bundle written to {out}.")
+
+
+def _connect(url: str | None, token: str | None) -> Client:
+    from synthgen.client import Client
+
+    return Client(*resolve(url, token))
+
+
+def _upload(service: Client, file: Path, name: str | None) -> str:
+    progress = Progress()
+    size = file.stat().st_size if file.is_file() else 0
+    try:
+        dataset = service.upload(file, name, lambda sent: progress.show("upload", sent / size if size else 1.0))
+    finally:
+        progress.finish()
+    typer.echo(f"Dataset {dataset.id}: reading its schema.")
+    dataset = service.await_dataset(dataset.id)
+    typer.echo(f"{dataset.name}: {dataset.rows or 0:,} rows, {dataset.columns or 0} columns.")
+    return dataset.id
+
+
+def _follow(service: Client, job_id: str) -> None:
+    progress = Progress()
+    try:
+        job = service.follow(
+            job_id, lambda seen: progress.show(seen.stage or seen.state, seen.progress, seen.eta_seconds)
+        )
+    finally:
+        progress.finish()
+    _outcome(service, job)
+
+
+def _outcome(service: Client, job: Job) -> None:
+    if job.state in ("failed", "cancelled"):
+        raise SynthgenError(job.error or f"The job was {job.state}.", job.hint or f"Try: synthgen retry {job.id}")
+    if job.set_id is None:
+        return
+    typer.echo("\n".join(scores.lines(service.scorecard(job.set_id), service.verdict(job.set_id))))
+    if service.synthetic_set(job.set_id).state == "awaiting_review":
+        typer.echo(f'Release it with: synthgen release {job.set_id} --purpose "..." --recipient "..."')
+
+
+def _state(job: Job) -> str:
+    return "stopping" if job.cancel_requested and not job.finished else job.state
+
+
+def _end_of(day: str | None) -> str | None:
+    if day is None:
+        return None
+    try:
+        return f"{date.fromisoformat(day).isoformat()}T23:59:59+00:00"
+    except ValueError:
+        raise SpecError("--expires is not a date.", "Write it as YYYY-MM-DD.") from None
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    for command in (login, submit, jobs, show, cancel, retry, release, download):
+        app.command()(command)

@@ -1,0 +1,49 @@
+"""A scorecard as text: the census first, both ends of the dial, then every score beside its hold-out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from synthgen.cli.terminal import table
+from synthgen.contracts import MetricResult, Reason, Scorecard, Status, Verdict
+
+CENSUS = ("represented", "thin", "lost", "too few to tell")
+FAMILIES = ("coverage", "fidelity", "utility", "privacy")
+
+
+def number(value: float | None) -> str:
+    """A score with three digits, a dash when there is none."""
+    return "-" if value is None else f"{value:.3f}"
+
+
+def census_counts(card: Scorecard) -> dict[str, int]:
+    """How many groups are represented, thin, lost, or too few to tell."""
+    found = Counter(group.census for result in card.results for group in result.groups if group.census)
+    return {name: found.get(name, 0) for name in CENSUS}
+
+
+def lines(card: Scorecard, verdict: Verdict | None = None) -> Iterator[str]:
+    """The scorecard, line by line."""
+    if verdict is not None:
+        yield f"Verdict: {verdict.outcome.replace('_', ' ')}"
+        yield from (f"  - {reason_line(reason)}" for reason in verdict.failed)
+    counts = census_counts(card)
+    if any(counts.values()):
+        yield "Minority census: " + ", ".join(f"{count} {name}" for name, count in counts.items())
+    rows = [row(result) for family in FAMILIES for result in card.results if result.family == family]
+    yield table(("family", "score", "value", "95 % interval", "hold-out", "note"), rows)
+    yield from card.notes
+
+
+def row(result: MetricResult) -> tuple[str, ...]:
+    """One score of the table."""
+    interval = f"{number(result.interval.low)} to {number(result.interval.high)}" if result.interval else ""
+    note = "" if result.status is Status.OK else f"{result.status.value}: {result.reason}"
+    holdout = number(result.holdout) if result.holdout is not None else ""
+    return (result.family, result.title, number(result.value), interval, holdout, note)
+
+
+def reason_line(reason: Reason) -> str:
+    """One rule that was not met."""
+    return f"{reason.rule}: {reason.message}"

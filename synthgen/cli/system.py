@@ -1,0 +1,37 @@
+"""Commands about the installation: up, doctor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def up(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the web server.")] = 8765,
+    home: Annotated[Path | None, typer.Option(help="Folder for everything; SYNTHGEN_HOME when left out.")] = None,
+) -> None:
+    """Start broker, worker and web on this machine; Ctrl-C takes everything down."""
+    from synthgen.service import embedded
+
+    embedded.up(host=host, port=port, home=home)
+
+
+def doctor() -> None:
+    """Check that this installation can do its work."""
+    from synthgen.service import operations
+    from synthgen.service.settings import Settings
+
+    checks = operations.doctor(Settings())
+    for check in checks:
+        typer.echo(f"{'ok  ' if check.ok else 'FAIL'}  {check.name}: {check.message}")
+    if not all(check.ok for check in checks):
+        raise typer.Exit(1)
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    for command in (up, doctor):
+        app.command()(command)

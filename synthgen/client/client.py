@@ -1,0 +1,243 @@
+"""The verbs of a synthgen service over HTTP."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from synthgen.client.records import Dataset, Job, JobEvent, Release, SyntheticSetInfo
+from synthgen.client.transport import checked, pieces, unreachable
+from synthgen.contracts import Scorecard, Verdict
+from synthgen.errors import InputError, LimitError
+
+
+def silent(done: int) -> None:
+    """The default progress listener."""
+
+
+class Client:
+    """A connection to one service, with one token.
+
+    Example: `with Client("http://localhost:8765", token) as service: service.jobs()`.
+    """
+
+    def __init__(self, url: str, token: str | None = None, transport: httpx.BaseTransport | None = None) -> None:
+        self.url = url.rstrip("/")
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        timeout = httpx.Timeout(60.0, connect=10.0)
+        self._http = httpx.Client(base_url=f"{self.url}/api", headers=headers, timeout=timeout, transport=transport)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._http.close()
+
+    # --- people -----------------------------------------------------------------------------------------------------
+
+    def set_up(self, setup_token: str, name: str, password: str) -> None:
+        """Create the first account with the one-time token."""
+        self._post("/setup", {"token": setup_token, "name": name, "password": password})
+
+    def sign_in(self, name: str, password: str, label: str = "CLI") -> str:
+        """Exchange name and password for a token, and use it from here on."""
+        token: str = self._post("/tokens", {"name": name, "password": password, "label": label})["token"]
+        self._http.headers["Authorization"] = f"Bearer {token}"
+        return token
+
+    # --- datasets ---------------------------------------------------------------------------------------------------
+
+    def upload(self, path: Path, name: str | None = None, told: Callable[[int], Any] = silent) -> Dataset:
+        """Upload a table; `told` hears how many bytes have gone."""
+        if not path.is_file():
+            raise InputError(f"There is no file at {path}.", "Check the path.")
+        params = {"name": name or path.name, "filename": path.name}
+        headers = {"Content-Type": "application/octet-stream", "Content-Length": str(path.stat().st_size)}
+        with self._reached():
+            response = self._http.post(
+                "/datasets", params=params, headers=headers, content=pieces(path, told), timeout=None
+            )
+        return Dataset.model_validate(checked(response).json())
+
+    def datasets(self) -> list[Dataset]:
+        """Every dataset, newest first."""
+        return [Dataset.model_validate(item) for item in self._get("/datasets")]
+
+    def dataset(self, dataset_id: str) -> Dataset:
+        """One dataset."""
+        return Dataset.model_validate(self._get(f"/datasets/{dataset_id}"))
+
+    def schema(self, dataset_id: str) -> dict[str, Any]:
+        """What each column was read as, and why."""
+        found: dict[str, Any] = self._get(f"/datasets/{dataset_id}/schema")
+        return found
+
+    def await_dataset(self, dataset_id: str, seconds: float = 300) -> Dataset:
+        """Wait until the schema is known; raises `InputError` with the reason when the file cannot be used."""
+        deadline = time.monotonic() + seconds
+        while (dataset := self.dataset(dataset_id)).state == "inspecting":
+            _pause(deadline, "The schema was not ready")
+        if dataset.state != "ready":
+            raise InputError(dataset.error or "The dataset cannot be used.", "Correct the file and upload it again.")
+        return dataset
+
+    def erase(self, dataset_id: str) -> Job:
+        """Erase a dataset."""
+        with self._reached():
+            return Job.model_validate(checked(self._http.delete(f"/datasets/{dataset_id}")).json())
+
+    # --- jobs -------------------------------------------------------------------------------------------------------
+
+    def submit(self, dataset_id: str, spec: Mapping[str, Any]) -> Job:
+        """Submit a training job; `spec` holds the fields of a RunSpec that differ from its defaults."""
+        return Job.model_validate(self._post("/jobs", {"dataset_id": dataset_id, "spec": dict(spec)}))
+
+    def sample(self, job_id: str, sample: Mapping[str, Any], policy: str | None = None) -> Job:
+        """Draw another set from a trained model."""
+        return Job.model_validate(self._post(f"/jobs/{job_id}/sample", {"sample": dict(sample), "policy": policy}))
+
+    def jobs(self, limit: int = 100) -> list[Job]:
+        """Jobs, newest first."""
+        return [Job.model_validate(item) for item in self._get("/jobs", limit=limit)]
+
+    def job(self, job_id: str) -> Job:
+        """One job."""
+        return Job.model_validate(self._get(f"/jobs/{job_id}"))
+
+    def events(self, job_id: str, after: int = 0) -> list[JobEvent]:
+        """What happened in a job after event number `after`."""
+        return [JobEvent.model_validate(item) for item in self._get(f"/jobs/{job_id}/events", after=after)]
+
+    def cancel(self, job_id: str) -> Job:
+        """Ask a job to stop."""
+        return Job.model_validate(self._post(f"/jobs/{job_id}/cancel", {}))
+
+    def retry(self, job_id: str) -> Job:
+        """Queue a failed or cancelled job again."""
+        return Job.model_validate(self._post(f"/jobs/{job_id}/retry", {}))
+
+    def follow(self, job_id: str, told: Callable[[Job], Any], pause: float = 1.0) -> Job:
+        """Watch a job until it is finished; `told` hears of every look."""
+        while True:
+            job = self.job(job_id)
+            told(job)
+            if job.finished:
+                return job
+            time.sleep(pause)
+
+    # --- review -----------------------------------------------------------------------------------------------------
+
+    def sets(self) -> list[SyntheticSetInfo]:
+        """Synthetic sets, newest first."""
+        return [SyntheticSetInfo.model_validate(item) for item in self._get("/sets")]
+
+    def synthetic_set(self, set_id: str) -> SyntheticSetInfo:
+        """One synthetic set."""
+        return SyntheticSetInfo.model_validate(self._get(f"/sets/{set_id}"))
+
+    def scorecard(self, set_id: str) -> Scorecard:
+        """Every score of a set."""
+        return Scorecard.model_validate(self._get(f"/sets/{set_id}/scorecard"))
+
+    def verdict(self, set_id: str) -> Verdict:
+        """What the gate decided."""
+        return Verdict.model_validate(self._get(f"/sets/{set_id}/verdict"))
+
+    def release(
+        self, set_id: str, purpose: str, recipient: str, expires_at: str | None = None, note: str = ""
+    ) -> Release:
+        """Release a set that awaits review."""
+        body = {"purpose": purpose, "recipient": recipient, "expires_at": expires_at, "note": note}
+        return Release.model_validate(self._post(f"/sets/{set_id}/release", body))
+
+    def reject(self, set_id: str, reason: str) -> SyntheticSetInfo:
+        """Reject a set."""
+        return SyntheticSetInfo.model_validate(self._post(f"/sets/{set_id}/reject", {"reason": reason}))
+
+    # --- releases ---------------------------------------------------------------------------------------------------
+
+    def releases(self) -> list[Release]:
+        """Releases, newest first."""
+        return [Release.model_validate(item) for item in self._get("/releases")]
+
+    def release_info(self, release_id: str) -> Release:
+        """One release."""
+        return Release.model_validate(self._get(f"/releases/{release_id}"))
+
+    def await_bundle(self, release_id: str, seconds: float = 600) -> Release:
+        """Wait until the bundle of a release has been written."""
+        deadline = time.monotonic() + seconds
+        while not (release := self.release_info(release_id)).ready:
+            if release.export_job_id is not None:
+                job = self.job(release.export_job_id)
+                if job.state in ("failed", "cancelled"):
+                    raise InputError(job.error or "The bundle could not be written.", job.hint or "Look at the job.")
+            _pause(deadline, "The bundle was not ready")
+        return release
+
+    def download(self, release_id: str, out: Path, told: Callable[[int], Any] = silent) -> Path:
+        """Download a bundle to `out`; a part from an earlier try is continued, and the hash is checked."""
+        release = self.release_info(release_id)
+        part = out.with_name(out.name + ".part")
+        have = part.stat().st_size if part.exists() else 0
+        if release.size is not None and have >= release.size:
+            part.unlink()
+            have = 0
+        headers = {"Range": f"bytes={have}-"} if have else {}
+        with self._reached(), self._http.stream("GET", f"/releases/{release_id}/bundle", headers=headers) as response:
+            if not response.is_success:
+                response.read()
+            checked(response)
+            have = have if response.status_code == 206 else 0
+            with part.open("ab" if have else "wb") as file:
+                for piece in response.iter_bytes(1 << 20):
+                    file.write(piece)
+                    have += len(piece)
+                    told(have)
+        if release.sha256 and _sha256(part) != release.sha256:
+            part.unlink()
+            raise InputError("The downloaded bundle does not match its hash.", "Download it again.")
+        os.replace(part, out)
+        return out
+
+    # --- plumbing ---------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _reached(self) -> Iterator[None]:
+        try:
+            yield
+        except httpx.HTTPError as error:
+            raise unreachable(self.url, error) from error
+
+    def _get(self, path: str, **params: Any) -> Any:
+        with self._reached():
+            return checked(self._http.get(path, params=params)).json()
+
+    def _post(self, path: str, body: Mapping[str, Any]) -> Any:
+        with self._reached():
+            return checked(self._http.post(path, json=dict(body))).json()
+
+
+def _pause(deadline: float, what: str) -> None:
+    if time.monotonic() > deadline:
+        raise LimitError(f"{what} in time.", "Look at the jobs page; a worker may be missing.")
+    time.sleep(0.3)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
