@@ -21,6 +21,8 @@ TABULAR = Modality(
         "export": "synthgen.tabular.sets:export",
         "preview": "synthgen.tabular.preview:preview",
         "plots": "synthgen.tabular.preview:plots",
+        "set_preview": "synthgen.tabular.preview:set_preview",
+        "export_file": "synthgen.tabular.sets:export_file",
     },
     generators={
         "autoregressive_gan": Entry(
