@@ -1,0 +1,35 @@
+"""Store keys: project first, then the dataset, so that erasing a dataset is deleting one folder."""
+
+from __future__ import annotations
+
+from synthgen.service.db.tables import Job
+
+
+def dataset_folder(project_id: str, dataset_id: str) -> str:
+    """Everything that belongs to a dataset and is erased with it."""
+    return f"projects/{project_id}/datasets/{dataset_id}"
+
+
+def source(project_id: str, dataset_id: str) -> str:
+    """The uploaded file."""
+    return f"{dataset_folder(project_id, dataset_id)}/source"
+
+
+def job_folder(job: Job) -> str:
+    """Everything one job wrote."""
+    return f"{dataset_folder(job.project_id, job.dataset_id)}/jobs/{job.id}"
+
+
+def spec(project_id: str, dataset_id: str, job_id: str) -> str:
+    """The whole specification of a job, with the values a person typed in."""
+    return f"{dataset_folder(project_id, dataset_id)}/jobs/{job_id}/spec.json"
+
+
+def attempt_folder(job: Job, fence: int) -> str:
+    """What one attempt wrote; the fence in the key keeps two attempts apart."""
+    return f"{job_folder(job)}/{fence}"
+
+
+def release_folder(project_id: str, release_id: str) -> str:
+    """A released bundle; it outlives the source data."""
+    return f"projects/{project_id}/releases/{release_id}"

@@ -1,0 +1,1 @@
+"""Tables, connection and unit of work."""

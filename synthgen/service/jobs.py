@@ -1,0 +1,176 @@
+"""Jobs: submit, watch, cancel, retry."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from synthgen import catalog
+from synthgen.errors import Conflict, NotFound
+from synthgen.service import datasets, outcomes
+from synthgen.service.bootstrap import Application
+from synthgen.service.db.tables import Dataset, Job, JobEvent
+from synthgen.service.db.unit_of_work import UnitOfWork, new_id
+from synthgen.service.read_models import Actor, EventView, JobState, JobView
+from synthgen.service.states import may_follow
+from synthgen.service.submission import Request, earlier, keep_spec, kept_spec, submit
+from synthgen.service.views import dataset_names, event_view, job_view
+from synthgen.spec import GatePolicy, RunSpec, SampleSpec
+
+MOST_EVENTS = 5000
+
+
+def submit_fit(
+    app: Application, actor: Actor, dataset_id: str, spec: RunSpec, idempotency_key: str | None = None
+) -> JobView:
+    """Queue the main job: train, sample, score and decide."""
+    catalog.check(spec)
+    _check_policy(spec)
+    request = Request("fit", dataset_id, spec, idempotency_key=idempotency_key)
+    return _submit_with_spec(app, actor, request, lambda unit: _check_ready(unit, actor, dataset_id))
+
+
+def submit_sample(
+    app: Application,
+    actor: Actor,
+    fit_job_id: str,
+    sample: SampleSpec,
+    policy: GatePolicy | str | None = None,
+    idempotency_key: str | None = None,
+) -> JobView:
+    """Queue a new set from the model of a finished fit job."""
+    with app.unit(read_only=True) as unit:
+        parent = find(unit, actor, fit_job_id)
+    _check_parent(parent)
+    changes: dict[str, object] = {"sample": sample} if policy is None else {"sample": sample, "policy": policy}
+    spec = kept_spec(app, parent).model_copy(update=changes)
+    _check_policy(spec)
+    request = Request("sample", parent.dataset_id, spec, fit_job_id, idempotency_key=idempotency_key)
+    return _submit_with_spec(app, actor, request, lambda unit: _check_ready(unit, actor, parent.dataset_id))
+
+
+def list_all(app: Application, actor: Actor, limit: int = 100, state: JobState | None = None) -> list[JobView]:
+    """The newest jobs, of one state if asked."""
+    with app.unit(read_only=True) as unit:
+        newest = select(Job).where(Job.project_id == actor.project_id)
+        if state is not None:
+            newest = newest.where(Job.state == state)
+        rows = list(unit.session.scalars(newest.order_by(Job.created_at.desc(), Job.id).limit(limit)))
+        names = dataset_names(unit, {row.dataset_id for row in rows})
+        return [job_view(row, names.get(row.dataset_id, "")) for row in rows]
+
+
+def get(app: Application, actor: Actor, job_id: str) -> JobView:
+    """One job."""
+    with app.unit(read_only=True) as unit:
+        return _view(unit, find(unit, actor, job_id))
+
+
+def spec(app: Application, actor: Actor, job_id: str) -> RunSpec:
+    """The whole specification of a job, enough to repeat it; it may hold values a person typed in."""
+    with app.unit() as unit:
+        row = find(unit, actor, job_id)
+        unit.audit(actor.user_id, "job.spec.seen", job_id)
+    return kept_spec(app, row)
+
+
+def events(app: Application, actor: Actor, job_id: str, after: int = 0, limit: int = 1000) -> list[EventView]:
+    """A job's history after event number `after`, oldest first."""
+    with app.unit(read_only=True) as unit:
+        find(unit, actor, job_id)
+        lines = (
+            select(JobEvent)
+            .where(JobEvent.project_id == actor.project_id, JobEvent.job_id == job_id, JobEvent.seq > after)
+            .order_by(JobEvent.seq)
+            .limit(min(limit, MOST_EVENTS))
+        )
+        return [event_view(row) for row in unit.session.scalars(lines)]
+
+
+def cancel(app: Application, actor: Actor, job_id: str) -> JobView:
+    """Cancel a queued job at once; ask a running one to stop at its next safe point."""
+    with app.unit() as unit:
+        row = find(unit, actor, job_id, lock=True)
+        if row.kind == "erase" or row.state not in {"queued", "running"}:
+            raise Conflict(f"This {row.kind} job is {row.state} and cannot be cancelled.", "Nothing was changed.")
+        row.cancel_requested = True
+        if row.state == "queued":
+            outcomes.cancelled(unit, row)
+        else:
+            unit.record(row.id, [("state", {"state": "running", "cancel_requested": True})])
+        unit.audit(actor.user_id, "job.cancelled", row.id)
+        return _view(unit, row)
+
+
+def retry(app: Application, actor: Actor, job_id: str) -> JobView:
+    """Queue a failed or cancelled job again; it goes on from its last checkpoint if it has one."""
+    with app.unit() as unit:
+        row = find(unit, actor, job_id, lock=True)
+        if not may_follow(row.state, "queued") or row.state == "running":  # type: ignore[arg-type]
+            raise Conflict(f"This job is {row.state}; only a failed or cancelled job can be retried.", "")
+        outcomes.before_retry(unit, row)
+        outcomes.requeue(unit, row, because="asked by a person")
+        row.attempts, row.cancel_requested = 0, False
+        row.error = row.error_code = row.hint = row.finished_at = None
+        unit.audit(actor.user_id, "job.retried", row.id)
+        return _view(unit, row)
+
+
+def find(unit: UnitOfWork, actor: Actor, job_id: str, *, lock: bool = False) -> Job:
+    """The row of a job of the actor's project; `lock` keeps others from changing it meanwhile."""
+    query = select(Job).where(Job.id == job_id, Job.project_id == actor.project_id)
+    row = unit.session.scalar(query.with_for_update() if lock else query)
+    if row is None:
+        raise NotFound("There is no such job.", "Look at the list of jobs.")
+    return row
+
+
+def _view(unit: UnitOfWork, row: Job) -> JobView:
+    return job_view(row, dataset_names(unit, {row.dataset_id}).get(row.dataset_id, ""))
+
+
+def _submit_with_spec(app: Application, actor: Actor, request: Request, check: Callable[[UnitOfWork], None]) -> JobView:
+    """Keep the specification in the store first, then insert the job; a repeated request gets the first job."""
+    with app.unit(read_only=True) as unit:
+        datasets.find(unit, actor, request.dataset_id)
+        if (found := earlier(unit, request)) is not None:
+            return _view(unit, found)
+        check(unit)
+    assert request.spec is not None
+    job_id = new_id()
+    key = keep_spec(app, actor.project_id, request.dataset_id, job_id, request.spec)
+    try:
+        with app.unit() as unit:
+            check(unit)
+            return _view(unit, submit(unit, actor, request, job_id=job_id, spec_key=key))
+    except BaseException as error:
+        app.store.delete_all(key.rsplit("/", 1)[0])
+        if not isinstance(error, IntegrityError):
+            raise
+    with app.unit(read_only=True) as unit:
+        found = earlier(unit, request)
+        assert found is not None
+        return _view(unit, found)
+
+
+def _check_policy(spec: RunSpec) -> None:
+    if isinstance(spec.policy, str) and spec.policy != "standard":
+        from synthgen.release import policies
+
+        policies.named(spec.policy)
+
+
+def _check_ready(unit: UnitOfWork, actor: Actor, dataset_id: str) -> None:
+    row: Dataset = datasets.find(unit, actor, dataset_id)
+    if row.state != "ready":
+        raise Conflict(f"This dataset is not ready: {row.state}.", row.error or "Wait until it has been read.")
+
+
+def _check_parent(parent: Job) -> None:
+    if parent.kind != "fit" or parent.state != "succeeded":
+        raise Conflict(
+            f"A set can be sampled only from a finished fit job; this is a {parent.kind} job that is {parent.state}.",
+            "Choose a fit job that succeeded.",
+        )

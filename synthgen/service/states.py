@@ -1,0 +1,45 @@
+"""The job state machine: which state may follow which, and which queue a kind of job waits in."""
+
+from __future__ import annotations
+
+from synthgen.service.read_models import JobKind, JobState
+
+FOLLOWS: dict[JobState, frozenset[JobState]] = {
+    "queued": frozenset({"running", "cancelled", "failed"}),
+    "running": frozenset({"queued", "succeeded", "failed", "cancelled"}),
+    "failed": frozenset({"queued"}),  # only by a person who asks for a retry
+    "cancelled": frozenset({"queued"}),
+    "succeeded": frozenset(),
+}
+
+QUEUES: dict[JobKind, str] = {
+    "inspect": "quick",
+    "export": "quick",
+    "erase": "quick",
+    "fit": "training",
+    "sample": "training",
+}
+
+# How much of a whole job each stage takes, by the names that the pipeline reports.
+STAGES: dict[str, tuple[tuple[str, float], ...]] = {
+    "inspect": (("read", 0.5), ("schema", 0.3), ("preview", 0.2)),
+    "fit": (("read", 0.03), ("schema", 0.03), ("split", 0.02), ("fit", 0.67), ("sample", 0.07), ("score", 0.18)),
+    "sample": (("read", 0.1), ("split", 0.1), ("sample", 0.4), ("score", 0.4)),
+    "export": (("export", 1.0),),
+    "erase": (("erase", 1.0),),
+}
+
+
+def may_follow(before: JobState, after: JobState) -> bool:
+    """Whether a job may go from `before` to `after`."""
+    return after in FOLLOWS[before]
+
+
+def overall_progress(kind: str, stage: str, done: float, total: float) -> float | None:
+    """The share of the whole job that is done, 0..1, or None when the stage is not one we plan for."""
+    before = 0.0
+    for name, share in STAGES.get(kind, ()):
+        if name == stage or stage.startswith(f"{name}:"):
+            return min(before + share * min(max(done / total if total else 0.0, 0.0), 1.0), 1.0)
+        before += share
+    return None

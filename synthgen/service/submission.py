@@ -1,0 +1,105 @@
+"""How a job comes into being: its row, its first event and the message for the relay in one transaction."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import select
+
+from synthgen.errors import Conflict
+from synthgen.service.artifacts import keys
+from synthgen.service.bootstrap import Application
+from synthgen.service.db.tables import Job
+from synthgen.service.db.unit_of_work import UnitOfWork, new_id
+from synthgen.service.read_models import Actor, JobKind
+from synthgen.spec import RunSpec
+
+
+@dataclass(frozen=True)
+class Request:
+    """A job somebody asks for."""
+
+    kind: JobKind
+    dataset_id: str
+    spec: RunSpec | None = None
+    parent_id: str | None = None
+    set_id: str | None = None
+    release_id: str | None = None
+    idempotency_key: str | None = None
+
+    @property
+    def digest(self) -> str:
+        """What makes two requests the same."""
+        return self.spec.digest() if self.spec else ""
+
+
+def earlier(unit: UnitOfWork, request: Request) -> Job | None:
+    """The job that an earlier request with the same idempotency key made; `Conflict` if it asked for something else."""
+    if request.idempotency_key is None:
+        return None
+    found = unit.session.scalar(
+        select(Job).where(Job.project_id == unit.project_id, Job.idempotency_key == request.idempotency_key)
+    )
+    if found is None:
+        return None
+    same = (found.kind, found.dataset_id, found.parent_id, found.spec_digest)
+    if same != (request.kind, request.dataset_id, request.parent_id, request.digest):
+        raise Conflict(
+            "This idempotency key was used for a different request.", "Send a new key, or repeat the request unchanged."
+        )
+    return found
+
+
+def submit(unit: UnitOfWork, actor: Actor, request: Request, *, job_id: str | None = None, spec_key: str = "") -> Job:
+    """Insert the job and leave word for the relay."""
+    job: Job = unit.add(
+        Job,
+        id=job_id or new_id(),
+        kind=request.kind,
+        state="queued",
+        dataset_id=request.dataset_id,
+        parent_id=request.parent_id,
+        set_id=request.set_id,
+        release_id=request.release_id,
+        spec=without_values(request.spec),
+        spec_key=spec_key or None,
+        spec_digest=request.digest,
+        idempotency_key=request.idempotency_key,
+        created_by=actor.name,
+        queued_at=unit.now,
+    )
+    unit.record(job.id, [("state", {"state": "queued"})])
+    unit.announce(job)
+    unit.audit(actor.user_id, f"job.submitted.{request.kind}", job.id, dataset_id=request.dataset_id)
+    return job
+
+
+def keep_spec(app: Application, project_id: str, dataset_id: str, job_id: str, spec: RunSpec) -> str:
+    """Write the whole specification to the store, where values a person typed in may be; returns its key."""
+    key = keys.spec(project_id, dataset_id, job_id)
+    app.store.put(key, [spec.canonical().encode()])
+    return key
+
+
+def kept_spec(app: Application, job: Job) -> RunSpec:
+    """The whole specification of a job."""
+    if job.spec_key is None:
+        return RunSpec()
+    return RunSpec.model_validate(json.loads(b"".join(app.store.open(job.spec_key))))
+
+
+def without_values(spec: RunSpec | None) -> dict[str, Any]:
+    """The specification as it may stand in a database row: column names stay, cell values go."""
+    if spec is None:
+        return {}
+    shown = spec.model_dump(mode="json")
+    shown["positive"] = None
+    shown["sample"]["fixed"] = dict.fromkeys(shown["sample"]["fixed"], "")
+    shown["sample"]["targets"] = [
+        {"where": dict.fromkeys(target["where"], ""), "rows": target["rows"]} for target in shown["sample"]["targets"]
+    ]
+    for override in shown["columns"].values():
+        override["missing_tokens"] = None
+    return shown
