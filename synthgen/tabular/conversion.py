@@ -1,0 +1,159 @@
+"""Raw cells to typed columns and back: typed (for models), presented (source dtypes), written (source text).
+
+Everything is worked out on distinct values and then taken by position.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pandas as pd
+
+from synthgen.errors import SchemaError, raise_all
+from synthgen.tabular import cells, dates
+from synthgen.tabular.cells import NumberStyle
+from synthgen.tabular.inference import distinct_of
+from synthgen.tabular.schema import NUMERIC, TIMES, Column, Schema
+
+
+def typed(raw: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """The typed frame of a raw one; `SchemaError` names every column that is absent."""
+    absent = [f"column {name!r} is absent" for name in schema.names if name not in raw.columns]
+    raise_all(SchemaError, absent, "Give a table with the same columns as the one the schema was made from.")
+    return pd.DataFrame({c.name: typed_column(raw[c.name], c) for c in schema.columns}, copy=False)
+
+
+def typed_column(series: pd.Series, column: Column) -> np.ndarray:
+    """One typed column: float64, datetime64[us], or objects of str and None."""
+    table = distinct_of(series)
+    missing = cells.missing_mask(table.values, column.missing_tokens)
+    if column.kind in NUMERIC:
+        values = _numbers(table.values, missing, column)
+        return np.append(values, np.nan)[table.codes]
+    if column.kind in TIMES:
+        moments = dates.parse(table.values, column.date_format or "%Y-%m-%d")
+        moments[missing] = np.datetime64("NaT", "us")
+        return np.append(moments, np.datetime64("NaT", "us"))[table.codes]
+    words = np.empty(len(table.values) + 1, dtype=object)
+    words[:-1] = table.values
+    if column.kind not in ("constant", "empty"):
+        words[:-1][missing] = None
+    words[-1] = None
+    return words[table.codes]
+
+
+def _numbers(values: Sequence[str], missing: np.ndarray, column: Column) -> np.ndarray:
+    style = NumberStyle(column.decimal_mark, column.thousands, column.prefix, column.suffix)
+    out = cells.floats(cells.plain_numbers(values, style))
+    if column.decimals is not None:
+        out = np.round(out, column.decimals)
+    out[missing] = np.nan
+    return out + 0.0  # no negative zero
+
+
+def written(values: pd.Series, column: Column) -> np.ndarray:
+    """The cells of a typed column as the source writes them: digits, marks, tokens, date format; objects of str."""
+    if column.kind in TIMES:
+        text = _on_distinct(values, lambda distinct: dates.write(distinct, column.date_format or "%Y-%m-%d"))
+    elif column.kind in NUMERIC:
+        text = _on_distinct(values, lambda distinct: np.array([number_text(v, column) for v in distinct], dtype=object))
+    else:
+        text = values.to_numpy(object)
+    gap = pd.isna(text)
+    if gap.any():
+        text = text.copy()
+        text[gap] = column.missing_token
+    return text
+
+
+def _on_distinct(values: pd.Series, convert: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    codes, uniques = pd.factorize(values.to_numpy())
+    text = np.empty(len(uniques) + 1, dtype=object)
+    text[:-1] = convert(np.asarray(uniques))
+    text[-1] = None
+    return text[codes]
+
+
+def number_text(value: float, column: Column) -> str:
+    """One number as the column writes it."""
+    decimals = column.decimals or 0
+    group = "," if column.thousands else ""
+    if column.fixed_decimals is not None:
+        text = f"{value:{group}.{column.fixed_decimals}f}"
+    elif decimals == 0:
+        text = f"{int(value):{group}}"
+    else:
+        text = f"{round(value, decimals):{group}.{decimals}f}".rstrip("0").rstrip(".")
+    if column.decimal_mark == ",":
+        text = text.replace(".", ",")
+    if not (column.prefix or column.suffix):
+        return "0" if text == "-0" else text
+    sign = "-" if text.startswith("-") else ""
+    return f"{sign}{column.prefix}{text.removeprefix('-')}{column.suffix}"
+
+
+def presented(typed: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """A typed frame with the dtypes of the source; text columns of a CSV get the natural dtype of their kind."""
+    columns = {c.name: presented_column(typed[c.name], c, schema.layout.format == "csv") for c in schema.columns}
+    return pd.DataFrame(columns, index=typed.index, copy=False)
+
+
+def presented_column(values: pd.Series, column: Column, from_text: bool) -> pd.Series:
+    """One column with its source dtype."""
+    dtype = column.dtype
+    if from_text or column.kind in TIMES:
+        return _times(values, dtype) if column.kind in TIMES else _natural(values, column)
+    if dtype.startswith(("datetime64", "timedelta64")):
+        return pd.to_timedelta(values, unit="s") if dtype.startswith("timedelta64") else values
+    if dtype in ("bool", "boolean"):
+        flags = values.map(
+            {column.true_token or "True": True, column.false_token or "False": False, "True": True, "False": False}
+        )
+        return flags.astype("boolean" if dtype == "boolean" or flags.isna().any() else "bool")
+    if dtype == "category":
+        return (_natural(values, column) if column.numeric else values).astype("category")
+    if dtype in ("object", "string", "str") or dtype.startswith("string"):
+        text = pd.Series(written(values, column), index=values.index, dtype=object).where(values.notna(), None)
+        return text if dtype in ("object", "str") else text.astype("string")
+    numbers = values if column.numeric else pd.Series(_as_numbers(values), index=values.index)
+    return _cast(numbers, dtype)
+
+
+def _natural(values: pd.Series, column: Column) -> pd.Series:
+    if column.kind == "integer":
+        return values.round().astype("Int64") if float(values.abs().max() or 0) < 2**62 else values
+    return values
+
+
+def _as_numbers(values: pd.Series) -> np.ndarray:
+    """Numbers of columns that are numbers in the source and words here: flags, keys, constants."""
+    text = values.to_numpy(object)
+    plain = cells.plain_numbers(
+        ["" if value is None or value != value else str(value) for value in text], NumberStyle()
+    )
+    return cells.floats(plain)
+
+
+def _cast(values: pd.Series, dtype: str) -> pd.Series:
+    if dtype.lower().startswith(("int", "uint")):
+        whole = values.round()
+        if dtype[0] in "iu" and not whole.isna().any():
+            return whole.astype(dtype)
+        return whole.astype(dtype if dtype[0] in "IU" else dtype.replace("uint", "UInt").replace("int", "Int"))
+    try:
+        return values.astype(dtype)
+    except (TypeError, ValueError):
+        return values
+
+
+def _times(values: pd.Series, dtype: str) -> pd.Series:
+    if ", " in dtype:
+        zone = dtype.partition(", ")[2].rstrip("]")
+        return values.dt.tz_localize("UTC").dt.tz_convert(zone)
+    if dtype.startswith("datetime64["):
+        try:
+            return values.astype(dtype)
+        except (ValueError, pd.errors.OutOfBoundsDatetime):
+            return values
+    return values

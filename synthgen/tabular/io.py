@@ -1,0 +1,111 @@
+"""A table from a file or from memory. Text is read as text: nothing here guesses what a cell means."""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from synthgen.contracts import Source
+from synthgen.errors import InputError, LimitError
+from synthgen.tabular import archives, parsing
+
+MOST_PARQUET_CELLS = parsing.MOST_CELLS
+
+
+def read(path: Path, name: str | None = None) -> Source:
+    """The table in a CSV (plain, gz, zip) or Parquet file.
+
+    A CSV gives columns of str exactly as written; Parquet gives its own dtypes. Raises `InputError` or `LimitError`.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError("There is no such file.", "Check the path.")
+    with tempfile.TemporaryDirectory(prefix="synthgen-read-") as folder:
+        scratch = Path(folder)
+        plain = archives.unpack(path, scratch)
+        label = name or path.name.split(".")[0]
+        if plain.parquet:
+            return _source(label, _read_parquet(plain.path), digest(path), {"format": "parquet"}, plain.notes)
+        text, encoding = archives.as_utf8(plain.path, scratch)
+        frame, plan = parsing.parse(text)
+    notes = [*plain.notes, *([f"read as {encoding}"] if encoding != "utf-8" else []), *plan.notes]
+    layout = {
+        "format": "csv",
+        "separator": plan.dialect.separator,
+        "encoding": encoding,
+        "quote": plan.dialect.quote,
+        "escape": plan.dialect.escape,
+        "line_end": plan.line_end,
+        "header": plan.header,
+        "skip_initial_space": plan.dialect.skip_initial_space,
+        "quoted": plan.quoted,
+    }
+    return Source(label, frame, digest(path), layout, tuple(notes))
+
+
+def from_memory(frame: pd.DataFrame, name: str = "table") -> Source:
+    """The table of a data frame; the index is left out."""
+    return _source(name, frame, _frame_digest(frame), {"format": "frame"}, ())
+
+
+def _source(name: str, frame: pd.DataFrame, sha256: str, layout: dict[str, object], notes: tuple[str, ...]) -> Source:
+    """Plain column names, a plain index, at least one row and column."""
+    if not frame.shape[1] or not len(frame):
+        raise InputError(f"The table has {len(frame)} rows and {frame.shape[1]} columns.", "Give a table with rows.")
+    header = tuple(str(column) for column in frame.columns)
+    found = list(notes)
+    clean = frame.reset_index(drop=True)
+    clean.columns = pd.Index(parsing.column_names(header, found))
+    return Source(name, clean, sha256, {**layout, "header": header}, tuple(found))
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _frame_digest(frame: pd.DataFrame) -> str:
+    try:
+        rows = pd.util.hash_pandas_object(frame, index=False).to_numpy()
+    except TypeError as error:
+        raise InputError(
+            "A column holds lists, records or other nested values.", "Give one plain value per cell."
+        ) from error
+    return hashlib.sha256(rows.tobytes() + repr(list(frame.columns)).encode()).hexdigest()
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    try:
+        file = pq.ParquetFile(path)
+        _check_parquet(file)
+        frame = file.read(use_threads=False).to_pandas(deduplicate_objects=True, self_destruct=True, split_blocks=True)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowKeyError, OSError, ValueError) as error:
+        raise InputError("The Parquet file is damaged or cut off.", "Write it again.") from error
+    if not isinstance(frame.index, pd.RangeIndex):
+        named = [str(level) for level in frame.index.names if level is not None]
+        frame = frame.reset_index(drop=not named or any(level in frame.columns for level in named))
+    return frame
+
+
+def _check_parquet(file: pq.ParquetFile) -> None:
+    schema = file.schema_arrow
+    nested = [
+        f.name
+        for f in schema
+        if pa.types.is_nested(f.type) or pa.types.is_binary(f.type) or pa.types.is_large_binary(f.type)
+    ]
+    if nested:
+        raise InputError(
+            f"{len(nested)} columns hold nested or binary values: {', '.join(nested[:20])}.",
+            "Give one plain value per cell.",
+        )
+    if file.metadata.num_rows * len(schema) > MOST_PARQUET_CELLS:
+        raise LimitError(
+            f"The table has more than {MOST_PARQUET_CELLS // 10**6} million cells.", "Submit a part of it."
+        )

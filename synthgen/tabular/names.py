@@ -1,0 +1,78 @@
+"""What a column's name suggests: key, person, date, or something that identifies people."""
+
+from __future__ import annotations
+
+import re
+
+KEY_WORDS = frozenset(
+    {"id", "ids", "key", "uuid", "guid", "nbr", "no", "nr", "num", "number", "mrn", "pk", "identifier", "rowid", "index", "idx",
+     "code", "ref", "reference", "accession"}
+)  # fmt: skip
+PERSON_WORDS = frozenset(
+    {"patient", "subject", "person", "member", "participant", "client", "customer", "user", "individual", "pat", "subj",
+     "proband", "insured", "beneficiary", "respondent", "employee", "student"}
+)  # fmt: skip
+PERSON_KEYS = frozenset(
+    {
+        "mrn",
+        "usubjid",
+        "subjid",
+        "pid",
+        "ssn",
+        "empi",
+        "nhsnumber",
+        "patid",
+        "patientid",
+        "patno",
+        "subjectid",
+        "personid",
+    }
+)
+DATE_WORDS = frozenset({"date", "dt", "dat", "day", "dob", "birthdate", "birth", "datum"})
+IDENTIFYING = frozenset(
+    {"firstname", "lastname", "surname", "forename", "fullname", "maidenname", "address", "street", "phone", "telephone", "mobile",
+     "fax", "email", "mail", "ssn", "passport", "drivers", "iban"}
+)  # fmt: skip
+NAME_OF = frozenset(
+    {"first", "last", "full", "middle", "given", "family", "maiden", "patient", "person", "sur", "fore", "nick", "user"}
+)
+
+
+def words(name: str) -> list[str]:
+    """The words of a column name in lower case: split at marks, digits and capitals."""
+    spaced = re.sub(r"([a-z\d])([A-Z])", r"\1 \2", name)
+    return [word for word in re.split(r"[^a-z]+", spaced.lower()) if word]
+
+
+def is_key_name(name: str) -> bool:
+    """Whether the name says that the column is a key."""
+    parts = words(name)
+    return bool(parts) and (
+        parts[-1] in KEY_WORDS or parts[0] in {"id", "uuid"} or bool(re.search(r"[a-z]{3}ID$|[a-z]Id$", name))
+    )
+
+
+def is_person_key_name(name: str) -> bool:
+    """Whether the name says that the column tells people apart: patient_nbr, Subject ID, PATIENT, MRN; not patient_class."""
+    parts = words(name)
+    if not parts:
+        return False
+    joined = "".join(parts)
+    if joined in PERSON_KEYS or parts[-1] in PERSON_KEYS:
+        return True
+    return parts[0] in PERSON_WORDS and (len(parts) == 1 or (len(parts) <= 3 and parts[-1] in KEY_WORDS | {"hash"}))
+
+
+def is_date_name(name: str) -> bool:
+    """Whether the name says date."""
+    return any(part in DATE_WORDS for part in words(name))
+
+
+def is_personal_name(name: str) -> bool:
+    """Whether the name says that the cells identify people: names, addresses, telephone numbers."""
+    parts = words(name)
+    joined = "".join(parts)
+    if any(part in IDENTIFYING for part in parts) or joined in IDENTIFYING:
+        return True
+    named = "name" in parts and (len(parts) == 1 or bool(set(parts) & NAME_OF))
+    return named or joined in NAME_OF - {"person", "patient", "user", "full"}

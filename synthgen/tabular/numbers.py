@@ -1,0 +1,58 @@
+"""How the numbers of a column are written, which of them look like codes, and where fresh numbered keys may start."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from synthgen.tabular.cells import NumberStyle, decimals_of, floats, significant_decimals_of
+from synthgen.tabular.schema import KeyStyle
+
+MOST_DECIMALS = 12
+SENTINELS = (-1.0, -7.0, -8.0, -9.0, -99.0, -999.0, -9999.0, 99.0, 999.0, 9999.0, 99999.0, 999999.0, 7777.0, 8888.0)
+
+
+def number_fields(texts: Sequence[str], counts: np.ndarray, k: int, style: NumberStyle) -> dict[str, Any]:
+    """The fields of a column that say how its numbers are written: grid, fixed digits, marks, sentinels."""
+    shown = {decimals_of(text) for text in texts}
+    grid = min(MOST_DECIMALS, max((significant_decimals_of(text) for text in texts), default=0))
+    fixed = next(iter(shown)) if len(shown) == 1 and 0 < min(shown) <= MOST_DECIMALS else None
+    return {
+        "decimals": grid,
+        "fixed_decimals": fixed,
+        "decimal_mark": style.decimal_mark,
+        "thousands": style.thousands,
+        "prefix": style.prefix,
+        "suffix": style.suffix,
+        "sentinels": suspected_sentinels(floats(texts), counts, k),
+    }
+
+
+def suspected_sentinels(values: np.ndarray, counts: np.ndarray, k: int) -> tuple[float, ...]:
+    """Usual special codes (999, -1, -9 ...) held by at least `k` rows that lie apart from every other number."""
+    found = []
+    for code in SENTINELS:
+        held = int(counts[values == code].sum())
+        rest = values[(values != code) & ~np.isin(values, SENTINELS)]
+        if held < k or len(rest) < 3:
+            continue
+        low, high = float(rest.min()), float(rest.max())
+        below = code < 0 <= low
+        above = code > 0 and code > 2 * high
+        if below or above:
+            found.append(code)
+    return tuple(sorted(found))
+
+
+def integer_key(texts: Sequence[str]) -> KeyStyle:
+    """A counter that starts at a round number above every key of the source, with as many digits where there is room."""
+    numbers = [abs(int(float(text)) if "." in text or "e" in text.lower() else int(text)) for text in texts]
+    highest = max(numbers, default=0)
+    width = len(str(highest))
+    unit = 10 ** (width - 1)
+    start = (highest // unit + 1) * unit
+    if 10**width - start < 10**width // 10 or start <= highest:
+        start = 10**width
+    return KeyStyle(style="integer" if start < 10**18 else "digits", width=width, start=start + 1)

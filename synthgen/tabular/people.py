@@ -1,0 +1,135 @@
+"""Which rows belong to one person: finding the key, what is constant within it, and counts of people instead of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from synthgen.errors import SchemaError
+from synthgen.spec import RunSpec
+from synthgen.tabular import inference
+from synthgen.tabular.cells import Distinct
+from synthgen.tabular.names import is_person_key_name
+from synthgen.tabular.schema import Column
+
+MOST_ROWS_PER_PERSON = 1000
+FEWEST_PEOPLE = 20
+
+
+def find(columns: Sequence[Column], tables: Mapping[str, Distinct], spec: RunSpec) -> tuple[str | None, list[Column]]:
+    """The person key (chosen by the owner, by name, or by the order of rows) and the columns, completed with what it implies."""
+    chosen = [name for name, override in spec.columns.items() if override.kind == "person" and not override.drop]
+    if len(chosen) > 1:
+        raise SchemaError(
+            f"{len(chosen)} columns are declared to be the person key.", "Declare one; make the others id."
+        )
+    free = [c for c in columns if not (c.name in spec.columns and spec.columns[c.name].kind) and c.name != spec.target]
+    person = chosen[0] if chosen else _by_name(free, tables) or _by_order(free, tables)
+    out = list(columns)
+    if person is not None and not chosen:
+        out = [_as_person(c, tables[c.name]) if c.name == person else c for c in out]
+    codes = tables[person].codes if person is not None else None
+    if codes is not None:
+        out = [
+            c.model_copy(update={"within_person_constant": True})
+            if c.name != person and constant_within(codes, tables[c.name].codes)
+            else c
+            for c in out
+        ]
+    return person, [_with_rare_values(c, tables[c.name], codes, spec.k_floor) for c in out]
+
+
+def _as_person(column: Column, table: Distinct) -> Column:
+    tokens = set(column.missing_tokens)
+    values = [value for value in table.values if value not in tokens]
+    reason = (
+        "read as person because its values repeat and its name or the order of rows says that it tells people apart"
+    )
+    fresh = inference.key_style(values)
+    return Column(name=column.name, kind="person", reason=reason, dtype=column.dtype, missing_tokens=column.missing_tokens,
+                  missing_token=column.missing_token, key=fresh, quoted=column.quoted)  # fmt: skip
+
+
+def _by_name(columns: Sequence[Column], tables: Mapping[str, Distinct]) -> str | None:
+    """The first column whose name says person and whose values repeat like keys do."""
+    named = [
+        c.name for c in columns if is_person_key_name(c.name) and _repeats(tables[c.name]) and _key_like(tables[c.name])
+    ]
+    return max(named, key=lambda name: len(tables[name].values), default=None)
+
+
+def _repeats(table: Distinct) -> bool:
+    filled = int(table.counts.sum())
+    people = len(table.values)
+    return (
+        people >= FEWEST_PEOPLE
+        and people < filled
+        and filled / people <= MOST_ROWS_PER_PERSON
+        and filled >= 0.9 * table.rows
+    )
+
+
+def _key_like(table: Distinct) -> bool:
+    values = table.values[:500]
+    return sum(any(c.isdigit() for c in value) for value in values) >= 0.9 * len(values)
+
+
+def _by_order(columns: Sequence[Column], tables: Mapping[str, Distinct]) -> str | None:
+    """A whole number or code whose equal values stand together and within which several other columns are constant.
+
+    Panel data often name their key unlike a key. Only a column with 5 % to 90 % different values, at most 60 rows a value,
+    is considered, and at least 4 other columns that vary over the table must be constant within it.
+    """
+    for column in columns:
+        table = tables[column.name]
+        people = len(table.values)
+        if column.kind not in ("integer", "code", "id", "text") or not _repeats(table) or not _key_like(table):
+            continue
+        if (
+            not 0.05 * table.rows <= people <= 0.9 * table.rows
+            or int(table.counts.max()) > 60
+            or (table.codes < 0).any()
+        ):
+            continue
+        if int((np.diff(table.codes) != 0).sum()) + 1 != people:
+            continue
+        others = [c for c in columns if c.name != column.name and len(tables[c.name].values) > 1]
+        constant = [c for c in others if constant_within(table.codes, tables[c.name].codes)]
+        varying = [c for c in constant if _varies(tables[c.name])]
+        if len(varying) >= 4 and len(constant) < len(others):
+            return column.name
+    return None
+
+
+def _varies(table: Distinct) -> bool:
+    """Whether the commonest value holds less than 95 % of the cells."""
+    return bool(len(table.counts)) and int(table.counts.max()) < 0.95 * table.rows
+
+
+def constant_within(people: np.ndarray, codes: np.ndarray) -> bool:
+    """Whether `codes` never differ between two rows of the same person; absent is a value like any other."""
+    order = np.argsort(people, kind="stable")
+    same = np.diff(people[order]) == 0
+    same &= people[order][1:] >= 0
+    return bool((np.diff(codes[order])[same] == 0).all())
+
+
+def _with_rare_values(column: Column, table: Distinct, people: np.ndarray | None, k: int) -> Column:
+    """Warn how many categories fewer than k people hold: they become "other"."""
+    if column.kind not in ("category", "code") or column.public:
+        return column
+    tokens = set(column.missing_tokens)
+    kept = np.array([value not in tokens for value in table.values], bool)
+    held = table.counts if people is None else _people_per_value(table, people)
+    rare = int((held[kept] < k).sum())
+    if not rare:
+        return column
+    text = f"{rare} of its {int(kept.sum())} values are held by fewer than {k} people and become 'other'"
+    return column.model_copy(update={"warning": "; ".join(filter(None, (column.warning, text)))})
+
+
+def _people_per_value(table: Distinct, people: np.ndarray) -> np.ndarray:
+    keep = table.codes >= 0
+    pairs = np.unique(table.codes[keep].astype(np.int64) * (int(people.max()) + 2) + people[keep] + 1)
+    return np.bincount(pairs // (int(people.max()) + 2), minlength=len(table.values))

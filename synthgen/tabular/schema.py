@@ -1,0 +1,210 @@
+"""The schema of a table: what each column is, why, and how its cells were written.
+
+It is shown to the owner, may be overridden before training, and travels with the model. It holds no list of observed
+values: the value of a constant, the two tokens of a boolean, missing tokens and sentinels (each held by k people) excepted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+from pydantic import ValidationError
+
+from synthgen.contracts import Record, Source
+from synthgen.errors import SchemaError, SpecError, raise_all
+from synthgen.spec import ColumnKind, RunSpec
+
+MODELLED: frozenset[str] = frozenset({"number", "integer", "boolean", "category", "code", "date", "datetime"})
+NUMERIC: frozenset[str] = frozenset({"number", "integer"})
+WORDS: frozenset[str] = frozenset({"boolean", "category", "code"})
+TIMES: frozenset[str] = frozenset({"date", "datetime"})
+
+
+class KeyStyle(Record):
+    """How a key is written, so that fresh ones look alike and never equal a source value.
+
+    Whole numbers and numbered names count up from `start`, a round number above every key of the source.
+    """
+
+    style: str = "integer"  # integer | numbered | uuid | hex | digits
+    prefix: str = ""
+    suffix: str = ""
+    width: int = 0
+    start: int = 1
+    upper: bool = False
+
+
+class Column(Record):
+    """One column: its kind, the reason for it in words, and the writing of its cells.
+
+    `decimals` is the grid 10^-decimals on which its numbers lie, `fixed_decimals` the digits always shown (None: as many
+    as needed). `grid_seconds` is the step of a date. `missing_token` is what a missing cell is written as.
+    """
+
+    name: str
+    kind: ColumnKind
+    reason: str = ""
+    warning: str = ""
+    dtype: str = "object"
+    missing_tokens: tuple[str, ...] = ()
+    missing_token: str = ""
+    decimals: int | None = None
+    fixed_decimals: int | None = None
+    decimal_mark: str = "."
+    thousands: str = ""
+    prefix: str = ""
+    suffix: str = ""
+    date_format: str | None = None
+    grid_seconds: float | None = None
+    true_token: str | None = None
+    false_token: str | None = None
+    value: str | None = None
+    key: KeyStyle | None = None
+    sentinels: tuple[float, ...] = ()
+    public: bool = False
+    within_person_constant: bool = False
+    quoted: bool = False
+
+    @property
+    def modelled(self) -> bool:
+        """Whether a generator models it."""
+        return self.kind in MODELLED
+
+    @property
+    def numeric(self) -> bool:
+        """Whether its typed form is a float64."""
+        return self.kind in NUMERIC
+
+
+class Layout(Record):
+    """How the source was written. `header` holds the header cells as they stood; empty: the file had none."""
+
+    format: str = "csv"  # csv | parquet | frame
+    separator: str = ","
+    encoding: str = "utf-8"
+    quote: str = '"'
+    escape: str = ""
+    line_end: str = "\n"
+    header: tuple[str, ...] = ()
+    skip_initial_space: bool = False
+    quoted: tuple[str, ...] = ()  # columns whose cells are always quoted
+
+
+class Schema(Record):
+    """What a table is; frozen. `person` names the column that says which rows belong to one person."""
+
+    columns: tuple[Column, ...]
+    target: str | None = None
+    positive: str | None = None
+    person: str | None = None
+    layout: Layout = Layout()
+    k_floor: int = 10
+
+    @property
+    def modelled(self) -> tuple[Column, ...]:
+        """The columns a generator models, in source order."""
+        return tuple(column for column in self.columns if column.modelled)
+
+    @property
+    def names(self) -> list[str]:
+        """Column names in source order, dropped ones left out."""
+        return [column.name for column in self.columns]
+
+    def column(self, name: str) -> Column:
+        """The column of that name; `SchemaError` when there is none."""
+        found = next((column for column in self.columns if column.name == name), None)
+        if found is None:
+            raise SchemaError(f"There is no column {name!r}.", f"The columns are: {', '.join(self.names[:40])}.")
+        return found
+
+    def typed(self, raw: pd.DataFrame) -> pd.DataFrame:
+        """The typed frame of a raw one: floats, text with None, datetime64[us]; columns in schema order."""
+        from synthgen.tabular import conversion
+
+        return conversion.typed(raw, self)
+
+    def presented(self, typed: pd.DataFrame) -> pd.DataFrame:
+        """A typed frame with the dtypes of the source, for users of the library and for Parquet."""
+        from synthgen.tabular import conversion
+
+        return conversion.presented(typed, self)
+
+    def to_json(self) -> str:
+        """JSON text that `load` reads."""
+        return self.model_dump_json(indent=1)
+
+
+def load(json_text: str) -> Schema:
+    """A schema from its JSON text."""
+    try:
+        return Schema.model_validate_json(json_text)
+    except ValidationError as error:
+        raise SchemaError(
+            f"This is no schema that synthgen wrote ({error.error_count()} fields do not fit).", "Infer it again."
+        ) from error
+
+
+def infer(source: Source, spec: RunSpec) -> Schema:
+    """The schema of `source` with the overrides of `spec` applied; every problem is collected before one error is raised."""
+    from synthgen.tabular import inference, people
+
+    raw: pd.DataFrame = source.data
+    problems = [f"there is no column {name!r} to override" for name in spec.columns if name not in raw.columns]
+    kept = [n for n in raw.columns if not (n in spec.columns and spec.columns[n].drop)]
+    layout = layout_of(source)
+    if not kept:
+        problems.append("every column is dropped")
+    raise_all(SchemaError, problems, "Name columns as the header does.")
+    tables = {name: inference.distinct_of(raw[name]) for name in kept}
+    columns = [
+        inference.column(name, tables[name], raw[name], spec.columns.get(name), spec.k_floor, name in layout.quoted)
+        for name in kept
+    ]
+    person, columns = people.find(columns, tables, spec)
+    schema = Schema(
+        columns=tuple(columns),
+        target=spec.target,
+        positive=spec.positive,
+        person=person,
+        layout=layout,
+        k_floor=spec.k_floor,
+    )
+    raise_all(
+        SpecError, _target_problems(schema, tables, raw), "Choose another target, or override the kind of its column."
+    )
+    return schema
+
+
+def layout_of(source: Source) -> Layout:
+    """The layout record of a source."""
+    known: Mapping[str, Any] = {k: v for k, v in source.layout.items() if k in Layout.model_fields}
+    return Layout.model_validate(known)
+
+
+def _target_problems(schema: Schema, tables: Mapping[str, Any], raw: pd.DataFrame) -> list[str]:
+    if schema.target is None:
+        return ["a positive class is given but no target column"] if schema.positive is not None else []
+    if schema.target not in raw.columns:
+        return [f"the target {schema.target!r} is not a column of this table"]
+    if schema.target not in schema.names:
+        return [f"the target {schema.target!r} is dropped"]
+    column = schema.column(schema.target)
+    if not column.modelled:
+        return [f"the target {column.name!r} was read as {column.kind} and cannot be predicted"]
+    if schema.positive is not None and not _has_value(column, tables[column.name].values, schema.positive):
+        return [f"the positive class is not a value of the target {column.name!r}"]
+    return []
+
+
+def _has_value(column: Column, values: list[str], wanted: str) -> bool:
+    if wanted in values and wanted not in column.missing_tokens:
+        return True
+    if not column.numeric and column.kind != "boolean":
+        return False
+    from synthgen.tabular.cells import NUMBER, NumberStyle, floats, plain_numbers
+
+    if not NUMBER.fullmatch(wanted):
+        return False
+    return bool((floats(plain_numbers(values, NumberStyle())) == float(wanted)).any())
