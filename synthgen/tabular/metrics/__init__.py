@@ -15,7 +15,7 @@ METRICS: dict[str, Entry] = {
     "marginal": Entry(f"{_HERE}.fidelity:Marginal", "Single columns"),
     "pair": Entry(f"{_HERE}.fidelity:Pair", "Column pairs"),
     "detection": Entry(f"{_HERE}.detection:Detection", "Telling synthetic from real"),
-    "mode_census": Entry(f"{_HERE}.coverage:ModeCensus", "Mode census"),
+    "mode_census": Entry(f"{_HERE}.census:ModeCensus", "Mode census"),
     "worst_group": Entry(f"{_HERE}.coverage:WorstGroup", "Worst group: distance"),
     "surprise": Entry(f"{_HERE}.coverage:Surprise", "Worst group: surprise"),
     "utility": Entry(f"{_HERE}.utility:Utility", "Train on synthetic, test on real"),

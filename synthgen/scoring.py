@@ -1,0 +1,132 @@
+"""Run every metric on one synthetic set; nothing that went wrong can come out as a number."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from synthgen.contracts import (
+    Entry,
+    Figure,
+    Generator,
+    Group,
+    MetricResult,
+    Scorecard,
+    Split,
+    Status,
+    SyntheticSet,
+)
+from synthgen.errors import Stopped, SynthgenError
+from synthgen.runtime import RunContext
+
+
+def score(
+    metrics: Mapping[str, Entry],
+    split: Split,
+    synthetic: SyntheticSet,
+    schema: Any,
+    groups: Sequence[Group],
+    ctx: RunContext,
+    generator: Generator | None = None,
+) -> Scorecard:
+    """The scorecard of one set: one result per metric, in the order of `metrics`; only `Stopped` gets out."""
+    results = []
+    for i, (name, entry) in enumerate(metrics.items()):
+        ctx.check_stop()
+        ctx.progress("score", i, len(metrics))
+        results.append(_measure(name, entry, split, synthetic, schema, groups, ctx.at(name), generator))
+    ctx.progress("score", len(metrics), len(metrics))
+    return Scorecard(
+        results=tuple(results),
+        rows=synthetic.rows,
+        compared_rows=min(synthetic.rows, len(split.holdout)),
+        holdout_rows=len(split.holdout),
+        train_rows=len(split.train),
+        k_floor=schema.k_floor,
+        generator=synthetic.generator,
+        emphasis=_emphasis(generator),
+        notes=synthetic.notes,
+    )
+
+
+def _measure(
+    name: str,
+    entry: Entry,
+    split: Split,
+    synthetic: SyntheticSet,
+    schema: Any,
+    groups: Sequence[Group],
+    ctx: RunContext,
+    generator: Generator | None,
+) -> MetricResult:
+    try:
+        result = entry.load()().compute(split, synthetic, schema, groups, ctx, generator)
+        if not isinstance(result, MetricResult):
+            return failed(name, entry.title, f"it returned {type(result).__name__} instead of a result")
+        return honest(result.model_copy(update={"metric": name}))
+    except Stopped:
+        raise
+    except SynthgenError as problem:
+        return failed(name, entry.title, problem.message)
+    except Exception as problem:  # a message of foreign code may quote a cell: only the class is told
+        ctx.log(f"metric {name} failed: {_trail(problem)}")
+        return failed(name, entry.title, f"it stopped with {type(problem).__name__}")
+
+
+def honest(result: MetricResult) -> MetricResult:
+    """The same result, with every figure that says `ok` but has no finite number in range turned into an error."""
+    figures = tuple(_honest_figure(f) for f in result.figures)
+    problem = _problem(result.value, result.holdout)
+    if problem is None and result.value is not None and not result.low - 1e-9 <= result.value <= result.high + 1e-9:
+        problem = "the value lies outside the metric's range"
+    if result.status is not Status.OK or problem is None:
+        return result.model_copy(update={"figures": figures})
+    return result.model_copy(
+        update={"figures": figures, "status": Status.ERROR, "reason": problem, "value": None, "holdout": None}
+    )
+
+
+def failed(metric: str, title: str, reason: str) -> MetricResult:
+    """What stands in the scorecard where a metric could not be computed."""
+    return MetricResult(
+        metric=metric,
+        title=title,
+        family="fidelity",
+        better="higher",
+        low=0.0,
+        high=1.0,
+        best=1.0,
+        status=Status.ERROR,
+        reason=f"The metric failed: {reason}.",
+    )
+
+
+def _honest_figure(figure: Figure) -> Figure:
+    problem = _problem(figure.value, figure.holdout)
+    if figure.status is not Status.OK or problem is None:
+        return figure
+    return figure.model_copy(update={"status": Status.ERROR, "reason": problem, "value": None, "holdout": None})
+
+
+def _problem(value: float | None, holdout: float | None) -> str | None:
+    if value is None:
+        return "no value came out"
+    if not math.isfinite(value):
+        return "the value is not a number"
+    return "the hold-out's value is not a number" if holdout is not None and not math.isfinite(holdout) else None
+
+
+def _trail(problem: BaseException) -> str:
+    """Class and place of an exception, without its message."""
+    trace, place = problem.__traceback__, ""
+    while trace is not None:
+        place = f"{trace.tb_frame.f_code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return f"{type(problem).__name__} at {place}"
+
+
+def _emphasis(generator: Generator | None) -> Mapping[str, Any]:
+    """Where the dial from mean to worst case stood, as the generator reports it."""
+    found = generator.report().get("emphasis", {}) if generator is not None else {}
+    return dict(found) if isinstance(found, Mapping) else {}

@@ -1,0 +1,161 @@
+"""Coverage: how the worst group fares beside the mean."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from synthgen.contracts import Figure, Generator, Group, GroupFigure, MetricResult, Split, SyntheticSet
+from synthgen.runtime import RunContext
+from synthgen.tabular.metrics.measure import FEWEST_ROWS, Measure, mean
+from synthgen.tabular.metrics.tables import Tables, coded, sample, tables, variation
+from synthgen.tabular.modes import membership
+
+LEAST, MOST_IN_GROUP, GROUP_BINS = 150, 500, 5  # rows of a group whose inside is compared
+MOST_SURPRISED = 10_000
+
+
+class WorstGroup(Measure):
+    """Distance inside every group: the worst one beside the mean."""
+
+    name, title = "worst_group", "Worst group: distance"
+    family: ClassVar[Literal["coverage"]] = "coverage"
+    better, best = "lower", 0.0
+    explanation = (
+        "Inside every group, how far are the other columns from the real ones (total variation, mean over "
+        "columns)? The worst group and the mean over groups; small groups are noisy, which the hold-out shows."
+    )
+    source = "Worst-group risk (Sagawa et al., 2020), here of total variation distance."
+
+    def compute(
+        self,
+        split: Split,
+        synthetic: SyntheticSet,
+        schema: Any,
+        groups: Sequence[Group],
+        ctx: RunContext,
+        generator: Generator | None = None,
+    ) -> MetricResult:
+        """Worst, worst tenth and mean over the groups of at least 150 and at most half of the training rows."""
+        t = tables(split, synthetic, schema, ctx)
+        inside = _Inside(t, [g for g in groups if len(set(g.columns)) == 1 and g.columns[0] in t.columns], ctx)
+        if not inside.groups or len(t.columns) < 2 or t.equal_rows < FEWEST_ROWS:
+            return self.insufficient(f"No group of at least {LEAST} rows and at most half of the table.")
+        lines = sorted((inside.line(i) for i in range(len(inside.groups))), key=lambda g: -(g.value or 0.0))
+        value, holdout = (sorted(side, reverse=True) for side in inside.sides(lines))
+        tenth = max(1, len(lines) // 10)
+        return self.result(
+            value=value[0],
+            holdout=holdout[0],
+            figures=(
+                Figure(name="mean", title="Mean over groups", value=mean(value), holdout=mean(holdout)),
+                Figure(
+                    name="worst_tenth",
+                    title="Mean of the worst tenth of groups",
+                    value=mean(value[:tenth]),
+                    holdout=mean(holdout[:tenth]),
+                ),
+            ),
+            groups=tuple(lines),
+        )
+
+
+class _Inside:
+    """Distances inside groups, synthetic and hold-out rows cut to the same number first."""
+
+    def __init__(self, t: Tables, groups: Sequence[Group], ctx: RunContext) -> None:
+        n = t.equal_rows
+        rows = [
+            ctx.rng(name).permutation(len(f))[:n]
+            for name, f in zip(("hold-out", "synthetic"), t.typed[1:], strict=True)
+        ]
+        parts = [t.typed[0], *(f.iloc[r] for f, r in zip(t.typed[1:], rows, strict=True))]
+        plain = [t.train, *(f.iloc[r] for f, r in zip((t.holdout, t.synthetic), rows, strict=True))]
+        sizes = membership(groups, parts[0]).sum(axis=1)
+        self.groups = [g for g, size in zip(groups, sizes, strict=True) if LEAST <= size <= 0.5 * len(parts[0])]
+        self.masks = [membership(self.groups, part) for part in parts]
+        self.codes = coded(t, tuple(plain), GROUP_BINS)
+        self.ctx = ctx
+
+    def line(self, i: int) -> GroupFigure:
+        """The distances of one group: of the synthetic rows, beside those of the hold-out rows."""
+        group, real = self.groups[i], np.flatnonzero(self.masks[0][i])
+        holdout, synthetic = (self._distance(i, real, side) for side in (1, 2))
+        return GroupFigure(
+            label=group.name, kind=group.kind, columns=group.columns, value=synthetic, holdout=holdout,
+            real_count=len(real), synthetic_count=int(self.masks[2][i].sum()),
+        )  # fmt: skip
+
+    def _distance(self, i: int, real: np.ndarray, side: int) -> float:
+        other = np.flatnonzero(self.masks[side][i])
+        k = min(len(real), len(other), MOST_IN_GROUP)
+        if k < FEWEST_ROWS:
+            return 1.0  # nothing to compare with: the group is lost
+        rng = self.ctx.rng(f"{self.groups[i].name}/{side}")
+        a, b = self.codes.frames[0][rng.permutation(real)[:k]], self.codes.frames[side][rng.permutation(other)[:k]]
+        own = set(self.groups[i].columns)
+        columns = [j for j, c in enumerate(self.codes.columns) if c not in own]
+        return mean([variation(a[:, j], b[:, j], int(self.codes.sizes[j])) for j in columns])
+
+    def sides(self, lines: Sequence[GroupFigure]) -> tuple[list[float], list[float]]:
+        """All synthetic distances, all hold-out distances."""
+        return [x.value or 0.0 for x in lines], [x.holdout or 0.0 for x in lines]
+
+
+class Surprise(Measure):
+    """What the generator pays for records it never saw, at both ends of the dial."""
+
+    name, title = "surprise", "Worst group: surprise"
+    family: ClassVar[Literal["coverage"]] = "coverage"
+    better, best, high = "lower", 0.0, 1e6
+    explanation = (
+        "How surprised is the generator by hold-out records, in nats (-log of the probability it gives them)? The"
+        " value is the mean inside the worst group, at the chosen end of the dial; beside it the mean over all "
+        "records, and both again for the mean end of the dial. A large gap to the training records means "
+        "memorising."
+    )
+    source = "Surprise and worst case: Teig, Embedded Vision Summit 2023."
+
+    def compute(
+        self,
+        split: Split,
+        synthetic: SyntheticSet,
+        schema: Any,
+        groups: Sequence[Group],
+        ctx: RunContext,
+        generator: Generator | None = None,
+    ) -> MetricResult:
+        """Mean surprise per group of the hold-out, for groups with at least 20 hold-out rows."""
+        surprise = getattr(generator, "surprise", None)
+        if surprise is None:
+            return self.not_applicable("The generator gives no probability of a record.")
+        held = sample(split.holdout, MOST_SURPRISED, ctx.rng("hold-out"))
+        seen = sample(split.train, len(held), ctx.rng("train"))
+        masks = membership(groups, held)
+        big = [i for i in range(len(groups)) if masks[i].sum() >= FEWEST_ROWS]
+        if not big:
+            return self.insufficient(f"No group has {FEWEST_ROWS} hold-out rows.")
+        paid = {end: np.asarray(surprise(held, end=end), dtype=float) for end in ("chosen", "mean")}
+        trained = float(np.mean(surprise(seen, end="chosen")))
+        worst = {end: [float(s[masks[i]].mean()) for i in big] for end, s in paid.items()}
+        order = np.argsort([-x for x in worst["chosen"]], kind="stable")
+        return self.result(
+            value=max(worst["chosen"]),
+            figures=(
+                Figure(name="mean", title="Mean over records, chosen end", value=float(paid["chosen"].mean())),
+                Figure(name="mean_end_worst", title="Worst group, mean end of the dial", value=max(worst["mean"])),
+                Figure(name="mean_end_mean", title="Mean over records, mean end", value=float(paid["mean"].mean())),
+                Figure(name="train_mean", title="Mean over training records, chosen end", value=trained),
+            ),
+            groups=tuple(_surprised(groups[big[j]], masks[big[j]], worst, int(j)) for j in order),
+        )
+
+
+def _surprised(group: Group, mask: np.ndarray, worst: dict[str, list[float]], j: int) -> GroupFigure:
+    """One group at the chosen end of the dial; its rows are hold-out rows."""
+    return GroupFigure(
+        label=group.name, kind=group.kind, columns=group.columns, value=worst["chosen"][j],
+        real_count=int(mask.sum()),
+    )  # fmt: skip

@@ -1,0 +1,182 @@
+"""Privacy: signs of copying, each against what unseen real people score.
+
+None of these is a proof of privacy: sets judged safe by distance alone have fallen to membership attacks (arXiv
+2505.01524). They catch copying; a policy asks for them because a set that fails them must not go out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+import pandas as pd
+
+from synthgen.contracts import Figure, Generator, Group, GroupFigure, Interval, MetricResult, Split, SyntheticSet
+from synthgen.runtime import RunContext
+from synthgen.tabular.metrics.distances import nearest, space
+from synthgen.tabular.metrics.measure import Measure, against_holdout, mean
+from synthgen.tabular.metrics.tables import Tables, sample, tables
+
+FEWEST = 30
+MOST_REFERENCE, MOST_SYNTHETIC, MOST_NEAR = 12_000, 5_000, 4_000
+TIE = 1e-4  # squared distances that differ by less are equal: single precision
+
+
+class _Privacy(Measure):
+    """Opens the tables and refuses what is too small to judge."""
+
+    family: ClassVar[Literal["privacy"]] = "privacy"
+    better: ClassVar[Literal["higher", "lower", "closer"]] = "lower"
+    best = 0.0
+
+    def compute(
+        self,
+        split: Split,
+        synthetic: SyntheticSet,
+        schema: Any,
+        groups: Sequence[Group],
+        ctx: RunContext,
+        generator: Generator | None = None,
+    ) -> MetricResult:
+        """What the set scores, beside what hold-out rows score."""
+        t = tables(split, synthetic, schema, ctx, mixed=False)
+        if not t.columns:
+            return self.not_applicable("No modelled column.")
+        if min(len(t.train), len(t.holdout), len(t.synthetic)) < FEWEST:
+            return self.insufficient(f"Fewer than {FEWEST} training, hold-out or synthetic rows.")
+        return self._judge(t, ctx)
+
+    def _judge(self, t: Tables, ctx: RunContext) -> MetricResult:
+        raise TypeError("a privacy metric says what it judges")
+
+
+class ClosestRecord(_Privacy):
+    """Distance to the closest record."""
+
+    name, title = "closest_record", "Distance to the closest record"
+    better, best = "closer", 0.5
+    explanation = (
+        "Of the training rows and as many hold-out rows, which is nearer to a synthetic row? 0.5: neither; above "
+        "0.5 the set keeps to the people it was made from. Necessary, never sufficient for privacy."
+    )
+    source = "Platzer and Reutterer (2021); standard error from swapping training and hold-out rows."
+
+    def _judge(self, t: Tables, ctx: RunContext) -> MetricResult:
+        k = min(len(t.train), len(t.holdout), MOST_REFERENCE)
+        to = space(t)
+        real = [to(sample(f, k, ctx.rng(n))) for f, n in ((t.train, "train"), (t.holdout, "hold-out"))]
+        drawn = to(sample(t.synthetic, MOST_SYNTHETIC, ctx.rng("synthetic")))
+        (da, ia), (dh, ih) = (nearest(r, drawn) for r in real)
+        closer = np.where(np.abs(da - dh) <= TIE, 0.5, da < dh)
+        share, error = float(closer.mean()), _swap_error(closer, ia, ih, k)
+        interval = Interval(
+            low=max(0.0, share - 1.96 * error),
+            high=min(1.0, share + 1.96 * error),
+            method="normal; training and hold-out rows swapped",
+        )
+        return self.result(
+            value=share,
+            holdout=0.5,
+            interval=interval,
+            figures=(Figure(name="standard_error", title="Standard error", value=error),),
+        )
+
+
+def _swap_error(closer: np.ndarray, in_train: np.ndarray, in_holdout: np.ndarray, k: int) -> float:
+    """Standard error of the share if it were chance which of the 2k real rows were trained on.
+
+    A real row that is nearest to c synthetic rows moves the share by c at once: the variance is the sum of c squared.
+    """
+    near = np.r_[in_train[closer == 1.0], in_holdout[closer == 0.0] + k]
+    counts = np.bincount(near, minlength=1) if len(near) else np.zeros(1)
+    return float(max(np.sqrt((counts.astype(float) ** 2).sum()), 1.0) / (2 * len(closer)))
+
+
+class NearCopies(_Privacy):
+    """Rows too close to a training row."""
+
+    name, title = "near_copies", "Near copies"
+    explanation = (
+        "Share of synthetic rows nearer to a training row than 99 % of unseen real rows are. The hold-out's own "
+        "share stands beside it (it is larger where the hold-out has few rows)."
+    )
+    source = "Distance to the closest record at the hold-out's first percentile."
+
+    def _judge(self, t: Tables, ctx: RunContext) -> MetricResult:
+        to = space(t)
+        real = to(sample(t.train, 2 * MOST_REFERENCE, ctx.rng("train")))
+        n = min(len(t.holdout), len(t.synthetic), MOST_NEAR)
+        held = nearest(real, to(sample(t.holdout, n, ctx.rng("hold-out"))))[0]
+        drawn = nearest(real, to(sample(t.synthetic, n, ctx.rng("synthetic"))))[0]
+        q = max(0.01, 5 / (len(held) + 1))
+        share = _share_below(np.quantile(held, q), held, drawn, q)
+        return self.result(value=share, holdout=q, interval=against_holdout(share, len(drawn), q, len(held)))
+
+
+def _share_below(edge: float, held: np.ndarray, drawn: np.ndarray, q: float) -> float:
+    """Share of `drawn` below the hold-out's quantile; at the edge itself, as large a part as makes the hold-out's q."""
+    held_tie, drawn_tie = np.abs(held - edge) <= TIE, np.abs(drawn - edge) <= TIE
+    part = (q - (held < edge - TIE).mean()) / max(held_tie.mean(), 1e-12)
+    return float((drawn < edge - TIE).mean() + np.clip(part, 0, 1) * drawn_tie.mean())
+
+
+class CopiedRows(_Privacy):
+    """Rows equal to a training row in every modelled column."""
+
+    name, title = "copied_rows", "Copied rows"
+    explanation = (
+        "Share of synthetic rows that equal a training row in every column. Where people share whole rows, unseen"
+        " real rows do so as well: compare with the hold-out."
+    )
+    source = "Exact match share."
+
+    def _judge(self, t: Tables, ctx: RunContext) -> MetricResult:
+        train, holdout, drawn = (_row_keys(f) for f in (t.train, t.holdout, t.synthetic))
+        known, times = np.unique(train, return_counts=True)
+        lone = known[times == 1]
+        share, held = float(np.isin(drawn, known).mean()), float(np.isin(holdout, known).mean())
+        lonely = Figure(
+            name="lone_rows",
+            title="Rows equal to the row of exactly one training record",
+            value=float(np.isin(drawn, lone).mean()),
+            holdout=float(np.isin(holdout, lone).mean()),
+        )
+        interval = against_holdout(share, len(drawn), held, len(holdout))
+        return self.result(value=share, holdout=held, interval=interval, figures=(lonely,))
+
+
+def _row_keys(frame: pd.DataFrame) -> np.ndarray:
+    """One 64-bit number per row; equal rows have equal numbers."""
+    plain = pd.DataFrame({i: frame[c].map(str) if frame[c].dtype == object else frame[c] for i, c in enumerate(frame)})
+    return pd.util.hash_pandas_object(plain, index=False).to_numpy()
+
+
+class LoneNumbers(_Privacy):
+    """Numbers that belong to one person."""
+
+    name, title = "lone_numbers", "Numbers that belong to one person"
+    explanation = (
+        "In columns where most numbers occur once: share of synthetic cells equal to a number that occurs once "
+        "among the training rows. A value drawn from a list of real values scores near 1; the hold-out shows "
+        "chance."
+    )
+    source = "Exact match share of values that occur once."
+
+    def _judge(self, t: Tables, ctx: RunContext) -> MetricResult:
+        lines = [_lone(t, c) for c in t.numeric]
+        mostly = [line for line, most in lines if most]
+        if not mostly:
+            return self.not_applicable("No column in which most numbers occur once.")
+        value, holdout = mean([x.value or 0.0 for x in mostly]), mean([x.holdout or 0.0 for x in mostly])
+        interval = against_holdout(value, len(t.synthetic), holdout, len(t.holdout))
+        return self.result(value=value, holdout=holdout, interval=interval, groups=tuple(x for x, _ in lines))
+
+
+def _lone(t: Tables, column: str) -> tuple[GroupFigure, bool]:
+    """One column's shares, and whether most of its training rows hold a number that occurs once."""
+    values, times = np.unique(t.train[column].dropna().to_numpy(), return_counts=True)
+    once = values[times == 1]
+    share, held = (float(np.isin(f[column].to_numpy(), once).mean()) for f in (t.synthetic, t.holdout))
+    line = GroupFigure(label=column, kind="column", columns=(column,), value=share, holdout=held)
+    return line, len(once) > 0.5 * len(t.train)
