@@ -1,6 +1,6 @@
 """The main job, end to end: a hospital table goes in through the API, queue and worker; a released bundle comes out.
 
-    python examples/demo.py [--data FILE] [--target COL] [--positive VALUE] [--time-budget SECONDS] [--out DIRECTORY]
+python examples/demo.py [--data FILE] [--target COL] [--positive VALUE] [--time-budget SECONDS] [--out DIRECTORY]
 """
 
 from __future__ import annotations
@@ -31,12 +31,15 @@ READY = re.compile(r"(http://\S+)/account/setup\?token=(\S+)")
 def main() -> int:
     """Run the demo; 0 when a bundle was downloaded."""
     wish = arguments()
-    with tempfile.TemporaryDirectory(prefix="synthgen-demo-") as home, service(Path(home)) as (url, setup_token):
-        with Client(url) as client:
-            password = secrets.token_urlsafe(16)
-            client.set_up(setup_token, "steward", password)
-            client.sign_in("steward", password)
-            return main_job(client, wish)
+    with (
+        tempfile.TemporaryDirectory(prefix="synthgen-demo-") as home,
+        service(Path(home)) as (url, setup_token),
+        Client(url) as client,
+    ):
+        password = secrets.token_urlsafe(16)
+        client.set_up(setup_token, "steward", password)
+        client.sign_in("steward", password)
+        return main_job(client, wish)
 
 
 def main_job(client: Client, wish: argparse.Namespace) -> int:
@@ -66,7 +69,7 @@ def main_job(client: Client, wish: argparse.Namespace) -> int:
 
 @contextmanager
 def service(home: Path) -> Iterator[tuple[str, str]]:
-    """A whole embedded service in `home`: yields its address and the one-time set-up token; takes it down afterwards."""
+    """A whole embedded service in `home`: yields its address and the one-time set-up token, then takes it down."""
     say("Starting broker, database, worker and web on this machine")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

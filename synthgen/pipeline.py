@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from synthgen import catalog, scoring
-from synthgen.contracts import Generator, Group, Release, Scorecard, Source, Split, SyntheticSet, Verdict
+from synthgen.contracts import Generator, Group, GroupFigure, Release, Scorecard, Source, Split, SyntheticSet, Verdict
+from synthgen.errors import InputError
 from synthgen.release import bundle, gate, policies
 from synthgen.runtime import RunContext
 from synthgen.spec import RunSpec, SampleSpec
@@ -29,6 +30,14 @@ class Prepared:
     schema: Any
     split: Split
     groups: tuple[Group, ...]
+
+
+@dataclass(frozen=True)
+class Model:
+    """A fitted generator and what gives its rows their keys."""
+
+    generator: Generator
+    keys: Any
 
 
 @dataclass(frozen=True)
@@ -57,16 +66,17 @@ def run(path: Path, name: str, spec: RunSpec, ctx: RunContext, out: Path) -> Out
     """The main job: from a file to a synthetic set with its scorecard and verdict, all written to `out`."""
     prepared = prepare(_read(path, name, spec, ctx), spec, ctx)
     check_request(prepared, spec.sample, spec)
-    generator = fit(prepared, spec, ctx)
-    save_model(generator, prepared, spec, out / "model")
-    return publish(generator, prepared, spec, ctx, out)
+    model = fit(prepared, spec, ctx)
+    save_model(model, prepared.schema, spec, len(prepared.source.data), out / "model")
+    return publish(model, prepared, spec, ctx, out)
 
 
 def sample(path: Path, name: str, model: Path, spec: RunSpec, ctx: RunContext, out: Path) -> Outcome:
     """A new set from a fitted model: the model is reused, the scores and the verdict are not."""
     prepared = prepare(_read(path, name, spec, ctx), spec, ctx)
     check_request(prepared, spec.sample, spec)
-    return publish(load_model(model, spec), prepared, spec, ctx, out)
+    fitted, _, _, _ = load_model(model)
+    return publish(fitted, prepared, spec, ctx, out)
 
 
 def export(outputs: Path, release: Release, out: Path) -> Path:
@@ -85,14 +95,6 @@ def prepare(source: Source, spec: RunSpec, ctx: RunContext) -> Prepared:
 def check_request(prepared: Prepared, request: SampleSpec, spec: RunSpec) -> None:
     """Refuse fixed values and target groups that too few people of the source meet. Raises SpecError."""
     catalog.modality(spec.modality).call("check_request", request, prepared.split, prepared.schema, spec)
-
-
-@dataclass(frozen=True)
-class Model:
-    """A fitted generator and what gives its rows their keys."""
-
-    generator: Generator
-    keys: Any
 
 
 def fit(prepared: Prepared, spec: RunSpec, ctx: RunContext) -> Model:
@@ -157,3 +159,60 @@ def summary(synthetic: SyntheticSet, scorecard: Scorecard, verdict: Verdict) -> 
         "census": _census_counts(census.groups if census else ()),
         "scores": {r.metric: {"value": r.value, "holdout": r.holdout, "status": r.status} for r in scorecard.results},
     }
+
+
+def save_model(model: Model, schema: Any, spec: RunSpec, rows: int, directory: Path) -> None:
+    """Generator, keys, schema and specification in one directory; no record of the source."""
+    directory.mkdir(parents=True, exist_ok=True)
+    model.generator.save(directory / "generator")
+    model.keys.save(directory / "keys.json")
+    _write(directory, {"model": {"version": 1, "rows": rows}, "schema": schema.model_dump(mode="json")})
+    (directory / "spec.json").write_text(spec.canonical(), encoding="utf-8")
+
+
+def load_model(directory: Path) -> tuple[Model, Any, RunSpec, int]:
+    """Model, schema, specification and source rows from `save_model`. Raises InputError if it holds no model."""
+    try:
+        about = json.loads((directory / "model.json").read_text(encoding="utf-8"))
+        spec = RunSpec.model_validate_json((directory / "spec.json").read_text(encoding="utf-8"))
+        modality = catalog.modality(spec.modality)
+        schema = modality.call("load_schema", (directory / "schema.json").read_text(encoding="utf-8"))
+        entry = catalog.generators(spec.modality)[catalog.generator_name(spec)]
+        generator = entry.load().load(directory / "generator")
+        keys = modality.call("load_keys", directory / "keys.json")
+    except (OSError, KeyError, ValueError) as problem:
+        raise InputError(
+            f"There is no complete synthgen model in {directory.name!r}.", "Point at what `synthgen fit --out` wrote."
+        ) from problem
+    return Model(generator, keys), schema, spec, int(about["rows"])
+
+
+def _read(path: Path, name: str, spec: RunSpec, ctx: RunContext) -> Source:
+    ctx.progress("read", 0, 1)
+    source: Source = catalog.modality(spec.modality).call("read", path, name)
+    ctx.progress("read", 1, 1)
+    return source
+
+
+def _counted(chunks: Iterator[Any], rows: int, ctx: RunContext) -> Iterator[Any]:
+    """The chunks as they come, with progress and a look at the stop signal between two of them."""
+    done = 0
+    ctx.progress("sample", 0, rows)
+    for chunk in chunks:
+        ctx.check_stop()
+        done += len(chunk)
+        ctx.progress("sample", done, rows)
+        yield chunk
+
+
+def _census_counts(groups: Sequence[GroupFigure]) -> dict[str, int]:
+    """How many groups are represented, thin, lost or too few to tell."""
+    words = [group.census for group in groups if group.census]
+    return {word: words.count(word) for word in dict.fromkeys(words)}
+
+
+def _write(out: Path, documents: Mapping[str, Any]) -> None:
+    """One JSON file per document."""
+    out.mkdir(parents=True, exist_ok=True)
+    for name, document in documents.items():
+        (out / f"{name}.json").write_text(json.dumps(document, indent=1, allow_nan=False), encoding="utf-8")

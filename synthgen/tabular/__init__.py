@@ -16,6 +16,7 @@ TABULAR = Modality(
         "check_request": "synthgen.tabular.requests:check_request",
         "prepare": "synthgen.tabular.keys:prepare",
         "complete": "synthgen.tabular.keys:complete",
+        "load_keys": "synthgen.tabular.keys:load",
         "write": "synthgen.tabular.sets:write",
         "open_set": "synthgen.tabular.sets:open_set",
         "export": "synthgen.tabular.sets:export",
