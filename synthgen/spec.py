@@ -70,7 +70,7 @@ class GateRule(Spec):
     """
 
     metric: str
-    compare: Literal["value", "lower", "upper", "excess", "lower_excess", "ratio"] = "value"
+    compare: Literal["value", "lower", "upper", "excess", "lower_excess", "upper_excess", "ratio"] = "value"
     at_most: float | None = None
     at_least: float | None = None
     required: bool = True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import numpy as np
@@ -59,7 +58,7 @@ def _model(kind: str, trees: int, rate: float) -> Any:
         learning_rate=rate,
         min_child_samples=10,
         verbose=-1,
-        n_jobs=min(4, os.cpu_count() or 1),
+        n_jobs=1,
         random_state=0,
         deterministic=True,
         force_row_wise=True,

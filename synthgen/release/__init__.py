@@ -1,0 +1,1 @@
+"""What stands between a synthetic set and the outside: policy, gate, report, bundle."""

@@ -1,0 +1,164 @@
+"""The gate: a policy decides blocked or awaiting review; only the gate builds a `ReleasedSet`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from synthgen.contracts import (
+    Figure,
+    MetricResult,
+    Modality,
+    Reason,
+    Release,
+    Scorecard,
+    Status,
+    SyntheticSet,
+    Verdict,
+)
+from synthgen.errors import GateError, raise_all
+from synthgen.release import policies
+from synthgen.spec import GatePolicy, GateRule, RunSpec
+
+_TOKEN = object()
+
+_BOUNDED = {
+    "value": "",
+    "lower": "the lower end of its interval ",
+    "upper": "the upper end of its interval ",
+    "excess": "its difference to the hold-out ",
+    "lower_excess": "the lower end of its difference to the hold-out ",
+    "upper_excess": "the upper end of its difference to the hold-out ",
+    "ratio": "its ratio to the hold-out ",
+}
+
+
+@dataclass(frozen=True)
+class ReleasedSet:
+    """A synthetic set that the gate let through and a person released: the only thing a bundle is made from."""
+
+    synthetic: SyntheticSet
+    schema: Any
+    scorecard: Scorecard
+    verdict: Verdict
+    release: Release
+    spec: RunSpec
+    modality: Modality
+    evidence: Mapping[str, Any]
+    token: object = field(repr=False, compare=False, default=None)
+
+    def __post_init__(self) -> None:
+        if self.token is not _TOKEN:
+            raise GateError("A released set can only come from the gate.", "Call `gate.release`.")
+
+
+def decide(scorecard: Scorecard, policy: GatePolicy | str) -> Verdict:
+    """Blocked unless every rule of the policy is met; what could not be measured never counts as met."""
+    policy = policies.named(policy)
+    reasons = tuple(_judge(rule, scorecard) for rule in policy.rules)
+    passed = bool(reasons) and all(r.passed for r in reasons)
+    return Verdict(outcome="awaiting_review" if passed else "blocked", reasons=reasons, policy=policy)
+
+
+def release(
+    synthetic: SyntheticSet,
+    schema: Any,
+    scorecard: Scorecard,
+    verdict: Verdict,
+    release: Release,
+    spec: RunSpec,
+    modality: Modality,
+    evidence: Mapping[str, Any] | None = None,
+) -> ReleasedSet:
+    """The set as released. The gate decides again: a verdict that the scorecard does not bear is refused.
+
+    Raises GateError with every problem.
+    """
+    problems = []
+    if verdict.outcome != "awaiting_review":
+        failed = "; ".join(r.message for r in verdict.failed)
+        problems.append(f"The gate blocked this set. {failed}".strip())
+    elif decide(scorecard, verdict.policy) != verdict:
+        problems.append("The verdict does not follow from the scorecard.")
+    if verdict.policy != policies.named(spec.policy):
+        problems.append("The verdict was made under another policy than the job asked for.")
+    if scorecard.rows != synthetic.rows:
+        problems.append(f"The scorecard is about {scorecard.rows} rows, the set has {synthetic.rows}.")
+    if not release.purpose.strip() or not release.recipient.strip():
+        problems.append("A release needs a purpose and a recipient.")
+    if release.expires_at is not None and release.expires_at <= release.released_at:
+        problems.append("The release would expire before it begins.")
+    raise_all(GateError, problems, "Nothing was released.")
+    return ReleasedSet(
+        synthetic, schema, scorecard, verdict, release, spec, modality, dict(evidence or {}), token=_TOKEN
+    )
+
+
+def _judge(rule: GateRule, scorecard: Scorecard) -> Reason:
+    name, _, figure_name = rule.metric.partition("/")
+    result = scorecard.result(name)
+    if result is None:
+        return _unmeasured(rule, rule.metric, "the scorecard does not have it", Status.NOT_APPLICABLE)
+    found: MetricResult | Figure | None = result
+    if figure_name:
+        found = next((f for f in result.figures if f.name == figure_name), None)
+        if found is None:
+            worst = result.status if result.status is not Status.OK else Status.NOT_APPLICABLE
+            return _unmeasured(rule, f"{result.title}, {figure_name}", result.reason or "it was not measured", worst)
+    assert found is not None
+    title = found.title or rule.metric
+    if found.status is not Status.OK:
+        return _unmeasured(rule, title, found.reason, found.status)
+    number = compared(found, rule.compare)
+    if number is None or not math.isfinite(number):
+        return _unmeasured(rule, title, "there is no number to compare", Status.ERROR)
+    return _bounded(rule, title, found, number)
+
+
+def compared(found: MetricResult | Figure, how: str) -> float | None:
+    """The number a rule looks at, or None where a part of it is missing."""
+    low, high = (found.interval.low, found.interval.high) if found.interval else (None, None)
+    number = {"lower": low, "lower_excess": low, "upper": high, "upper_excess": high}.get(how, found.value)
+    if number is None or found.value is None or not math.isfinite(found.value):
+        return None
+    if how.endswith("excess"):
+        return None if found.holdout is None else number - found.holdout
+    if how == "ratio":
+        return number / found.holdout if found.holdout else None
+    return number
+
+
+def _unmeasured(rule: GateRule, title: str, reason: str, status: Status) -> Reason:
+    """An error always fails; what does not apply or cannot be told passes only where the policy does not require it."""
+    passed = not rule.required and status in (Status.NOT_APPLICABLE, Status.INSUFFICIENT)
+    words = {
+        Status.NOT_APPLICABLE: "does not apply",
+        Status.INSUFFICIENT: "has too little data",
+        Status.ERROR: "could not be measured",
+    }[status]
+    ending = "The policy does not require it." if passed else "The policy asks for it, so the set is blocked."
+    why = f" ({reason.rstrip('.')})" if reason else ""
+    return Reason(rule=rule.metric, passed=passed, message=f"{title} {words}{why}. {ending}")
+
+
+def _bounded(rule: GateRule, title: str, found: MetricResult | Figure, number: float) -> Reason:
+    too_high = rule.at_most is not None and number > rule.at_most
+    too_low = rule.at_least is not None and number < rule.at_least
+    beside = f", unseen real rows {shown(found.holdout)}" if found.holdout is not None else ""
+    limits = [f"at most {shown(rule.at_most)}"] if rule.at_most is not None else []
+    limits += [f"at least {shown(rule.at_least)}"] if rule.at_least is not None else []
+    asked = f"{_BOUNDED[rule.compare]}may be {' and '.join(limits)}" if limits else "it must be measured"
+    passed = not (too_high or too_low)
+    came = "" if rule.compare == "value" else f" and is {shown(number)}"
+    message = f"{title}: {shown(found.value)}{beside}; {asked}{came}. {rule.because}".strip()
+    bound = rule.at_most if too_high or rule.at_least is None else rule.at_least
+    return Reason(rule=rule.metric, passed=passed, message=message, value=number, bound=bound)
+
+
+def shown(number: float | None) -> str:
+    """A number as people read it: at most three decimals, no needless zero."""
+    if number is None:
+        return "none"
+    return f"{number:,.0f}" if number == int(number) and abs(number) >= 10 else f"{number:.3f}".rstrip("0").rstrip(".")
