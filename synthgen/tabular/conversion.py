@@ -77,14 +77,13 @@ def _on_distinct(values: pd.Series, convert: Callable[[np.ndarray], np.ndarray])
 
 def number_text(value: float, column: Column) -> str:
     """One number as the column writes it."""
-    decimals = column.decimals or 0
-    group = "," if column.thousands else ""
-    if column.fixed_decimals is not None:
-        text = f"{value:{group}.{column.fixed_decimals}f}"
-    elif decimals == 0:
-        text = f"{int(value):{group}}"
-    else:
-        text = f"{round(value, decimals):{group}.{decimals}f}".rstrip("0").rstrip(".")
+    least = column.least_decimals
+    most = max(column.decimals or 0, least)
+    text = f"{value:{',' if column.thousands else ''}.{most}f}"
+    if most > least:
+        whole, _, digits = text.partition(".")
+        digits = digits.rstrip("0").ljust(least, "0")
+        text = f"{whole}.{digits}" if digits else whole
     if column.decimal_mark == ",":
         text = text.replace(".", ",")
     if not (column.prefix or column.suffix):
@@ -121,9 +120,23 @@ def presented_column(values: pd.Series, column: Column, from_text: bool) -> pd.S
 
 
 def _natural(values: pd.Series, column: Column) -> pd.Series:
-    if column.kind == "integer":
-        return values.round().astype("Int64") if float(values.abs().max() or 0) < 2**62 else values
+    if column.kind in ("id", "person") and column.key is not None and column.key.style == "integer":
+        values = pd.Series(_as_numbers(values), index=values.index)
+    elif column.kind == "boolean" and column.true_token is not None:
+        return _natural_flags(values, column.true_token.strip().lower())
+    elif column.kind != "integer":
+        return values
+    if float(values.abs().max() or 0) < 2**62:
+        return values.round().astype("Int64")
     return values
+
+
+def _natural_flags(values: pd.Series, true_token: str) -> pd.Series:
+    """Flags of a text table: 1 and 0 become whole numbers, true and false become booleans, other pairs stay words."""
+    if true_token not in ("1", "true"):
+        return values
+    flags = values.str.strip().str.lower().eq(true_token).astype("boolean").mask(values.isna())
+    return flags.astype("Int64") if true_token == "1" else flags
 
 
 def _as_numbers(values: pd.Series) -> np.ndarray:

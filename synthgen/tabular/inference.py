@@ -94,8 +94,8 @@ def column(
     if wanted.public is not None:
         made = made.model_copy(update={"public": wanted.public})
     if wanted.decimals is not None and made.numeric:
-        fixed = wanted.decimals if made.fixed_decimals is not None else None
-        made = made.model_copy(update={"decimals": wanted.decimals, "fixed_decimals": fixed})
+        least = min(made.least_decimals, wanted.decimals)
+        made = made.model_copy(update={"decimals": wanted.decimals, "least_decimals": least})
     return made
 
 
@@ -243,7 +243,7 @@ def _words(found: Cells) -> Column:
     spaced = found.share([" " in value.strip() for value in found.values])
     if filled >= 20 and different >= 0.9 * filled and spaced < 0.05 and (is_key_name(found.name) or _numbered(found)):
         return _key(found, "read as id because nearly every row has its own value, written like a key")
-    if is_personal_name(found.name) and different > 20 and different > 0.02 * filled:
+    if is_personal_name(found.name) and different > 20:
         return _text(found, "read as text because the name says it identifies people")
     length = float(np.dot([len(value) for value in found.values], found.counts)) / filled
     if length > 30 and spaced > 0.8 and different > max(20, 0.1 * filled):

@@ -16,18 +16,24 @@ SENTINELS = (-1.0, -7.0, -8.0, -9.0, -99.0, -999.0, -9999.0, 99.0, 999.0, 9999.0
 
 def number_fields(texts: Sequence[str], counts: np.ndarray, k: int, style: NumberStyle) -> dict[str, Any]:
     """The fields of a column that say how its numbers are written: grid, fixed digits, marks, sentinels."""
-    shown = {decimals_of(text) for text in texts}
-    grid = min(MOST_DECIMALS, max((significant_decimals_of(text) for text in texts), default=0))
-    fixed = next(iter(shown)) if len(shown) == 1 and 0 < min(shown) <= MOST_DECIMALS else None
+    least = min((decimals_of(text) for text in texts), default=0)
+    grid = min(MOST_DECIMALS, max((significant_decimals_of(_without_noise(text)) for text in texts), default=0))
     return {
         "decimals": grid,
-        "fixed_decimals": fixed,
+        "least_decimals": min(MOST_DECIMALS, least),
         "decimal_mark": style.decimal_mark,
         "thousands": style.thousands,
         "prefix": style.prefix,
         "suffix": style.suffix,
         "sentinels": suspected_sentinels(floats(texts), counts, k),
     }
+
+
+def _without_noise(text: str) -> str:
+    """Binary noise such as 0.30000000000000004 taken off: nobody measures twelve decimals of a number above 1e-6."""
+    if decimals_of(text) < MOST_DECIMALS or abs(float(text)) < 1e-6:
+        return text
+    return f"{round(float(text), 9):.9f}"
 
 
 def suspected_sentinels(values: np.ndarray, counts: np.ndarray, k: int) -> tuple[float, ...]:

@@ -39,8 +39,7 @@ class KeyStyle(Record):
 class Column(Record):
     """One column: its kind, the reason for it in words, and the writing of its cells.
 
-    `decimals` is the grid 10^-decimals on which its numbers lie, `fixed_decimals` the digits always shown (None: as many
-    as needed). `grid_seconds` is the step of a date. `missing_token` is what a missing cell is written as.
+    `decimals` is the grid 10^-decimals on which its numbers lie, `least_decimals` the digits that are always shown. `grid_seconds` is the step of a date. `missing_token` is what a missing cell is written as.
     """
 
     name: str
@@ -51,7 +50,7 @@ class Column(Record):
     missing_tokens: tuple[str, ...] = ()
     missing_token: str = ""
     decimals: int | None = None
-    fixed_decimals: int | None = None
+    least_decimals: int = 0
     decimal_mark: str = "."
     thousands: str = ""
     prefix: str = ""
