@@ -9,8 +9,8 @@ import typer
 
 
 def up(
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the web server.")] = 8765,
+    host: Annotated[str | None, typer.Option(help="Address to listen on; 127.0.0.1 by default.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port of the web server; 8765 by default.")] = None,
     home: Annotated[Path | None, typer.Option(help="Folder for everything; SYNTHGEN_HOME when left out.")] = None,
 ) -> None:
     """Start broker, worker and web on this machine; Ctrl-C takes everything down."""
@@ -26,8 +26,9 @@ def doctor() -> None:
 
     checks = operations.doctor(Settings())
     for check in checks:
-        typer.echo(f"{'ok  ' if check.ok else 'FAIL'}  {check.name}: {check.message}")
-    if not all(check.ok for check in checks):
+        hint = f". {check['hint']}" if check["hint"] else ""
+        typer.echo(f"{'ok  ' if check['ok'] else 'FAIL'}  {check['name']}: {check['found']}{hint}")
+    if not all(check["ok"] for check in checks):
         raise typer.Exit(1)
 
 

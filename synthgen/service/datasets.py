@@ -11,9 +11,10 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from synthgen.errors import Conflict, InputError, LimitError, NotFound
+from synthgen.service import outcomes
 from synthgen.service.artifacts import keys
 from synthgen.service.bootstrap import Application
-from synthgen.service.db.tables import Artifact, Dataset, Job, SyntheticSetRow
+from synthgen.service.db.tables import Artifact, Dataset, Job
 from synthgen.service.db.unit_of_work import UnitOfWork, new_id
 from synthgen.service.read_models import Actor, DatasetView, JobView
 from synthgen.service.submission import Request, submit
@@ -103,8 +104,7 @@ def erase(app: Application, actor: Actor, dataset_id: str) -> JobView:
         for job in unit.session.scalars(select(Job).where(Job.dataset_id == dataset_id, *_active(actor))):
             job.cancel_requested = True
             if job.state == "queued":
-                job.state, job.finished_at = "cancelled", unit.now
-                unit.record(job.id, [("state", {"state": "cancelled", "because": "its dataset is being erased"})])
+                outcomes.cancelled(unit, job)
         job = submit(unit, actor, Request("erase", dataset_id))
         unit.audit(actor.user_id, "dataset.erase", dataset_id)
         return job_view(job, row.name)
@@ -130,19 +130,6 @@ def read_artifact(app: Application, actor: Actor, job_id: str, name: str, action
             raise NotFound("This is not there: it was never made, or has been erased.", "Look at the job's state.")
         unit.audit(actor.user_id, action, job_id)
     return json.loads(b"".join(app.store.open(artifact.key)))
-
-
-def tombstone(unit: UnitOfWork, dataset_id: str) -> None:
-    """Mark everything of an erased dataset; rows stay, so that the history stays whole."""
-    row = unit.get(Dataset, dataset_id)
-    row.state, row.erased_at = "erased", unit.now
-    for artifact in unit.session.scalars(select(Artifact).where(Artifact.dataset_id == dataset_id)):
-        unit.session.delete(artifact)
-    for job in unit.session.scalars(select(Job).where(Job.dataset_id == dataset_id)):
-        job.checkpoint, job.spec_key = [], None
-    for made in unit.session.scalars(select(SyntheticSetRow).where(SyntheticSetRow.dataset_id == dataset_id)):
-        if made.state not in {"released", "withdrawn"}:
-            made.state = "erased"
 
 
 def _inspected(app: Application, actor: Actor, dataset_id: str, name: str) -> dict[str, Any]:

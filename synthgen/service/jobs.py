@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from synthgen import catalog
 from synthgen.errors import Conflict, NotFound
+from synthgen.release import policies
 from synthgen.service import datasets, outcomes
 from synthgen.service.bootstrap import Application
 from synthgen.service.db.tables import Dataset, Job, JobEvent
@@ -27,7 +28,7 @@ def submit_fit(
 ) -> JobView:
     """Queue the main job: train, sample, score and decide."""
     catalog.check(spec)
-    _check_policy(spec)
+    policies.named(spec.policy)
     request = Request("fit", dataset_id, spec, idempotency_key=idempotency_key)
     return _submit_with_spec(app, actor, request, lambda unit: _check_ready(unit, actor, dataset_id))
 
@@ -46,7 +47,7 @@ def submit_sample(
     _check_parent(parent)
     changes: dict[str, object] = {"sample": sample} if policy is None else {"sample": sample, "policy": policy}
     spec = kept_spec(app, parent).model_copy(update=changes)
-    _check_policy(spec)
+    policies.named(spec.policy)
     request = Request("sample", parent.dataset_id, spec, fit_job_id, idempotency_key=idempotency_key)
     return _submit_with_spec(app, actor, request, lambda unit: _check_ready(unit, actor, parent.dataset_id))
 
@@ -72,6 +73,8 @@ def spec(app: Application, actor: Actor, job_id: str) -> RunSpec:
     """The whole specification of a job, enough to repeat it; it may hold values a person typed in."""
     with app.unit() as unit:
         row = find(unit, actor, job_id)
+        if row.spec_key is None:
+            raise NotFound("This job has no specification, or it was erased with its dataset.", "")
         unit.audit(actor.user_id, "job.spec.seen", job_id)
     return kept_spec(app, row)
 
@@ -153,13 +156,6 @@ def _submit_with_spec(app: Application, actor: Actor, request: Request, check: C
         found = earlier(unit, request)
         assert found is not None
         return _view(unit, found)
-
-
-def _check_policy(spec: RunSpec) -> None:
-    if isinstance(spec.policy, str) and spec.policy != "standard":
-        from synthgen.release import policies
-
-        policies.named(spec.policy)
 
 
 def _check_ready(unit: UnitOfWork, actor: Actor, dataset_id: str) -> None:

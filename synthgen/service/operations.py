@@ -50,20 +50,14 @@ def health(app: Application) -> dict[str, Any]:
 def doctor(settings: Settings) -> list[dict[str, Any]]:
     """Checks of this machine and these settings: name, ok, what was found, what to do."""
     return [
-        _check(
-            "python", sys.version_info[:2] in {(3, 11), (3, 12)}, sys.version.split()[0], "Use Python 3.11 or 3.12."
-        ),
+        _python(),
         _home(settings),
         _disk(settings),
-        _check(
-            "port", _free(settings), f"{settings.host}:{settings.port}", "In use: is synthgen up? See SYNTHGEN_PORT."
-        ),
+        _port(settings),
         _component("database", lambda: connect(settings.database).connect().close()),
         _component("store", lambda: artifact_store(settings).check()),
         _broker(settings),
-        _check(
-            "training", find_spec("torch") is not None, "torch", "Install the extra: pip install 'synthgen[train]'."
-        ),
+        _training(),
     ]
 
 
@@ -83,7 +77,7 @@ def _training() -> dict[str, Any]:
 
 def _port(settings: Settings) -> dict[str, Any]:
     found = f"{settings.host}:{settings.port}"
-    return _check("port", _free(settings), found, "It is in use: does synthgen run already? See SYNTHGEN_PORT.")
+    return _check("port", port_is_free(settings), found, "It is in use: does synthgen run already? See SYNTHGEN_PORT.")
 
 
 def _home(settings: Settings) -> dict[str, Any]:
@@ -108,7 +102,8 @@ def _disk(settings: Settings) -> dict[str, Any]:
     )
 
 
-def _free(settings: Settings) -> bool:
+def port_is_free(settings: Settings) -> bool:
+    """Whether the web server could listen."""
     with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -116,6 +111,13 @@ def _free(settings: Settings) -> bool:
         except OSError:
             return False
     return True
+
+
+def any_port() -> int:
+    """A port that nothing listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _broker(settings: Settings) -> dict[str, Any]:

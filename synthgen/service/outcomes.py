@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from sqlalchemy import delete, update
+
 from synthgen.errors import Conflict, SynthgenError
-from synthgen.service import datasets
 from synthgen.service.artifacts.base import Stored
 from synthgen.service.db.tables import Artifact, Dataset, Job, ReleaseRow, SyntheticSetRow
 from synthgen.service.db.unit_of_work import UnitOfWork
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a job has no result: a stable code, one sentence for a data steward, what to do, whether it may pass."""
+
+    code: str
+    message: str
+    hint: str
+    retryable: bool
+
+    @classmethod
+    def of(cls, error: SynthgenError) -> Failure:
+        """The failure that an error means."""
+        return cls(error.code, error.message, error.hint, error.retryable)
 
 
 def succeeded(unit: UnitOfWork, job: Job, summary: Mapping[str, Any], files: Mapping[str, Stored]) -> None:
@@ -29,7 +46,7 @@ def succeeded(unit: UnitOfWork, job: Job, summary: Mapping[str, Any], files: Map
     job.progress, job.stage, job.eta_seconds = 1.0, "done", None
 
 
-def failed(unit: UnitOfWork, job: Job, error: SynthgenError) -> None:
+def failed(unit: UnitOfWork, job: Job, error: Failure) -> None:
     """The job is over without a result; its row says why in words a data steward understands."""
     job.error_code, job.error, job.hint = error.code, error.message, error.hint
     _end(unit, job, "failed", error_code=error.code, error=error.message, hint=error.hint)
@@ -112,7 +129,15 @@ def _exported(unit: UnitOfWork, job: Job, summary: Mapping[str, Any], files: Map
 
 
 def _erased(unit: UnitOfWork, job: Job, summary: Mapping[str, Any], files: Mapping[str, Stored]) -> None:
-    datasets.tombstone(unit, job.dataset_id)
+    """Mark everything of the dataset; rows stay as tombstones, so that the history stays whole."""
+    mine = job.dataset_id
+    dataset: Dataset = unit.get(Dataset, mine)
+    dataset.state, dataset.erased_at = "erased", unit.now
+    unit.session.execute(delete(Artifact).where(Artifact.dataset_id == mine))
+    unit.session.execute(update(Job).where(Job.dataset_id == mine).values(checkpoint=[], spec_key=None))
+    unreleased = SyntheticSetRow.state.not_in(("released", "withdrawn"))
+    made = update(SyntheticSetRow).where(SyntheticSetRow.dataset_id == mine, unreleased)
+    unit.session.execute(made.values(state="erased"))
 
 
 _ON_SUCCESS: dict[str, Callable[[UnitOfWork, Job, Mapping[str, Any], Mapping[str, Stored]], None]] = {

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from synthgen.service.db.tables import Job
 
+SPEC_FILE = "spec.json"
+
 
 def dataset_folder(project_id: str, dataset_id: str) -> str:
     """Everything that belongs to a dataset and is erased with it."""
@@ -22,7 +24,7 @@ def job_folder(job: Job) -> str:
 
 def spec(project_id: str, dataset_id: str, job_id: str) -> str:
     """The whole specification of a job, with the values a person typed in."""
-    return f"{dataset_folder(project_id, dataset_id)}/jobs/{job_id}/spec.json"
+    return f"{dataset_folder(project_id, dataset_id)}/jobs/{job_id}/{SPEC_FILE}"
 
 
 def attempt_folder(job: Job, fence: int) -> str:

@@ -1,0 +1,217 @@
+"""What a worker may do to a job it claimed; every step checks the fence, so that a worker too late changes nothing."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import delete, select, update
+
+from synthgen.errors import InternalError, SynthgenError
+from synthgen.service import outcomes
+from synthgen.service.artifacts.base import Stored
+from synthgen.service.bootstrap import Application
+from synthgen.service.db.tables import Dataset, Job, OutboxMessage
+from synthgen.service.db.unit_of_work import UnitOfWork
+from synthgen.service.outcomes import Failure
+from synthgen.service.states import overall_progress
+
+FIRST_DELAY = 2.0  # seconds before a job that failed for a passing reason is tried again; doubles each time
+
+
+class LeaseLost(Exception):
+    """Somebody else owns the job now, or it is over: stop, publish nothing."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The right to run one attempt of one job, for as long as the lease is renewed. `fence` numbers the attempt."""
+
+    job_id: str
+    dataset_id: str
+    kind: str
+    fence: int
+    attempt: int
+
+
+def claim(app: Application, job_id: str, worker: str) -> Claim | None:
+    """Take a queued job, or None when it is not there to be taken: somebody was faster, or it was cancelled."""
+    with app.unit() as unit:
+        taken = (
+            update(Job)
+            .where(Job.id == job_id, Job.project_id == unit.project_id, Job.state == "queued")
+            .values(
+                state="running",
+                fence=Job.fence + 1,
+                attempts=Job.attempts + 1,
+                lease_until=unit.after(app.settings.lease_seconds),
+                worker=worker,
+            )
+            .returning(Job)
+            .execution_options(synchronize_session=False)
+        )
+        job = unit.session.scalars(taken).one_or_none()
+        if job is None:
+            return None
+        job.started_at = job.started_at or unit.now
+        unit.session.execute(delete(OutboxMessage).where(OutboxMessage.job_id == job_id))
+        unit.record(job_id, [("state", {"state": "running", "attempt": job.attempts, "worker": worker})])
+        return Claim(job_id, job.dataset_id, job.kind, job.fence, job.attempts)
+
+
+def heartbeat(app: Application, held: Claim) -> None:
+    """Renew the lease. Raises LeaseLost."""
+    with app.unit() as unit:
+        _held(unit, held).lease_until = unit.after(app.settings.lease_seconds)
+
+
+def cancel_requested(app: Application, held: Claim) -> bool:
+    """Whether somebody asked the job to stop. Raises LeaseLost."""
+    with app.unit(read_only=True) as unit:
+        return _held(unit, held, lock=False).cancel_requested
+
+
+def record(app: Application, held: Claim, events: Sequence[tuple[str, dict[str, Any]]]) -> None:
+    """Append what the child reported to the job's history and bring its progress up to date. Raises LeaseLost."""
+    with app.unit() as unit:
+        job = _held(unit, held)
+        unit.record(held.job_id, list(events))
+        for kind, payload in events:
+            if kind == "progress":
+                _advance(unit, job, payload)
+
+
+def keep_checkpoint(app: Application, held: Claim, files: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Make `files` the checkpoint the next attempt starts from; returns the one it replaces. Raises LeaseLost."""
+    with app.unit() as unit:
+        job = _held(unit, held)
+        before, job.checkpoint = job.checkpoint, [dict(file) for file in files]
+        return before
+
+
+def succeed(app: Application, held: Claim, summary: Mapping[str, Any], files: Mapping[str, Stored]) -> str:
+    """Commit the result, once; returns the state the job ended in. Raises LeaseLost.
+
+    A job of a dataset that is being erased ends cancelled.
+    """
+    with app.unit() as unit:
+        job = _held(unit, held)
+        dataset: Dataset = unit.get(Dataset, job.dataset_id)
+        if dataset.state in {"erasing", "erased"} and job.kind not in {"erase", "export"}:
+            outcomes.cancelled(unit, job)
+        else:
+            outcomes.succeeded(unit, job, summary, files)
+        job.checkpoint = []
+        return job.state
+
+
+def fail(app: Application, held: Claim, failure: Failure) -> None:
+    """Record why an attempt failed; a failure that may pass goes back into the queue, but not for ever."""
+    with app.unit() as unit:
+        _fail_or_requeue(unit, _held(unit, held), failure, app.settings.max_attempts)
+
+
+def cancelled(app: Application, held: Claim) -> None:
+    """The child stopped because somebody asked. Raises LeaseLost."""
+    with app.unit() as unit:
+        outcomes.cancelled(unit, _held(unit, held))
+
+
+def give_back(app: Application, held: Claim) -> None:
+    """The worker is shutting down: the job goes back into the queue and the attempt does not count."""
+    with app.unit() as unit:
+        job = _held(unit, held)
+        if job.cancel_requested:
+            outcomes.cancelled(unit, job)
+            return
+        job.attempts -= 1
+        outcomes.requeue(unit, job, because="the worker is shutting down")
+
+
+def reap(app: Application) -> int:
+    """Take jobs whose worker fell silent away from it; returns how many. After the last attempt a job fails."""
+    with app.unit(read_only=True) as unit:
+        if not unit.session.scalar(_expired(unit).limit(1)):
+            return 0
+    with app.unit() as unit:
+        jobs = list(unit.session.scalars(_expired(unit).with_for_update(skip_locked=True)))
+        for job in jobs:
+            _reap_one(unit, job, app.settings.max_attempts)
+        return len(jobs)
+
+
+def others_running(app: Application, held: Claim) -> int:
+    """How many other jobs of the same dataset are running."""
+    with app.unit(read_only=True) as unit:
+        running = select(Job.id).where(
+            Job.project_id == unit.project_id,
+            Job.dataset_id == held.dataset_id,
+            Job.state == "running",
+            Job.id != held.job_id,
+        )
+        return len(unit.session.scalars(running).all())
+
+
+def unknown(error: BaseException | None = None) -> tuple[Failure, str]:
+    """A failure nobody foresaw, with the reference under which the log has it."""
+    reference = uuid.uuid4().hex[:10]
+    return Failure.of(error if isinstance(error, SynthgenError) else InternalError(reference)), reference
+
+
+def _held(unit: UnitOfWork, held: Claim, *, lock: bool = True) -> Job:
+    query = select(Job).where(
+        Job.id == held.job_id,
+        Job.project_id == unit.project_id,
+        Job.state == "running",
+        Job.fence == held.fence,
+    )
+    job = unit.session.scalar(query.with_for_update() if lock else query)
+    if job is None:
+        raise LeaseLost(held.job_id)
+    return job
+
+
+def _advance(unit: UnitOfWork, job: Job, payload: Mapping[str, Any]) -> None:
+    job.stage = str(payload.get("stage", ""))[:80]
+    share = overall_progress(job.kind, job.stage, float(payload.get("done", 0)), float(payload.get("total", 0)))
+    if share is None:
+        return
+    job.progress = max(job.progress, min(share, 0.99))
+    eta = payload.get("eta_seconds")
+    if eta is None and job.progress > 0.05 and job.started_at is not None:
+        eta = (unit.now - job.started_at).total_seconds() * (1 / job.progress - 1)
+    job.eta_seconds = None if eta is None else round(float(eta), 1)
+
+
+def _fail_or_requeue(unit: UnitOfWork, job: Job, failure: Failure, max_attempts: int) -> None:
+    if job.cancel_requested:
+        outcomes.cancelled(unit, job)
+    elif failure.retryable and job.attempts < max_attempts:
+        unit.record(job.id, [("error", {"error": failure.message, "error_code": failure.code})])
+        outcomes.requeue(unit, job, because=failure.message, delay=FIRST_DELAY * 2 ** (job.attempts - 1))
+    else:
+        outcomes.failed(unit, job, failure)
+
+
+def _expired(unit: UnitOfWork) -> Any:
+    return select(Job).where(Job.project_id == unit.project_id, Job.state == "running", Job.lease_until < unit.now)
+
+
+def _reap_one(unit: UnitOfWork, job: Job, max_attempts: int) -> None:
+    if job.cancel_requested:
+        outcomes.cancelled(unit, job)
+    elif job.attempts < max_attempts:
+        outcomes.requeue(unit, job, because="its worker stopped answering")
+    else:
+        outcomes.failed(unit, job, _poison(job.attempts))
+
+
+def _poison(attempts: int) -> Failure:
+    return Failure(
+        "worker_lost",
+        f"The job was started {attempts} times and the worker running it stopped answering each time.",
+        "It may need more memory than the machine has: try fewer rows or columns, or ask the operator.",
+        False,
+    )

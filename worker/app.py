@@ -1,0 +1,147 @@
+"""The worker process: a Celery consumer that hears job ids, and a sweep that relays, reaps and reports."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import shutil
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from celery import Celery, signals
+
+from synthgen.errors import SynthgenError, Unavailable
+from synthgen.service import bootstrap, execution, relay, roster
+from synthgen.service.bootstrap import Application
+from synthgen.service.db.migrate import is_current
+from synthgen.service.queue import RUN_JOB, make_queue
+from synthgen.service.settings import Settings
+from worker.supervise import Attempt
+
+log = logging.getLogger(__name__)
+
+
+class Worker:
+    """Everything one worker process shares between its threads."""
+
+    def __init__(self, app: Application) -> None:
+        self.app = app
+        self.draining = threading.Event()
+        self.finished = threading.Event()
+        self.id = roster.sign_on(app)
+        self.scratch = claim_scratch(app.settings, self.id)
+        self.lock = threading.Lock()
+        self.running = 0
+
+    def run_job(self, job_id: str) -> None:
+        """Claim a job and see it through; a job that somebody else has is left alone."""
+        if self.draining.is_set():
+            return  # it stays queued and is announced again
+        held = execution.claim(self.app, job_id, self.id)
+        if held is None:
+            return
+        self._count(+1)
+        try:
+            directory = self.scratch / f"{held.job_id}-{held.fence}"
+            Attempt(self.app, held, directory, self.draining).run()
+        finally:
+            self._count(-1)
+
+    def sweep(self, queue: Celery) -> None:
+        """Until the process ends: publish what is due, take jobs from silent workers, report that we live."""
+        reported = 0.0
+        while not self.finished.wait(self.app.settings.sweep_seconds):
+            for task in (lambda: execution.reap(self.app), lambda: relay.republish(self.app)):
+                _attempt(task)
+            _attempt(lambda: relay.relay(self.app, queue))
+            if time.monotonic() - reported > self.app.settings.heartbeat_seconds:
+                reported = time.monotonic()
+                _attempt(lambda: roster.report(self.app, self.id, self.running))
+
+    def _count(self, change: int) -> None:
+        with self.lock:
+            self.running += change
+
+
+def serve(settings: Settings | None = None) -> None:
+    """Work until SIGTERM: then running children stop at a checkpoint and their jobs go back into the queue."""
+    app = bootstrap.build(settings)
+    logging.basicConfig(level=app.settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    _wait_for_schema(app)
+    worker, queue = Worker(app), make_queue(app.settings)
+    queue.task(name=RUN_JOB, ignore_result=True)(worker.run_job)
+    drain = _on_shutdown(worker)
+    sweeper = threading.Thread(target=worker.sweep, args=(make_queue(app.settings),), name="sweep", daemon=True)
+    sweeper.start()
+    try:
+        queue.worker_main(_arguments(app.settings))
+    finally:
+        signals.worker_shutting_down.disconnect(drain)
+        worker.finished.set()
+        sweeper.join(timeout=10)
+        _attempt(lambda: roster.sign_off(app, worker.id))
+        shutil.rmtree(worker.scratch, ignore_errors=True)
+        app.close()
+
+
+def claim_scratch(settings: Settings, worker_id: str) -> Path:
+    """A private directory for this process; those of processes that died, with the data in them, are deleted."""
+    settings.scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for left in settings.scratch.glob("*.lock"):
+        with contextlib.suppress(OSError), left.open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(left.with_suffix(""), ignore_errors=True)
+            left.unlink()
+    lock_file = (settings.scratch / f"{worker_id}.lock").open("w")
+    fcntl.flock(lock_file, fcntl.LOCK_EX)
+    _held_locks.append(lock_file)
+    scratch = settings.scratch / worker_id
+    scratch.mkdir(mode=0o700)
+    return scratch
+
+
+_held_locks: list[Any] = []  # kept open: the kernel drops the lock when the process ends, however it ends
+
+
+def _arguments(settings: Settings) -> list[str]:
+    return [
+        "worker",
+        "--pool=threads",
+        f"--concurrency={settings.worker_concurrency}",
+        f"--queues={','.join(settings.queues)}",
+        f"--loglevel={settings.log_level}",
+        "--disable-prefetch",
+        "--without-gossip",
+        "--without-mingle",
+        "--without-heartbeat",
+    ]
+
+
+def _on_shutdown(worker: Worker) -> Any:
+    def drain(**ignored: object) -> None:
+        worker.draining.set()
+
+    signals.worker_shutting_down.connect(drain, weak=False)
+    return drain
+
+
+def _wait_for_schema(app: Application) -> None:
+    """The migration may still be running beside us."""
+    until = time.monotonic() + 60
+    while not is_current(app.engine):
+        if time.monotonic() > until:
+            raise Unavailable("The database does not have the newest schema.", "Run the migrations first.")
+        time.sleep(0.5)
+
+
+def _attempt(task: Any) -> None:
+    """The sweep outlives whatever fails for a while."""
+    try:
+        task()
+    except SynthgenError as error:
+        log.warning("%s", error)
+    except Exception:
+        log.exception("sweep")

@@ -1,0 +1,57 @@
+"""The heartbeat of one claimed job, in its own thread, so that a long upload cannot let the lease run out."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from types import TracebackType
+from typing import Self
+
+from synthgen.errors import SynthgenError
+from synthgen.service import execution
+from synthgen.service.bootstrap import Application
+from synthgen.service.execution import Claim, LeaseLost
+
+log = logging.getLogger(__name__)
+
+
+class Lease:
+    """Renews the lease until the block ends. `lost` is set when the job belongs to somebody else."""
+
+    def __init__(self, app: Application, held: Claim) -> None:
+        self.app = app
+        self.held = held
+        self.lost = threading.Event()
+        self.ended = threading.Event()
+        self.thread = threading.Thread(target=self._beat, name=f"lease-{held.job_id[:8]}", daemon=True)
+
+    def __enter__(self) -> Self:
+        self.thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.ended.set()
+        self.thread.join(timeout=5)
+
+    def check(self) -> None:
+        """Raise LeaseLost if the job belongs to somebody else."""
+        if self.lost.is_set():
+            raise LeaseLost(self.held.job_id)
+
+    def _beat(self) -> None:
+        renewed = time.monotonic()
+        while not self.ended.wait(self.app.settings.heartbeat_seconds):
+            try:
+                execution.heartbeat(self.app, self.held)
+                renewed = time.monotonic()
+            except LeaseLost:
+                self.lost.set()
+                return
+            except SynthgenError:
+                log.warning("job %s: the database did not take a heartbeat", self.held.job_id)
+                if time.monotonic() - renewed > self.app.settings.lease_seconds:
+                    self.lost.set()
+                    return
+            except Exception:
+                log.exception("job %s: heartbeat failed", self.held.job_id)

@@ -1,0 +1,53 @@
+"""How much memory and time a child may take; one that takes more is ended and the job says so."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from synthgen.errors import LimitError
+from synthgen.service.settings import Settings
+from worker.child import Child
+
+LOOK_EVERY = 0.3  # seconds between two looks at the memory
+BUDGETS = 20  # a job may take this many times its training budget
+REST_SECONDS = 3600  # and this long for everything else
+
+
+@dataclass
+class Limits:
+    """Bytes of resident memory and seconds of wall-clock time."""
+
+    memory: int
+    seconds: float
+    looked: float = field(default=0.0)
+
+    def enforce(self, child: Child) -> None:
+        """End a child over its limits and raise LimitError."""
+        now = time.monotonic()
+        if now - child.started > self.seconds:
+            child.kill()
+            raise LimitError(
+                f"The job took longer than the {self.seconds:,.0f} seconds it may take.",
+                "Use fewer rows or columns, a smaller time budget, or ask the operator for more time.",
+            )
+        if now - self.looked < LOOK_EVERY:
+            return
+        self.looked = now
+        used = child.memory()
+        if used > self.memory:
+            child.kill()
+            raise LimitError(
+                f"The job needed more than the {self.memory / 1e9:,.1f} GB of memory it may use.",
+                "Use fewer rows or columns, or ask the operator for more memory.",
+            )
+
+
+def limits_for(settings: Settings, kind: str, directory: Path) -> Limits:
+    """The limits of one kind of job; a fit's time follows from its own budget unless the operator set one."""
+    if kind == "inspect":
+        return Limits(settings.inspect_memory_bytes, settings.inspect_seconds)
+    budget = json.loads((directory / "job.json").read_text())["spec"].get("time_budget", 0)
+    return Limits(settings.job_memory_bytes, settings.job_seconds or budget * BUDGETS + REST_SECONDS)

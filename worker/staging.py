@@ -1,0 +1,172 @@
+"""Files to and from the store: the child finds its inputs in a private directory and leaves its outputs there."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from synthgen.errors import NotFound
+from synthgen.service.artifacts import keys
+from synthgen.service.artifacts.base import Stored, file_frames
+from synthgen.service.bootstrap import Application
+from synthgen.service.db.tables import Artifact, Dataset, Job, ReleaseRow
+from synthgen.service.db.unit_of_work import UnitOfWork
+from synthgen.service.execution import Claim
+from synthgen.service.settings import GIB
+from synthgen.service.submission import kept_spec
+
+KNOWN_ENDINGS = (".csv", ".tsv", ".txt", ".parquet", ".pq", ".gz", ".zip", ".dat", ".data")
+MODEL = "model/"
+LIBRARIES_RESERVE = GIB  # address space that pandas and pyarrow map without using it
+
+
+def stage(app: Application, held: Claim, directory: Path) -> None:
+    """Fill `directory` with everything the child needs, job.json last."""
+    with app.unit(read_only=True) as unit:
+        job: Job = unit.get(Job, held.job_id)
+        dataset: Dataset = unit.get(Dataset, held.dataset_id)
+        inputs = _inputs(unit, job, dataset)
+        release = _release(unit, job)
+    for folder in ("inputs", "outputs", "checkpoint"):
+        (directory / folder).mkdir(parents=True)
+    for name, key in inputs.items():
+        fetch(app, key, directory / name)
+    described = {
+        "kind": held.kind,
+        "name": dataset.name,
+        "source": _source_name(dataset.filename),
+        "spec": kept_spec(app, job).model_dump(mode="json"),
+        "device": app.settings.device,
+        "checkpoint_seconds": app.settings.checkpoint_seconds,
+        "address_space": app.settings.inspect_memory_bytes + LIBRARIES_RESERVE if held.kind == "inspect" else None,
+        "release": release,
+        "parent": os.getpid(),
+    }
+    (directory / "job.json").write_text(json.dumps(described))
+
+
+def fetch(app: Application, key: str, path: Path) -> None:
+    """Copy one object from the store to a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        for frame in app.store.open(key):
+            file.write(frame)
+
+
+def upload(app: Application, folder: Path, prefix: str) -> dict[str, Stored]:
+    """Copy every file below `folder` to the store under `prefix`; keyed by its path inside `folder`."""
+    return {
+        name: app.store.put(f"{prefix}/{name}", file_frames(folder / name))
+        for name in sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    }
+
+
+def upload_outputs(app: Application, held: Claim, directory: Path) -> dict[str, Stored]:
+    """Copy the outputs to keys that belong to this attempt alone."""
+    return upload(app, directory / "outputs", outputs_prefix(app, held))
+
+
+def outputs_prefix(app: Application, held: Claim) -> str:
+    """The folder of the store that this attempt's outputs go to: a bundle's is its release, which outlives the data."""
+    with app.unit(read_only=True) as unit:
+        job: Job = unit.get(Job, held.job_id)
+    if job.release_id is not None:
+        return f"{keys.release_folder(job.project_id, job.release_id)}/{held.fence}"
+    return f"{keys.attempt_folder(job, held.fence)}/outputs"
+
+
+def read_summary(directory: Path) -> dict[str, Any]:
+    """The child's summary, fit for a database row: no NaN, no infinity."""
+    path = directory / "outputs" / "summary.json"
+    if not path.exists():
+        return {}
+    found: dict[str, Any] = _finite(json.loads(path.read_text()))
+    return found
+
+
+def snapshot(checkpoint: Path, copy: Path) -> tuple[Any, ...] | None:
+    """Copy a checkpoint while the child may be writing it; its signature, or None when there is none to be had.
+
+    The copy is good only if the files were the same before and after it was made.
+    """
+    before = _signature(checkpoint)
+    if not before:
+        return None
+    shutil.rmtree(copy, ignore_errors=True)
+    try:
+        shutil.copytree(checkpoint, copy)
+    except (OSError, shutil.Error):
+        return None
+    return before if _signature(checkpoint) == before else None
+
+
+def changed(checkpoint: Path, since: tuple[Any, ...] | None) -> bool:
+    """Whether the checkpoint differs from the one with that signature."""
+    now = _signature(checkpoint)
+    return bool(now) and now != since
+
+
+def _signature(folder: Path) -> tuple[Any, ...]:
+    found = []
+    for path in sorted(folder.rglob("*")):
+        try:
+            status = path.stat()
+        except OSError:
+            continue
+        if path.is_file():
+            found.append((str(path.relative_to(folder)), status.st_size, status.st_mtime_ns, status.st_ino))
+    return tuple(found)
+
+
+def _inputs(unit: UnitOfWork, job: Job, dataset: Dataset) -> dict[str, str]:
+    """Path in the job's directory -> key in the store, for this kind of job."""
+    if job.kind == "export":
+        made = _artifacts(unit, job.parent_id or "")
+        return {f"inputs/outputs/{name}": key for name, key in made.items() if not name.startswith(MODEL)}
+    inputs = {_source_name(dataset.filename): dataset.source_key}
+    if job.kind == "sample":
+        model = {n: k for n, k in _artifacts(unit, job.parent_id or "").items() if n.startswith(MODEL)}
+        if not model:
+            raise NotFound("The model of this job is no longer there.", "Fit it again.")
+        inputs |= {f"inputs/{name}": key for name, key in model.items()}
+    return inputs | {f"checkpoint/{file['name']}": file["key"] for file in job.checkpoint}
+
+
+def _artifacts(unit: UnitOfWork, job_id: str) -> Mapping[str, str]:
+    rows = select(Artifact).where(Artifact.project_id == unit.project_id, Artifact.job_id == job_id)
+    return {row.name: row.key for row in unit.session.scalars(rows)}
+
+
+def _release(unit: UnitOfWork, job: Job) -> dict[str, Any] | None:
+    if job.release_id is None:
+        return None
+    row: ReleaseRow = unit.get(ReleaseRow, job.release_id)
+    return {
+        "purpose": row.purpose,
+        "recipient": row.recipient,
+        "released_by": row.released_by,
+        "released_at": row.created_at.isoformat(),
+        "expires_at": row.expires_at.isoformat() if row.expires_at else None,
+        "note": row.note,
+    }
+
+
+def _source_name(filename: str) -> str:
+    """A plain name with the endings that say how to read the file."""
+    endings = [ending.lower() for ending in Path(filename).suffixes[-2:]]
+    return "inputs/source" + "".join(e for e in endings if e in KNOWN_ENDINGS)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

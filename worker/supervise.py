@@ -1,0 +1,194 @@
+"""One attempt of one job, from claim to commit: stage, spawn, watch, upload, commit or say why not."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import shutil
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from synthgen.errors import InputError, SynthgenError, Unavailable
+from synthgen.service import execution
+from synthgen.service.artifacts import keys
+from synthgen.service.bootstrap import Application
+from synthgen.service.db.tables import Job
+from synthgen.service.execution import Claim, LeaseLost
+from synthgen.service.outcomes import Failure
+from worker import checkpoints, staging
+from worker.child import TRAINER, Child
+from worker.lease import Lease
+from worker.limits import limits_for
+
+log = logging.getLogger(__name__)
+
+TICK = 0.1  # seconds between two looks at the child
+FLUSH = 1.0  # seconds between two writes of its events
+ERASE_WAIT = 120.0  # seconds that an erasure waits for the dataset's other jobs to end
+
+
+@dataclass
+class Attempt:
+    """A claimed job being worked on in a private directory."""
+
+    app: Application
+    held: Claim
+    directory: Path
+    draining: threading.Event
+    program: Sequence[str] = TRAINER
+
+    def run(self) -> None:
+        """Work until the job is committed, failed, cancelled, given back or lost; never raises for the job's sake."""
+        try:
+            with Lease(self.app, self.held) as lease:
+                self._work(lease)
+        except LeaseLost:
+            log.warning("job %s: attempt %d lost its lease, dropped", self.held.job_id, self.held.fence)
+            with contextlib.suppress(SynthgenError):
+                self._drop()
+        except Exception as error:
+            self._explain(error)
+        finally:
+            shutil.rmtree(self.directory, ignore_errors=True)
+
+    def _work(self, lease: Lease) -> None:
+        if self.held.kind == "erase":
+            self._erase(lease)
+            return
+        self.directory.mkdir(parents=True, mode=0o700)
+        staging.stage(self.app, self.held, self.directory)
+        child = Child(self.directory, self.program)
+        try:
+            keeper = checkpoints.Keeper(self.app, self.held, self.directory)
+            self._watch(child, lease, keeper)
+            self._conclude(child, lease, keeper)
+        finally:
+            child.close()
+
+    def _watch(self, child: Child, lease: Lease, keeper: checkpoints.Keeper) -> None:
+        """Until the child ends: forward its events, deliver cancel and drain, keep it inside its limits."""
+        limits = limits_for(self.app.settings, self.held.kind, self.directory)
+        flushed = 0.0
+        while child.running():
+            lease.check()
+            limits.enforce(child)
+            if time.monotonic() - flushed > FLUSH:
+                flushed = time.monotonic()
+                self._flush(child)
+                keeper.keep_if_due()
+                if self.draining.is_set() or execution.cancel_requested(self.app, self.held):
+                    child.stop()
+            self._kill_if_deaf(child)
+            time.sleep(TICK)
+        child.reader.join(timeout=10)
+        self._flush(child)
+
+    def _flush(self, child: Child) -> None:
+        """Write the child's events; a database that does not answer now gets them later."""
+        events = child.drain()
+        if not events:
+            return
+        try:
+            execution.record(self.app, self.held, events)
+        except Unavailable:
+            child.events.extendleft(reversed(events))
+
+    def _kill_if_deaf(self, child: Child) -> None:
+        grace = self.app.settings.stop_grace_seconds
+        if child.asked_to_stop is not None and time.monotonic() - child.asked_to_stop > grace:
+            log.warning("job %s: the child did not stop within %s s, killed", self.held.job_id, grace)
+            child.kill()
+
+    def _conclude(self, child: Child, lease: Lease, keeper: checkpoints.Keeper) -> None:
+        if child.process.returncode == 0:
+            self._commit(lease, keeper)
+        elif child.asked_to_stop is not None:
+            self._stopped(keeper)
+        else:
+            execution.fail(self.app, self.held, self._failure(child))
+
+    def _commit(self, lease: Lease, keeper: checkpoints.Keeper) -> None:
+        """Upload first, then one transaction that checks the fence."""
+        files = staging.upload_outputs(self.app, self.held, self.directory)
+        lease.check()
+        state = execution.succeed(self.app, self.held, staging.read_summary(self.directory), files)
+        if state == "succeeded":
+            self._tidy()
+        else:
+            self._drop()
+
+    def _stopped(self, keeper: checkpoints.Keeper) -> None:
+        """It stopped because it was asked to: for good, or because this worker is shutting down."""
+        if execution.cancel_requested(self.app, self.held):
+            execution.cancelled(self.app, self.held)
+        else:
+            keeper.keep()
+            execution.give_back(self.app, self.held)
+
+    def _failure(self, child: Child) -> Failure:
+        left = child.error()
+        if left is not None:
+            if left["code"] == "internal":
+                log.error("job %s failed: %s\n%s", self.held.job_id, left["message"], child.log_tail())
+            return Failure(left["code"], left["message"], left["hint"], bool(left["retryable"]))
+        failure, reference = execution.unknown()
+        code = child.process.returncode
+        log.error("reference %s: job %s: child ended with %s\n%s", reference, self.held.job_id, code, child.log_tail())
+        if self.held.kind == "inspect":
+            return Failure.of(
+                InputError(
+                    f"The file could not be read: the reader broke off (reference {reference}).",
+                    "Save it again as plain CSV or Parquet and upload that.",
+                )
+            )
+        return failure
+
+    def _erase(self, lease: Lease) -> None:
+        """Delete everything of a dataset once its other jobs have ended."""
+        until = time.monotonic() + ERASE_WAIT
+        while execution.others_running(self.app, self.held):
+            lease.check()
+            if time.monotonic() > until or self.draining.wait(0.5):
+                raise Unavailable("Other jobs of this dataset have not ended yet.", "The erasure is tried again.")
+        with self.app.unit(read_only=True) as unit:
+            folder = keys.dataset_folder(unit.project_id, self.held.dataset_id)
+        self.app.store.delete_all(folder)
+        execution.succeed(self.app, self.held, {}, {})
+
+    def _explain(self, error: Exception) -> None:
+        """Something failed on this side: the store, the disk, the limits, or a mistake of ours."""
+        if isinstance(error, SynthgenError):
+            failure = Failure.of(error)
+        else:
+            failure, reference = execution.unknown()
+            log.exception("reference %s: job %s", reference, self.held.job_id)
+        try:
+            execution.fail(self.app, self.held, failure)
+            self._drop_outputs()
+        except (LeaseLost, SynthgenError):
+            log.warning("job %s: could not record a failure; the reaper will find it", self.held.job_id)
+
+    def _tidy(self) -> None:
+        """The job is done: delete its checkpoints and what earlier attempts left."""
+        with self.app.unit(read_only=True) as unit:
+            folder = keys.job_folder(unit.get(Job, self.held.job_id))
+        attempts = {key.removeprefix(f"{folder}/").split("/")[0] for key in self.app.store.keys(folder)}
+        for attempt in attempts - {str(self.held.fence), keys.SPEC_FILE}:
+            self.app.store.delete_all(f"{folder}/{attempt}")
+        self.app.store.delete_all(f"{folder}/{self.held.fence}/checkpoint")
+
+    def _drop(self) -> None:
+        """Delete everything this attempt wrote; nothing refers to it."""
+        with self.app.unit(read_only=True) as unit:
+            job: Job = unit.get(Job, self.held.job_id)
+            kept = {file["key"] for file in job.checkpoint}
+        folder = keys.attempt_folder(job, self.held.fence)
+        if not any(key.startswith(f"{folder}/") for key in kept):
+            self.app.store.delete_all(folder)
+        self._drop_outputs()
+
+    def _drop_outputs(self) -> None:
+        self.app.store.delete_all(staging.outputs_prefix(self.app, self.held))
