@@ -1,0 +1,110 @@
+"""Codes of one column of categories: the values that at least k people share, `other` for the rest, missing."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict
+
+from synthgen.errors import SpecError
+
+OTHER = "other"
+
+
+class CategoryCodes(BaseModel):
+    """Levels: `values`, then `other` if there is one, then missing if there is one.
+
+    `merged` is how many distinct values were merged. When together they have fewer than k people they are not worth a
+    level: such cells count as `values[0]`, the commonest. Booleans have no `other`, which no consumer could read.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    type: Literal["category"] = "category"
+    name: str
+    kind: str
+    values: tuple[str, ...]
+    other: bool
+    missing: bool
+    merged: int = 0
+
+    @property
+    def ordered(self) -> int:
+        """Categories have no order."""
+        return 0
+
+    @property
+    def size(self) -> int:
+        """Number of levels."""
+        return len(self.values) + int(self.other) + int(self.missing)
+
+    def encode(self, values: pd.Series) -> np.ndarray:
+        """Level of each cell (int64); a value never seen counts as one that was merged."""
+        levels, uniques = pd.factorize(values, use_na_sentinel=True)
+        rest = len(self.values) if self.other else 0
+        table = np.array([self._places.get(v, rest) for v in uniques] + [self.size - 1 if self.missing else rest])
+        return table[levels].astype(np.int64)
+
+    def decode(self, codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """The name of each level (object); None for missing. `rng` is not needed."""
+        names = np.empty(self.size, dtype=object)
+        names[: len(self.values)] = self.values
+        if self.other:
+            names[len(self.values)] = OTHER
+        return names[codes]
+
+    def condition(self, value: Any) -> tuple[int, Any]:
+        """Level and exact cell for a value the user fixes. Raises SpecError when the column has no such value."""
+        if value is None or value == "" or (isinstance(value, float) and np.isnan(value)):
+            if self.missing:
+                return self.size - 1, None
+            raise SpecError(f"Column {self.name!r} has no missing values to fix.", "Fix a value that occurs.")
+        for text in _spellings(value):
+            if text in self._places:
+                return self._places[text], text
+        if self.other and str(value) == OTHER:
+            return len(self.values), OTHER
+        raise SpecError(
+            f"Column {self.name!r} has no such value, or fewer people have it than the k-floor asks for.",
+            f"Fix one of the {len(self.values)} values that the column may take.",
+        )
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {v: i for i, v in enumerate(self.values)}
+
+
+def fit_categories(
+    values: pd.Series, name: str, kind: str, public: bool, people: np.ndarray | None, k: int
+) -> CategoryCodes:
+    """Choose the levels of one column of training values, the commonest first."""
+    levels, uniques = pd.factorize(values, use_na_sentinel=True)
+    filled = levels >= 0
+    rows = np.bincount(levels[filled], minlength=len(uniques))
+    who = np.arange(len(values)) if people is None else np.unique(people, return_inverse=True)[1]
+    pairs = np.unique(np.stack([levels[filled], who[filled]]), axis=1)
+    holders = np.bincount(pairs[0], minlength=len(uniques))
+    kept = [i for i in np.lexsort((uniques.astype(str), -rows)) if public or holders[i] >= k]
+    rest = np.setdiff1d(np.arange(len(uniques)), kept)
+    together = len(np.unique(pairs[1][np.isin(pairs[0], rest)]))
+    return CategoryCodes(
+        name=name,
+        kind=kind,
+        values=tuple(str(uniques[i]) for i in kept),
+        other=(together >= k and kind != "boolean") or (not kept and bool(filled.any()) and bool(filled.all())),
+        missing=not filled.all(),
+        merged=len(rest),
+    )
+
+
+def _spellings(value: Any) -> list[str]:
+    """How a fixed value may be written in the column: as text, as a whole number, as a boolean."""
+    texts = [str(value)]
+    if isinstance(value, bool):
+        texts += [str(value).lower(), str(int(value)), "yes" if value else "no"]
+    elif isinstance(value, float) and value.is_integer():
+        texts.append(str(int(value)))
+    return texts

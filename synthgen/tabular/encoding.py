@@ -1,0 +1,103 @@
+"""A typed table as codes and back: one self-describing span of levels per modelled column.
+
+The encoding is fitted on training rows only and written as JSON. It holds no list of observed values: category names
+and spikes that at least k people share, and edges between values (see `number_codes`, `category_codes`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field
+
+from synthgen.errors import InputError, SpecError, TrainingError, raise_all
+from synthgen.tabular.category_codes import CategoryCodes, fit_categories
+from synthgen.tabular.number_codes import NumberCodes, fit_numbers
+
+NUMERIC_KINDS = frozenset({"number", "integer", "date", "datetime"})
+ColumnCodes = Annotated[NumberCodes | CategoryCodes, Field(discriminator="type")]
+
+
+class Encoding(BaseModel):
+    """The spans of a table, in the order of its columns."""
+
+    model_config = ConfigDict(frozen=True)
+
+    columns: tuple[ColumnCodes, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the columns."""
+        return [c.name for c in self.columns]
+
+    @property
+    def sizes(self) -> list[int]:
+        """Number of levels of each column."""
+        return [c.size for c in self.columns]
+
+    @property
+    def ordered(self) -> list[int]:
+        """How many levels of each column, from the first, have an order."""
+        return [c.ordered for c in self.columns]
+
+    def encode(self, frame: pd.DataFrame) -> np.ndarray:
+        """Levels (rows, columns; int64) of a typed frame. Raises InputError if a column is missing."""
+        raise_all(
+            InputError,
+            [f"column {n!r} is missing" for n in self.names if n not in frame.columns],
+            "Hand over a table with the columns the generator was fitted on.",
+        )
+        return np.stack([c.encode(frame[c.name]) for c in self.columns], axis=1)
+
+    def decode(self, codes: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
+        """A typed frame for levels (rows, columns); values inside a bin come from its smoothed density."""
+        cells = {c.name: c.decode(codes[:, i], rng) for i, c in enumerate(self.columns)}
+        return pd.DataFrame({c.name: _series(cells[c.name], c) for c in self.columns})
+
+    def conditions(self, fixed: Mapping[str, Any]) -> tuple[np.ndarray, dict[str, Any]]:
+        """Levels (columns,), -1 where free, and the exact cells for `column = value`. Raises SpecError for all problems."""
+        codes, cells, problems = np.full(len(self.columns), -1, dtype=np.int64), {}, []
+        for name, value in fixed.items():
+            if name not in self.names:
+                problems.append(f"column {name!r} is not one the generator models")
+                continue
+            try:
+                codes[self.names.index(name)], cells[name] = self.columns[self.names.index(name)].condition(value)
+            except SpecError as problem:
+                problems.append(str(problem))
+        raise_all(SpecError, problems)
+        return codes, cells
+
+
+def fit(frame: pd.DataFrame, columns: Sequence[Any], people: np.ndarray | None, k: int, bins: int) -> Encoding:
+    """The encoding of the modelled `columns` of a typed training frame.
+
+    `people` says which person each row belongs to (None: every row is a person); a level needs `k` of them.
+    Raises TrainingError if the table has no modelled column or fewer than 2k people.
+    """
+    if not columns:
+        raise TrainingError("The table has no column that can be modelled.", "Check the kinds of its columns.")
+    count = len(frame) if people is None else len(np.unique(people))
+    if count < 2 * k:
+        raise TrainingError(
+            f"{count} people are left to train on; at least {2 * k} are needed at a k-floor of {k}.",
+            "Submit a larger table, or lower the k-floor if the data are not sensitive.",
+        )
+    return Encoding(columns=tuple(_fit_column(frame[c.name], c, people, k, bins) for c in columns))
+
+
+def _fit_column(
+    values: pd.Series, column: Any, people: np.ndarray | None, k: int, bins: int
+) -> NumberCodes | CategoryCodes:
+    if column.kind in NUMERIC_KINDS:
+        decimals = 6 if column.decimals is None else column.decimals
+        return fit_numbers(values, column.name, column.kind, decimals, people, bins, k)
+    return fit_categories(values, column.name, column.kind, bool(column.public), people, k)
+
+
+def _series(cells: np.ndarray, column: NumberCodes | CategoryCodes) -> pd.Series:
+    dtype = object if isinstance(column, CategoryCodes) else "datetime64[us]" if cells.dtype.kind == "M" else float
+    return pd.Series(cells, dtype=dtype)

@@ -1,0 +1,257 @@
+"""The autoregressive conditional GAN with the worst-case surprise loss (DESIGN section 2).
+
+Generator: one factor per column in any order, so the surprise of a record is exact. Adversary: two cross-fitted
+critics, whose logit is what the generator pays for a record above the best possible model. Their mean over each group,
+through a reducer, becomes the weight of that group in the generator's loss.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
+import pandas as pd
+import torch
+
+from synthgen.contracts import FitData, Group
+from synthgen.errors import InputError, TrainingError
+from synthgen.losses import surprise
+from synthgen.runtime import RunContext
+from synthgen.spec import SampleSpec
+from synthgen.tabular import encoding, planning
+from synthgen.tabular.critic import Critics
+from synthgen.tabular.drawing import Drawer
+from synthgen.tabular.encoding import Encoding
+from synthgen.tabular.networks import AutoregressiveNetwork, Layout, visibility
+from synthgen.tabular.params import AutoregressiveParams
+from synthgen.tabular.sampling import draw
+from synthgen.tabular.task import Coded, GanTask, load_weights
+from synthgen.tabular.weights import GroupWeights
+from synthgen.training import checkpoint, loop
+
+FORMAT = 1
+ORDERS = 4  # column orders a record's surprise is averaged over
+End = Literal["chosen", "mean"]
+
+
+class AutoregressiveGAN:
+    """Tables: autoregressive generator, cross-fitted critics, emphasis on the groups that are worst fitted."""
+
+    name: ClassVar[str] = "autoregressive_gan"
+    capabilities: ClassVar[frozenset[str]] = frozenset({"log_prob", "condition", "balance"})
+
+    def __init__(self, params: AutoregressiveParams = AutoregressiveParams()) -> None:
+        self.params = params
+
+    @classmethod
+    def parameters(cls) -> type[AutoregressiveParams]:
+        """The params class."""
+        return AutoregressiveParams
+
+    def fit(self, data: FitData, schema: Any, groups: Sequence[Group], ctx: RunContext) -> Self:
+        """Train on `data.train`; `data.validation` decides when to stop and which weights are kept."""
+        with planning.threads():
+            ctx.progress("encode", 0, 1)
+            self.encoding = encoding.fit(
+                data.train, schema.modelled, data.train_people, schema.k_floor, self.params.bins
+            )
+            self.target, self._report = schema.target, {}
+            self._build(ctx.seed_for("networks"), ctx.device)
+            if self.active:
+                self._train(data, groups, ctx)
+        return self
+
+    def sample(self, spec: SampleSpec, rows: int, ctx: RunContext) -> Iterator[pd.DataFrame]:
+        """Typed chunks, calibrated to the data unless `spec` asks for another mix."""
+        with planning.threads():
+            yield from self._drawer().chunks(spec, rows, ctx)
+
+    def sample_given(self, fixed: pd.DataFrame, ctx: RunContext) -> pd.DataFrame:
+        """One row for each row of `fixed`, a typed frame of some of the columns, whose cells are kept exactly."""
+        given = np.full((len(fixed), len(self.encoding.columns)), -1, dtype=np.int64)
+        for name in fixed.columns:
+            if name not in self.encoding.names:
+                raise InputError(f"There is no modelled column {name!r} to condition on.", "Leave it out.")
+            i = self.encoding.names.index(name)
+            given[:, i] = self.encoding.columns[i].encode(fixed[name])
+        with planning.threads():
+            cells = {str(name): fixed[name].to_numpy() for name in fixed.columns}
+            return self._drawer().given(given, cells, ctx.rng("sample_given"))
+
+    def surprise(self, frame: pd.DataFrame, end: End = "chosen") -> np.ndarray:
+        """What the model pays for each record of a typed frame, `-log q(x)` in nats over the codes.
+
+        `end` is the end of the dial: "chosen" is the released model; "mean" the model as it stood when training for the
+        mean ended and worst-case training began. They differ in the steps they had as well as in the loss.
+        A mean over a few fixed column orders, an upper bound on the surprise of the mixture over all orders.
+        """
+        codes = torch.from_numpy(self._active_codes(frame)).to(self.device)
+        load_weights(self.network, self.ends[end])
+        rng, total = np.random.default_rng(0), np.zeros(len(frame))
+        with torch.no_grad(), planning.threads():
+            self.network.eval()
+            for _ in range(ORDERS if self.active else 0):
+                seen = torch.from_numpy(visibility(rng.permutation(len(self.active)))).to(self.device)
+                parts = [surprise.per_record(self.network.factors(part, seen)) for part in codes.split(4096)]
+                total += torch.cat([*parts, torch.zeros(0, device=self.device)]).double().cpu().numpy() / ORDERS
+        load_weights(self.network, self.ends["chosen"])
+        return total
+
+    def log_prob(self, frame: pd.DataFrame) -> np.ndarray:
+        """`log q(x)` of each record of a typed frame, over the codes."""
+        return -self.surprise(frame)
+
+    def report(self) -> Mapping[str, Any]:
+        """Steps, reasons to stop, curves, weights and excess of the groups by kind and columns."""
+        return self._report
+
+    def save(self, directory: Path) -> None:
+        """Write named tensors and JSON to `directory`."""
+        tensors = {
+            **checkpoint.prefixed("chosen", self.ends["chosen"]),
+            **checkpoint.prefixed("mean", self.ends["mean"]),
+            **checkpoint.prefixed("critics", self.critics.tensors()),
+        }
+        facts = {
+            "format": FORMAT,
+            "generator": self.name,
+            "params": self.params.model_dump(mode="json"),
+            "encoding": self.encoding.model_dump(mode="json"),
+            "target": self.target,
+            "report": self._report,
+        }
+        checkpoint.write(checkpoint.State(tensors, facts), Path(directory))
+
+    @classmethod
+    def load(cls, directory: Path, device: str = "cpu") -> Self:
+        """The generator that `save` wrote, on any device. Raises InputError when there is none or it is damaged."""
+        state = checkpoint.read(Path(directory))
+        if state is None or state.facts.get("generator") != cls.name or state.facts.get("format") != FORMAT:
+            raise InputError("The folder holds no model of this generator and format.", "Fit one first.")
+        made = cls(AutoregressiveParams(**state.facts["params"]))
+        made.encoding = Encoding.model_validate(state.facts["encoding"])
+        made.target, made._report = state.facts["target"], state.facts["report"]
+        made._build(0, device)
+        for end in ("chosen", "mean"):
+            made.ends[end] = {n: v.to(device) for n, v in checkpoint.under(end, state.tensors).items()}
+        load_weights(made.network, made.ends["chosen"])
+        made.critics.restore(checkpoint.under("critics", state.tensors))
+        return made
+
+    # --- details -----------------------------------------------------------------------------------------------------
+
+    def _build(self, seed: int, device: str) -> None:
+        """Networks over the columns that have more than one level."""
+        sizes, ordered = self.encoding.sizes, self.encoding.ordered
+        self.device = device
+        self.active = [i for i, size in enumerate(sizes) if size > 1]
+        self.layout = Layout(tuple(sizes[i] for i in self.active), tuple(ordered[i] for i in self.active))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.network = AutoregressiveNetwork(self.layout, self.params.hidden, self.params.dropout).to(device)
+        self.critics = Critics(self.layout, seed + 1, device)
+        weights = {n: v.detach().clone() for n, v in self.network.named_parameters()}
+        self.ends: dict[str, dict[str, torch.Tensor]] = {"chosen": weights, "mean": weights}
+
+    def _train(self, data: FitData, groups: Sequence[Group], ctx: RunContext) -> None:
+        weights = GroupWeights(groups, [c.name for c in self.encoding.columns])
+        coded = self._coded(data, weights, ctx)
+        weights.columns = [[self.active.index(c) for c in cs if c in self.active] for cs in weights.columns]
+        self.network.start_from(_shares(coded.train.cpu().numpy(), self.layout.sizes))
+        steps = planning.plan(len(coded.train), self.layout, self.params)
+        task = GanTask(self.network, self.critics, coded, weights, self.params, steps, ctx)
+        ctx.log(
+            f"Planned {steps.mean} steps for the mean and {steps.worst} for the worst case, {steps.batch} rows each."
+        )
+        runs = [loop.run(task, self._plan("mean", steps, coded), ctx)]
+        task.enter_worst_case()
+        if steps.worst:
+            runs.append(loop.run(task, self._plan("worst", steps, coded), ctx))
+        task.average = task.best
+        task.train_critics(ctx.rng("last critics"))
+        self.ends = {"chosen": task.best, "mean": task.mean_end}
+        load_weights(self.network, task.best)
+        self._report = _account(steps, runs, task)
+
+    def _plan(self, stage: str, steps: planning.Steps, coded: Coded) -> loop.Plan:
+        count = steps.mean if stage == "mean" else steps.worst
+        digest = hashlib.sha256(self.encoding.model_dump_json().encode())
+        digest.update(coded.train.cpu().numpy().tobytes())
+        digest.update(f"{self.params.canonical()}{steps}".encode())
+        every = max(1, min(2 * steps.per_epoch, count // 10))
+        every = max(every, count // 60)
+        rounds = self.params.critic_rounds
+        renew = tuple(sorted({count * i // rounds for i in range(rounds)})) if stage == "worst" else ()
+        return loop.Plan(stage, count, every, patience=5, renew_at=renew, fingerprint=digest.hexdigest())
+
+    def _coded(self, data: FitData, weights: GroupWeights, ctx: RunContext) -> Coded:
+        if not len(data.validation):
+            raise TrainingError("There are no validation rows.", "Give training a share of the rows for validation.")
+        train, validation = (
+            torch.from_numpy(self._active_codes(frame)).to(ctx.device) for frame in (data.train, data.validation)
+        )
+        inside = weights.membership(data.train), weights.membership(data.validation)
+        return Coded(train, validation, *inside, data.train_people)
+
+    def _active_codes(self, frame: pd.DataFrame) -> np.ndarray:
+        return np.ascontiguousarray(self.encoding.encode(frame)[:, self.active])
+
+    def _drawer(self) -> Drawer:
+        score = self._score if self.active else None
+        return Drawer(self.encoding, self._draw, score, self.target)
+
+    def _draw(self, given: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        codes = np.zeros_like(given)
+        codes[:, self.active] = draw(self.network, given[:, self.active], rng)
+        return codes
+
+    def _score(self, codes: np.ndarray) -> np.ndarray:
+        return self.critics.score(torch.from_numpy(codes[:, self.active]).to(self.device))
+
+
+def _shares(codes: np.ndarray, sizes: Sequence[int]) -> list[np.ndarray]:
+    """Share of each level of each column, with half a row added so that none is zero."""
+    counts = [np.bincount(codes[:, i], minlength=size) + 0.5 for i, size in enumerate(sizes)]
+    return [c / c.sum() for c in counts]
+
+
+def _account(steps: planning.Steps, runs: list[loop.Progress], task: GanTask) -> dict[str, Any]:
+    """What the card tells of training; groups by kind and columns, never by name."""
+    groups = [
+        {
+            "kind": group.kind,
+            "columns": list(group.columns),
+            "weight": round(float(weight), 3),
+            "excess": None if np.isnan(excess) else round(float(excess), 4),
+            "overfitted": bool(over),
+        }
+        for group, weight, excess, over in zip(
+            task.weights.groups, task.weights.weights, task.excess, task.overfitted, strict=True
+        )
+    ]
+    stages = [
+        {
+            "stage": name,
+            "steps": run.step,
+            "planned": planned,
+            "best_step": run.best_step,
+            "stopped": run.stopped,
+            "best_validation": run.best,
+            "curve": run.curve,
+        }
+        for name, planned, run in zip(("mean", "worst"), (steps.mean, steps.worst), runs, strict=False)
+    ]
+    return {
+        "batch": steps.batch,
+        "steps_per_epoch": steps.per_epoch,
+        "stages": stages,
+        "renewals": task.history,
+        "critic_gap": round(task.critics.gap, 4),
+        "groups": json.loads(json.dumps(groups)),
+        "emphasis": task.params.emphasis,
+        "reducer": task.params.reducer,
+    }

@@ -1,0 +1,200 @@
+"""The generator's and the critic's networks over codes. No batch norm, no loop over columns in training, no wide padding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from synthgen.losses import surprise
+
+SMOOTH = 12  # smooth basis functions per ordered column
+WASTE = 1.5  # the widest column of a bucket may be this many times its narrowest
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What the networks know of an encoding: levels per column, and how many of the first of them are ordered."""
+
+    sizes: tuple[int, ...]
+    ordered: tuple[int, ...]
+
+    @property
+    def by_size(self) -> list[int]:
+        """Columns, the smallest first."""
+        return sorted(range(len(self.sizes)), key=lambda i: self.sizes[i])
+
+    def buckets(self) -> list[list[int]]:
+        """Columns by size, cut where sizes differ too much: each bucket is one batched matrix product."""
+        out: list[list[int]] = []
+        for column in self.by_size:
+            if out and self.sizes[column] <= max(WASTE * self.sizes[out[-1][0]], 8):
+                out[-1].append(column)
+            else:
+                out.append([column])
+        return out
+
+
+def smooth_basis(width: int, ordered: int) -> np.ndarray:
+    """(width, SMOOTH) bumps along the order of the levels, zero where there is none.
+
+    Levels share what they learn with their neighbours through it; a hundred bins of a small table need that.
+    """
+    out = np.zeros((width, SMOOTH), dtype=np.float32)
+    if ordered > 2:
+        place, centre = np.arange(ordered)[:, None] / (ordered - 1), np.arange(SMOOTH)[None, :] / (SMOOTH - 1)
+        bump = np.exp(-0.5 * ((place - centre) * (SMOOTH - 1)) ** 2)
+        out[:ordered] = 2 * bump / bump.sum(1, keepdims=True)
+    return out
+
+
+class LevelEmbedding(nn.Module):
+    """One vector per level of every column: its own part, plus a part that is smooth along its column's order."""
+
+    def __init__(self, layout: Layout, hidden: int) -> None:
+        super().__init__()
+        offsets = np.concatenate([[0], np.cumsum(layout.sizes)])
+        ordered = [i for i, n in enumerate(layout.ordered) if n > 2]
+        width = max((layout.ordered[i] for i in ordered), default=0)
+        levels = [np.arange(layout.ordered[i]) for i in ordered]
+        self.own = nn.Parameter(torch.randn(int(offsets[-1]), hidden) * 0.1)
+        self.smooth = nn.Parameter(torch.randn(len(ordered), SMOOTH, hidden) * 0.1)
+        basis = [smooth_basis(width, layout.ordered[i]) for i in ordered]
+        places = [offsets[i] + n for i, n in zip(ordered, levels, strict=True)]
+        sources = [j * width + n for j, n in enumerate(levels)]
+        self._keep("offsets", offsets[:-1])
+        self._keep("basis", np.stack(basis) if basis else np.zeros((0, 0, SMOOTH), np.float32))
+        self._keep("places", np.concatenate([*places, np.zeros(0)]).astype(np.int64))
+        self._keep("sources", np.concatenate([*sources, np.zeros(0)]).astype(np.int64))
+
+    def _keep(self, name: str, array: np.ndarray) -> None:
+        self.register_buffer(name, torch.from_numpy(np.ascontiguousarray(array)), persistent=False)
+
+    def table(self) -> torch.Tensor:
+        """(levels of all columns, hidden)."""
+        if len(self.basis) == 0:
+            return self.own
+        smooth = torch.bmm(self.basis, self.smooth).flatten(0, 1)
+        return self.own.index_add(0, self.places, smooth[self.sources].to(self.own.dtype))
+
+
+class Head(nn.Module):
+    """From hidden units to logits for a bucket of columns of like size."""
+
+    def __init__(self, layout: Layout, columns: Sequence[int], hidden: int) -> None:
+        super().__init__()
+        width = max(layout.sizes[c] for c in columns)
+        self.weight = nn.Parameter(torch.zeros(len(columns), hidden, width))
+        self.smooth = nn.Parameter(torch.zeros(len(columns), hidden, SMOOTH))
+        self.bias = nn.Parameter(torch.zeros(len(columns), 1, width))
+        closed = np.stack([np.where(np.arange(width) < layout.sizes[c], 0.0, -1e9)[None] for c in columns])
+        basis = np.stack([smooth_basis(width, layout.ordered[c]).T for c in columns])
+        self.register_buffer("closed", torch.from_numpy(closed.astype(np.float32)), persistent=False)
+        self.register_buffer("basis", torch.from_numpy(np.ascontiguousarray(basis)), persistent=False)
+
+    def forward(self, h: torch.Tensor) -> torch.Tensor:
+        """(columns, rows, hidden) to (columns, rows, widest); padding levels stand at -1e9."""
+        return torch.baddbmm(self.bias + self.closed, h, self.weight + torch.bmm(self.smooth, self.basis))
+
+    def one(self, j: int, h: torch.Tensor) -> torch.Tensor:
+        """(rows, hidden) to (rows, widest) for the j-th column of the bucket."""
+        return torch.addmm((self.bias + self.closed)[j], h, self.weight[j] + self.smooth[j] @ self.basis[j])
+
+
+class AutoregressiveNetwork(nn.Module):
+    """q(x) as a product of one factor per column, in any order of the columns.
+
+    The context of a factor is the sum of the embeddings of the columns visible to it; each column has its own small
+    residual network from context to logits. Inside, columns are sorted by size, so that columns of like size share one
+    batched product.
+    """
+
+    def __init__(self, layout: Layout, hidden: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.layout, self.dropout = layout, dropout
+        count = len(layout.sizes)
+        self.embedding = LevelEmbedding(layout, hidden)
+        self.first = nn.Parameter(torch.randn(count, hidden, hidden) / hidden**0.5)
+        self.first_bias = nn.Parameter(torch.zeros(count, 1, hidden))
+        self.second = nn.Parameter(torch.randn(count, hidden, hidden) * (0.5 / hidden**0.5))
+        self.second_bias = nn.Parameter(torch.zeros(count, 1, hidden))
+        self.buckets = layout.buckets()
+        self.heads = nn.ModuleList(Head(layout, columns, hidden) for columns in self.buckets)
+        self.sorted = layout.by_size
+        self.place = [self.sorted.index(i) for i in range(count)]
+
+    def start_from(self, shares: Sequence[np.ndarray]) -> None:
+        """Set the output biases to the log shares of the columns' levels: training starts at the marginals."""
+        with torch.no_grad():
+            for columns, head in zip(self.buckets, self.heads, strict=True):
+                for j, column in enumerate(columns):
+                    head.bias[j, 0, : len(shares[column])] = torch.from_numpy(np.log(shares[column])).float()
+
+    def contexts(self, codes: torch.Tensor, visible: torch.Tensor) -> torch.Tensor:
+        """(columns by size, rows, hidden): for each factor the sum over the columns `visible` to it.
+
+        `codes` (rows, columns); `visible` (columns, columns): [i, j] is 1 where column j is visible to factor i.
+        """
+        embedded = functional.embedding((codes + self.embedding.offsets).t(), self.embedding.table())
+        return (visible[self.sorted] @ embedded.flatten(1)).view_as(embedded)
+
+    def hidden_units(self, context: torch.Tensor, noise: np.random.Generator | None) -> torch.Tensor:
+        """(columns by size, rows, hidden) to the same; `noise` is given while training, and drops units."""
+        h = torch.relu_(torch.baddbmm(self.first_bias, context, self.first))
+        h = h + torch.relu_(torch.baddbmm(self.second_bias, h, self.second))
+        if noise is None or self.dropout == 0:
+            return h
+        bits = torch.frombuffer(bytearray(noise.bytes(h.numel())), dtype=torch.uint8).view(h.shape).to(h.device)
+        return h * (bits >= round(256 * self.dropout)).to(h.dtype).mul_(1 / (1 - self.dropout))
+
+    def factors(
+        self, codes: torch.Tensor, visible: torch.Tensor, noise: np.random.Generator | None = None
+    ) -> torch.Tensor:
+        """(rows, columns): the exact surprise of each column's code given the columns visible to it, in nats."""
+        h = self.hidden_units(self.contexts(codes, visible), noise)
+        lengths = [len(columns) for columns in self.buckets]
+        parts = zip(self.heads, h.split(lengths), codes.t()[self.sorted].split(lengths), strict=True)
+        return torch.cat([surprise.per_factor(head(units), targets) for head, units, targets in parts])[self.place].t()
+
+    def logits_of(self, column: int, context: torch.Tensor) -> torch.Tensor:
+        """(rows, levels) logits of one factor for contexts (rows, hidden): a step of the sampler."""
+        i = self.place[column]
+        h = torch.relu(torch.addmm(self.first_bias[i], context, self.first[i]))
+        h = h + torch.relu(torch.addmm(self.second_bias[i], h, self.second[i]))
+        bucket = next(b for b, columns in enumerate(self.buckets) if column in columns)
+        return self.heads[bucket].one(self.buckets[bucket].index(column), h)[:, : self.layout.sizes[column]]
+
+
+class Critic(nn.Module):
+    """Real or made? Sum of level embeddings, then two hidden layers; one logit a record."""
+
+    def __init__(self, layout: Layout, hidden: int) -> None:
+        super().__init__()
+        self.embedding = LevelEmbedding(layout, hidden)
+        self.bias = nn.Parameter(torch.zeros(hidden))
+        self.first, self.second = nn.Linear(hidden, hidden), nn.Linear(hidden, 1)
+        for layer in (self.first, self.second):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, codes: torch.Tensor) -> torch.Tensor:
+        """(rows, columns) codes to (rows,) logits."""
+        bag = functional.embedding_bag(codes + self.embedding.offsets, self.embedding.table(), mode="sum")
+        h = functional.leaky_relu(bag + self.bias, 0.2)
+        return self.second(functional.leaky_relu(self.first(h), 0.2)).squeeze(-1).float()
+
+
+def visibility(order: Sequence[int] | np.ndarray) -> np.ndarray:
+    """(columns, columns) float32: [i, j] is 1 where column j comes before column i in `order`."""
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[np.asarray(order)] = np.arange(len(order))
+    return (rank[None, :] < rank[:, None]).astype(np.float32)
+
+
+def parameters_of(module: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+    """Names and detached values of everything learned."""
+    return ((name, value.detach()) for name, value in module.named_parameters())

@@ -1,0 +1,52 @@
+"""What a user may set on each table generator: frozen, few, documented. Imports nothing heavy."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from synthgen.spec import Spec
+
+
+class AutoregressiveParams(Spec):
+    """The autoregressive conditional GAN. The defaults are meant for 300 to 100,000 rows; start with `emphasis`."""
+
+    emphasis: float = Field(
+        4.0, ge=0, le=1000, description="The dial: 0 trains for the mean record, large values for the worst group."
+    )
+    reducer: Literal["mean", "log_sum_exp", "cvar", "top_k", "literal"] = Field(
+        "log_sum_exp",
+        description="How group excess becomes weights. 'literal' weights single rows, distorts frequencies, and is "
+        "there for comparison only.",
+    )
+    weight_cap: float = Field(4.0, ge=1, le=100, description="No group counts more than this many times.")
+    time_budget: int = Field(180, ge=5, description="Seconds of training to plan for, by a fixed cost model.")
+    epochs: int = Field(0, ge=0, description="Most passes over the training rows; 0: by the size of the table.")
+    bins: int = Field(100, ge=4, le=1000, description="Most quantile bins of a number or date.")
+    hidden: int = Field(128, ge=8, le=1024, description="Width of the generator's networks.")
+    batch: int = Field(0, ge=0, description="Rows per step; 0: by the size of the table.")
+    learning_rate: float = Field(2e-3, gt=0, le=1)
+    dropout: float = Field(0.1, ge=0, lt=1, description="Share of a factor's hidden units dropped while training.")
+    smoothing: float = Field(
+        0.1, ge=0, lt=1, description="Share of a number's probability that training spreads over the next bins."
+    )
+    critic_epochs: int = Field(
+        4, ge=1, le=100, description="Passes of each critic per round over its half of the rows."
+    )
+    critic_rounds: int = Field(
+        3, ge=1, le=100, description="How often the critics are trained and the weights renewed."
+    )
+
+
+class CtganParams(Spec):
+    """Stock CTGAN 0.12, for comparison."""
+
+    epochs: int = Field(300, ge=1, le=10_000)
+    batch: int = Field(500, ge=20, le=100_000, description="Rows per step, a multiple of 10.")
+
+
+class IndependentParams(Spec):
+    """Independent columns, for comparison."""
+
+    bins: int = Field(100, ge=4, le=1000, description="Most quantile bins of a number or date.")

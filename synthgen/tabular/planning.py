@@ -1,0 +1,83 @@
+"""How much to train: batch, epochs and steps from the table's size and the time budget, the same on every run.
+
+The plan must repeat from a seed, so it never looks at the clock: speed comes from a fixed cost model, measured on one
+server core with bf16 (two threads nearly halve it). A slower machine ends early, at its deadline.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+
+from synthgen.tabular.networks import Layout
+from synthgen.tabular.params import AutoregressiveParams
+
+STEP_SECONDS = 4e-3  # fixed cost of a step
+PRODUCT_SECONDS = 4.2e-11  # per row and multiplication of the columns' networks
+MEMORY_SECONDS = 3.0e-8  # per row, column and hidden unit
+STEPS_SHARE = 0.6  # of the budget; the rest is for critics, validation and reading
+WORST_SHARE = 0.3  # of the steps that come after the mean end of the dial was reached
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Numbers of one training run."""
+
+    batch: int
+    per_epoch: int
+    mean: int
+    worst: int
+    seconds: float
+
+    @property
+    def total(self) -> int:
+        """Steps of both stages."""
+        return self.mean + self.worst
+
+
+def plan(rows: int, layout: Layout, params: AutoregressiveParams) -> Steps:
+    """Steps for `rows` training rows: as many epochs as a table of that size can use, fewer if time does not allow."""
+    batch = params.batch or max(32, min(512, 2 ** (max(rows // 60, 1).bit_length() - 1)))
+    batch = min(batch, rows)
+    per_epoch = max(1, rows // batch)
+    cost = seconds_per_step(batch, layout, params.hidden)
+    wanted = (params.epochs or useful_epochs(rows)) * per_epoch
+    total = max(2, min(wanted, int(STEPS_SHARE * params.time_budget / cost)))
+    worst = int(WORST_SHARE * total) if params.emphasis > 0 and params.reducer != "mean" else 0
+    return Steps(batch, per_epoch, total - worst, worst, total * cost)
+
+
+def useful_epochs(rows: int) -> int:
+    """The most passes that still help; small tables need more of them, and validation ends them earlier."""
+    return int(min(300, max(8, 25 * (30_000 / rows) ** 0.5)))
+
+
+def seconds_per_step(batch: int, layout: Layout, hidden: int) -> float:
+    """The cost model; see the module's first lines."""
+    columns, levels = len(layout.sizes), sum(layout.sizes)
+    products = columns * hidden**2 + levels * hidden
+    return STEP_SECONDS + batch * (PRODUCT_SECONDS * products + MEMORY_SECONDS * columns * hidden)
+
+
+@contextmanager
+def threads() -> Iterator[None]:
+    """Run with as many torch threads as help: the products are small, so at most four."""
+    before = torch.get_num_threads()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    torch.set_num_threads(min(4, cores, before if before > 0 else 1))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def bf16_pays(device: str) -> bool:
+    """Whether this device multiplies bfloat16 natively (AMX or AVX512-BF16 on a CPU)."""
+    if device != "cpu":
+        return torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+    checks = (getattr(torch.cpu, "_is_amx_tile_supported", None), getattr(torch.cpu, "_is_avx512_bf16_supported", None))
+    return any(check() for check in checks if check is not None)

@@ -1,0 +1,66 @@
+"""Drawing codes from the autoregressive network, freely or with any columns fixed per row, and choosing by the critic."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from synthgen.tabular.networks import AutoregressiveNetwork
+
+BLOCK = 2048  # rows that share one random order of the columns
+
+
+@torch.no_grad()
+def draw(network: AutoregressiveNetwork, given: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Codes (rows, columns) with `given` kept where it is not -1; every free column sees all given ones.
+
+    Fixed columns stand first in every order, so each row is an exact draw from q(free | fixed). Blocks of rows use
+    different random orders.
+    """
+    network.eval()
+    blocks = [given[i : i + BLOCK] for i in range(0, len(given), BLOCK)]
+    return np.concatenate([_draw_block(network, block, rng) for block in blocks]) if blocks else given.copy()
+
+
+def _draw_block(network: AutoregressiveNetwork, given: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    table = network.embedding.table()
+    codes = torch.from_numpy(given.copy()).to(table.device)
+    fixed = codes >= 0
+    context = torch.zeros(len(codes), table.shape[1], device=table.device)
+    for column in torch.nonzero(fixed.any(0)).flatten().tolist():
+        rows = fixed[:, column]
+        context[rows] += table[codes[rows, column] + network.embedding.offsets[column]]
+    for column in rng.permutation(codes.shape[1]).tolist():
+        uniform = torch.from_numpy(rng.random((len(codes), 1), dtype=np.float32)).to(table.device)
+        free = ~fixed[:, column]
+        if not free.any():
+            continue
+        drawn = _pick(network.logits_of(column, context), uniform)
+        codes[:, column] = torch.where(free, drawn, codes[:, column])
+        step = table[codes[:, column] + network.embedding.offsets[column]]
+        context += step if bool(free.all()) else step * free[:, None]
+    return codes.cpu().numpy()
+
+
+def _pick(logits: torch.Tensor, uniform: torch.Tensor) -> torch.Tensor:
+    """One level per row by the inverse of the cumulative distribution."""
+    cumulative = torch.softmax(logits, -1).cumsum(-1)
+    return (cumulative < uniform * cumulative[:, -1:]).sum(-1).clamp_max(logits.shape[1] - 1)
+
+
+def choose(scores: np.ndarray, condition: np.ndarray, keep: int, rng: np.random.Generator) -> tuple[np.ndarray, float]:
+    """Importance resampling: of every condition's candidates keep one in `keep`, with weights exp(score).
+
+    `scores` (candidates,) are clipped critic logits, `condition` (candidates,) numbers the conditions. Drawn without
+    replacement within each condition (Gumbel top-k, Efraimidis and Spirakis 2006), so no condition gains or loses rows.
+    Returns the chosen indices, in order, and the effective share of the candidates, `(sum w)^2 / (n sum w^2)`.
+    """
+    keys = scores + rng.gumbel(size=len(scores))
+    order = np.lexsort((-keys, condition))
+    sorted_condition = condition[order]
+    first = np.flatnonzero(np.append(True, sorted_condition[1:] != sorted_condition[:-1]))
+    sizes = np.diff(np.append(first, len(order)))
+    rank = np.arange(len(order)) - np.repeat(first, sizes)
+    chosen = np.sort(order[rank < np.repeat(sizes // keep, sizes)])
+    weights = np.exp(scores - scores.max())
+    return chosen, float(weights.sum() ** 2 / (len(weights) * (weights**2).sum()))

@@ -1,0 +1,270 @@
+"""One training run of the autoregressive GAN: the steps that `training.loop` puts together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from synthgen.losses import surprise, worst_case
+from synthgen.runtime import RunContext
+from synthgen.tabular.critic import Critics, folds_of
+from synthgen.tabular.networks import AutoregressiveNetwork, visibility
+from synthgen.tabular.params import AutoregressiveParams
+from synthgen.tabular.planning import Steps, bf16_pays
+from synthgen.tabular.sampling import draw
+from synthgen.tabular.weights import GroupWeights
+from synthgen.training.checkpoint import State, optimiser_tensors, prefixed, restore_optimiser, under
+
+VALIDATION_ROWS, CHECKED_ROWS, FAKES = 8192, 8192, 50_000
+CHUNKS = 8  # column orders a validation goes over
+KEPT_EXCESS = 0.5  # of the running estimate, at each renewal
+WARM_UP = 50  # steps
+
+
+@dataclass(frozen=True)
+class Coded:
+    """What training sees of a table: codes and who belongs to which group, never the hold-out."""
+
+    train: torch.Tensor
+    validation: torch.Tensor
+    train_in: np.ndarray
+    validation_in: np.ndarray
+    people: np.ndarray | None
+
+
+class GanTask:
+    """Generator, smoothed generator, critics and group weights; implements `loop.Task`.
+
+    The stage is "mean" (all weights one) or "worst" (weights from the critics' excess surprise).
+    """
+
+    def __init__(
+        self,
+        network: AutoregressiveNetwork,
+        critics: Critics,
+        data: Coded,
+        weights: GroupWeights,
+        params: AutoregressiveParams,
+        steps: Steps,
+        ctx: RunContext,
+    ) -> None:
+        self.network, self.critics, self.data, self.weights = network, critics, data, weights
+        self.params, self.steps, self.ctx = params, steps, ctx
+        self.stage = "mean"
+        self.excess = np.full(len(weights.groups), np.nan)
+        self.overfitted = np.zeros(len(weights.groups), dtype=bool)
+        self.history: list[dict[str, Any]] = []
+        self.row_weights: torch.Tensor | None = None
+        self.average = self._copy()
+        self.best, self.mean_end = self._copy(), self._copy()
+        self.folds = folds_of(data.people, len(data.train), ctx.rng("folds"))
+        self.optimiser = torch.optim.AdamW(network.parameters(), lr=params.learning_rate, weight_decay=1e-4, fused=True)
+        self._bf16 = bf16_pays(ctx.device)
+        self._epoch: tuple[int, np.ndarray] = (-1, np.zeros(0, np.int64))
+        weights.attach(data.train_in, ctx.device)
+
+    # --- loop.Task ---------------------------------------------------------------------------------------------------
+
+    def step(self, step: int) -> float:
+        """Weighted surprise of one batch under one random column order, one optimiser step, one average step."""
+        rng = np.random.default_rng([self.ctx.seed_for(self.stage), step])
+        rows = torch.from_numpy(self._batch(step)).to(self.ctx.device)
+        order = rng.permutation(self.data.train.shape[1])
+        self.network.train()
+        with torch.autocast(self.ctx.device.split(":")[0], dtype=torch.bfloat16, enabled=self._bf16):
+            factors = self.network.factors(self.data.train[rows], self._visible(order), rng)
+        loss = surprise.per_record(self._weighted(factors, rows, order)).mean()
+        self._set_rate(step)
+        self.optimiser.zero_grad()
+        loss.backward()
+        self.optimiser.step()
+        self._follow(step)
+        return float(loss.detach())
+
+    def renew(self, step: int) -> None:
+        """Train the critics on fresh fakes, estimate every group's excess, and turn it into weights."""
+        rng = self.ctx.rng(f"renew/{self.stage}/{step}")
+        self.train_critics(rng)
+        h = self.critics.score_unseen(self.data.train, self.folds)
+        means, errors, _ = surprise.per_group(h, self.data.train_in)
+        self.excess = self._running(means)
+        self._check_overfitting(rng)
+        self._reweight(h, surprise.shrunk(self.excess, errors))
+        self.history.append({"step": step, "critic_gap": round(self.critics.gap, 4), **self._summary()})
+
+    def validate(self) -> float:
+        """Mean surprise of validation records; in the worst-case stage halfway to the mean over groups."""
+        values = self.surprise_of(self.data.validation[:VALIDATION_ROWS], self.average)
+        score = float(values.mean())
+        if self.stage == "mean":
+            return score
+        means, _, counts = surprise.per_group(values, self.data.validation_in[:VALIDATION_ROWS])
+        enough = counts >= 10
+        return (score + float(means[enough].mean())) / 2 if enough.any() else score
+
+    def keep(self) -> None:
+        """Remember the smoothed weights as the best."""
+        self.best = {n: v.clone() for n, v in self.average.items()}
+
+    def state(self) -> State:
+        """Everything that a resumed run needs; random numbers are derived from the step and need no saving."""
+        tensors = {
+            **prefixed("network", self._copy()),
+            **prefixed("average", self.average),
+            **prefixed("best", self.best),
+            **prefixed("mean", self.mean_end),
+            **prefixed("critics", self.critics.tensors()),
+            **prefixed("optimiser", optimiser_tensors(self.optimiser)),
+            "weights": torch.from_numpy(self.weights.weights),
+            "excess": torch.from_numpy(self.excess),
+            "overfitted": torch.from_numpy(self.overfitted),
+        }
+        if self.row_weights is not None:
+            tensors["rows"] = self.row_weights
+        return State(tensors, {"stage": self.stage, "history": self.history, "gap": self.critics.gap})
+
+    def restore(self, state: State) -> None:
+        """Put back what `state` gave."""
+        self._load(under("network", state.tensors))
+        self.average, self.best, self.mean_end = (
+            {n: v.to(self.ctx.device) for n, v in under(k, state.tensors).items()} for k in ("average", "best", "mean")
+        )
+        self.critics.restore(under("critics", state.tensors))
+        restore_optimiser(self.optimiser, under("optimiser", state.tensors))
+        self.weights.weights, self.excess = state.tensors["weights"].numpy(), state.tensors["excess"].numpy()
+        self.overfitted, self.row_weights = state.tensors["overfitted"].numpy(), state.tensors.get("rows")
+        self.stage, self.history = state.facts["stage"], state.facts["history"]
+        self.critics.gap = state.facts["gap"]
+
+    # --- between stages ----------------------------------------------------------------------------------------------
+
+    def enter_worst_case(self) -> None:
+        """From the best weights of the mean stage, remembered as the mean end of the dial, go on to the worst case."""
+        self.mean_end = {n: v.clone() for n, v in self.best.items()}
+        self.average = {n: v.clone() for n, v in self.best.items()}
+        self._load(self.best)
+        self.stage = "worst"
+
+    def train_critics(self, rng: np.random.Generator) -> None:
+        """Fresh fakes from the smoothed generator, then some epochs of both critics."""
+        fakes = torch.from_numpy(self.fakes(min(len(self.data.train), FAKES), rng)).to(self.ctx.device)
+        self.critics.train(self.data.train, self.folds, fakes, self.params.critic_epochs, rng)
+
+    def fakes(self, rows: int, rng: np.random.Generator) -> np.ndarray:
+        """Codes drawn from the smoothed generator."""
+        with self._using(self.average):
+            return draw(self.network, np.full((rows, self.data.train.shape[1]), -1, dtype=np.int64), rng)
+
+    @torch.no_grad()
+    def surprise_of(self, codes: torch.Tensor, weights: dict[str, torch.Tensor]) -> np.ndarray:
+        """Surprise per record (nats) under `weights`; the rows are cut into chunks with one fixed column order each."""
+        rng = np.random.default_rng(self.ctx.seed_for("orders"))
+        with self._using(weights):
+            self.network.eval()
+            parts = [
+                surprise.per_record(self.network.factors(part, self._visible(rng.permutation(codes.shape[1]))))
+                for part in codes.split(max(1, -(-len(codes) // CHUNKS)))
+            ]
+        return torch.cat(parts).double().cpu().numpy()
+
+    # --- details -----------------------------------------------------------------------------------------------------
+
+    def _batch(self, step: int) -> np.ndarray:
+        epoch, place = divmod(step, self.steps.per_epoch)
+        if self._epoch[0] != epoch:
+            shuffle = self.ctx.rng(f"epoch/{self.stage}/{epoch}").permutation(len(self.data.train))
+            self._epoch = (epoch, shuffle)
+        return self._epoch[1][place * self.steps.batch : (place + 1) * self.steps.batch]
+
+    def _weighted(self, factors: torch.Tensor, rows: torch.Tensor, order: np.ndarray) -> torch.Tensor:
+        if self.row_weights is not None:
+            return factors * self.row_weights[rows][:, None].to(factors.dtype)
+        weights = self.weights.of_factors(rows, order)
+        return factors if weights is None else factors * weights
+
+    def _visible(self, order: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(visibility(order)).to(self.ctx.device)
+
+    def _set_rate(self, step: int) -> None:
+        """Warm up, then fall along a cosine over both stages to a fiftieth."""
+        done = step if self.stage == "mean" else self.steps.mean + step
+        fall = 0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * min(done / max(self.steps.total, 1), 1)))
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.params.learning_rate * fall * min(1.0, (done + 1) / WARM_UP)
+
+    def _follow(self, step: int) -> None:
+        done = step if self.stage == "mean" else self.steps.mean + step
+        decay = min(0.998, (1 + done) / (10 + done))
+        names, values = zip(*self.network.named_parameters(), strict=True)
+        torch._foreach_lerp_([self.average[n] for n in names], [v.detach() for v in values], 1 - decay)
+
+    def _running(self, means: np.ndarray) -> np.ndarray:
+        """The running estimate of the groups' excess with these new means in it."""
+        known = np.isfinite(self.excess)
+        return np.where(known, KEPT_EXCESS * self.excess + (1 - KEPT_EXCESS) * means, means)
+
+    def _check_overfitting(self, rng: np.random.Generator) -> None:
+        if not len(self.excess) or not len(self.data.validation):
+            return
+        rows = rng.permutation(len(self.data.train))[:CHECKED_ROWS]
+        train = self.surprise_of(self.data.train[rows], self.average)
+        validation = self.surprise_of(self.data.validation[:VALIDATION_ROWS], self.average)
+        inside = self.data.validation_in[:VALIDATION_ROWS]
+        self.overfitted = surprise.overfitted(train, validation, self.data.train_in[rows], inside)
+
+    def _reweight(self, h: np.ndarray, excess: np.ndarray) -> None:
+        p = self.params
+        if p.reducer == "literal":
+            rows = worst_case.weights(h, p.reducer, p.emphasis, p.weight_cap)
+            self.row_weights = torch.from_numpy(rows).float().to(self.ctx.device)
+        elif len(excess):
+            weights = worst_case.weights(excess, p.reducer, p.emphasis, p.weight_cap)
+            self.weights.weights = np.where(self.overfitted, 1.0, weights)
+
+    def _summary(self) -> dict[str, Any]:
+        w = self.weights.weights
+        return {
+            "emphasised": int((w > 1).sum()),
+            "overfitted": int(self.overfitted.sum()),
+            "largest_weight": round(float(w.max(initial=1.0)), 3),
+            "mean_excess": _rounded(self.excess, np.mean),
+            "worst_excess": _rounded(self.excess, np.max),
+        }
+
+    def _copy(self) -> dict[str, torch.Tensor]:
+        return {n: v.detach().clone() for n, v in self.network.named_parameters()}
+
+    def _load(self, weights: dict[str, torch.Tensor]) -> None:
+        load_weights(self.network, weights)
+
+    def _using(self, weights: dict[str, torch.Tensor]) -> using:
+        return using(self.network, weights)
+
+
+class using:
+    """The network with other weights for a while."""
+
+    def __init__(self, network: torch.nn.Module, weights: dict[str, torch.Tensor]) -> None:
+        self.network, self.weights = network, weights
+
+    def __enter__(self) -> None:
+        self.before = {n: v.detach().clone() for n, v in self.network.named_parameters()}
+        load_weights(self.network, self.weights)
+
+    def __exit__(self, *problem: object) -> None:
+        load_weights(self.network, self.before)
+
+
+def load_weights(network: torch.nn.Module, weights: dict[str, torch.Tensor]) -> None:
+    """Copy `weights` into the network's parameters."""
+    with torch.no_grad():
+        for name, value in network.named_parameters():
+            value.copy_(weights[name])
+
+
+def _rounded(values: np.ndarray, reduce: Any) -> float | None:
+    known = values[np.isfinite(values)]
+    return round(float(reduce(known)), 4) if len(known) else None
