@@ -149,7 +149,7 @@ def _bounded(rule: GateRule, title: str, found: MetricResult | Figure, number: f
     beside = f", unseen real rows {shown(found.holdout)}" if found.holdout is not None else ""
     limits = [f"at most {shown(rule.at_most)}"] if rule.at_most is not None else []
     limits += [f"at least {shown(rule.at_least)}"] if rule.at_least is not None else []
-    asked = f"{_BOUNDED[rule.compare]}may be {' and '.join(limits)}" if limits else "it must be measured"
+    asked = f"{_BOUNDED[rule.compare]}must be {' and '.join(limits)}" if limits else "it must be measured"
     passed = not (too_high or too_low)
     came = "" if rule.compare == "value" else f" and is {shown(number)}"
     message = f"{title}: {shown(found.value)}{beside}; {asked}{came}. {rule.because}".strip()

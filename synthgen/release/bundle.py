@@ -1,0 +1,158 @@
+"""The bundle: what leaves, as one zip. It is made from a `ReleasedSet` and from nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import shutil
+import tempfile
+import zipfile
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from synthgen.errors import GateError
+from synthgen.release import report
+from synthgen.release.gate import ReleasedSet
+
+BLOCK = 1 << 20
+STAMP = (1980, 1, 1, 0, 0, 0)
+PACKAGES = ("synthgen", "numpy", "pandas", "pyarrow", "torch", "sdmetrics", "lightgbm", "ctgan")
+COLUMN_FIELDS = (
+    "name",
+    "kind",
+    "dtype",
+    "decimals",
+    "decimal_mark",
+    "thousands",
+    "date_format",
+    "grid_seconds",
+    "missing_token",
+    "public",
+    "within_person_constant",
+)
+LAYOUT_FIELDS = ("format", "separator", "encoding", "quote", "line_end")
+
+README = """Synthetic data made by synthgen
+===============================
+
+No row of this set is a real person's record. The rows were drawn by a generative model that learnt from a real table.
+
+data.csv, data.parquet   the rows
+schema.json              the columns: kind, type, how cells are written
+report.html              what was measured, for reading (opens in any browser, needs no network)
+scorecard.json           the same as data
+card.json                what was done: specification, seed, versions, check sums, purpose, recipient, expiry
+
+Purpose:    {purpose}
+Recipient:  {recipient}
+Released:   {released_at} by {released_by}
+Expires:    {expires_at}
+
+Use the set for this purpose only and delete it when it expires. Do not try to recognise people in it. Passing the
+checks in the report is no proof that nobody can be recognised; decisions about single people need real data.
+"""
+
+
+def write(released: ReleasedSet, path: Path) -> Path:
+    """Write the zip; the same released set gives the same bytes. Files are streamed, the zip appears when complete."""
+    if not isinstance(released, ReleasedSet):
+        raise GateError("A bundle is made from a released set only.", "Call `gate.release` first.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".bundle-") as folder:
+        files = [*_data(released, Path(folder)), *_texts(released, Path(folder))]
+        files.append(_card(released, files, Path(folder)))
+        made = Path(folder) / "bundle.zip"
+        with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+            for file in files:
+                _add(archive, file)
+        os.replace(made, path)
+    return path
+
+
+def _data(released: ReleasedSet, folder: Path) -> list[Path]:
+    inside = folder / "data"
+    inside.mkdir()
+    found = released.modality.call("export", released.synthetic, released.schema, inside)
+    return sorted((Path(p) for p in found), key=lambda p: p.name)
+
+
+def _texts(released: ReleasedSet, folder: Path) -> list[Path]:
+    title = "Synthetic data: release report"
+    rendering = report.release(released.scorecard, released.verdict, released.release, title)
+    notice = {name: value or "not set" for name, value in released.release.model_dump().items()}
+    texts = {
+        "schema.json": _json(safe_schema(released.schema)),
+        "scorecard.json": _json(rendering),
+        "report.html": report.html(rendering),
+        "README.txt": README.format(**notice),
+    }
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return [folder / name for name in texts]
+
+
+def _card(released: ReleasedSet, files: list[Path], folder: Path) -> Path:
+    spec = released.spec.model_dump(mode="json")
+    card = {
+        "format": 1,
+        "rows": released.synthetic.rows,
+        "generator": released.synthetic.generator,
+        "sample": released.synthetic.spec.model_dump(mode="json"),
+        "spec": {name: value for name, value in spec.items() if name != "positive"},
+        "spec_sha256": released.spec.digest(),
+        "seed": released.spec.seed,
+        "verdict": released.verdict.outcome,
+        "policy": released.verdict.policy.model_dump(mode="json"),
+        "release": released.release.model_dump(mode="json"),
+        "versions": versions(),
+        "files": {f.name: {"bytes": f.stat().st_size, "sha256": digest(f)} for f in files},
+        "evidence": dict(released.evidence),
+    }
+    path = folder / "card.json"
+    path.write_text(_json(card), encoding="utf-8")
+    return path
+
+
+def safe_schema(schema: Any) -> dict[str, Any]:
+    """The columns as the recipient needs them: no count, no reason drawn from data, no value of a cell."""
+    full = schema.model_dump(mode="json")
+    layout = full.get("layout") or {}
+    return {
+        "columns": [{name: c[name] for name in COLUMN_FIELDS if name in c} for c in full["columns"]],
+        "target": full.get("target"),
+        "person": full.get("person"),
+        "layout": {name: layout[name] for name in LAYOUT_FIELDS if name in layout},
+    }
+
+
+def versions() -> dict[str, str]:
+    """Version of Python and of every package that can change a result; nothing is imported for it."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _add(archive: zipfile.ZipFile, path: Path) -> None:
+    entry = zipfile.ZipInfo(path.name, STAMP)
+    entry.compress_type = zipfile.ZIP_DEFLATED
+    entry.external_attr = 0o644 << 16
+    entry.file_size = path.stat().st_size
+    with path.open("rb") as source, archive.open(entry, "w") as target:
+        shutil.copyfileobj(source, target, BLOCK)
+
+
+def _json(content: Any) -> str:
+    return json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
