@@ -82,7 +82,7 @@ def _checked(path: Path, notes: tuple[str, ...]) -> Unpacked:
     return Unpacked(path, head.startswith(b"PAR1"), notes)
 
 
-def _copy(packed: IO[bytes], target: Path, limit: int) -> Path:
+def _copy(packed: IO[bytes] | gzip.GzipFile, target: Path, limit: int) -> Path:
     """Unpack piece by piece; what the archive says about its size is not trusted."""
     written = 0
     try:

@@ -6,6 +6,7 @@ Everything is worked out on distinct values and then taken by position.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -105,6 +106,8 @@ def presented_column(values: pd.Series, column: Column, from_text: bool) -> pd.S
         return _times(values, dtype) if column.kind in TIMES else _natural(values, column)
     if dtype.startswith(("datetime64", "timedelta64")):
         return pd.to_timedelta(values, unit="s") if dtype.startswith("timedelta64") else values
+    if column.kind == "empty":
+        return _as_dtype(pd.Series(np.full(len(values), None, dtype=object), index=values.index), dtype)
     if dtype in ("bool", "boolean"):
         flags = values.map(
             {column.true_token or "True": True, column.false_token or "False": False, "True": True, "False": False}
@@ -113,8 +116,9 @@ def presented_column(values: pd.Series, column: Column, from_text: bool) -> pd.S
     if dtype == "category":
         return (_natural(values, column) if column.numeric else values).astype("category")
     if dtype in ("object", "string", "str") or dtype.startswith("string"):
-        text = pd.Series(written(values, column), index=values.index, dtype=object).where(values.notna(), None)
-        return text if dtype in ("object", "str") else text.astype("string")
+        cells_written = written(values, column).copy()
+        cells_written[values.isna().to_numpy()] = None
+        return _as_dtype(pd.Series(cells_written, index=values.index, dtype=object), dtype)
     numbers = values if column.numeric else pd.Series(_as_numbers(values), index=values.index)
     return _cast(numbers, dtype)
 
@@ -151,22 +155,23 @@ def _as_numbers(values: pd.Series) -> np.ndarray:
 def _cast(values: pd.Series, dtype: str) -> pd.Series:
     if dtype.lower().startswith(("int", "uint")):
         whole = values.round()
-        if dtype[0] in "iu" and not whole.isna().any():
-            return whole.astype(dtype)
-        return whole.astype(dtype if dtype[0] in "IU" else dtype.replace("uint", "UInt").replace("int", "Int"))
+        if dtype[0] in "iu" and whole.isna().any():
+            dtype = dtype.replace("uint", "UInt").replace("int", "Int")
+        return _as_dtype(whole, dtype)
+    return _as_dtype(values, dtype)
+
+
+def _as_dtype(values: Any, dtype: str) -> pd.Series:
+    """`values` with the named dtype, or as they are where they do not fit it."""
     try:
-        return values.astype(dtype)
-    except (TypeError, ValueError):
-        return values
+        made: pd.Series = values.astype(dtype)
+    except (TypeError, ValueError, pd.errors.OutOfBoundsDatetime):
+        return pd.Series(values)
+    return made
 
 
 def _times(values: pd.Series, dtype: str) -> pd.Series:
     if ", " in dtype:
         zone = dtype.partition(", ")[2].rstrip("]")
         return values.dt.tz_localize("UTC").dt.tz_convert(zone)
-    if dtype.startswith("datetime64["):
-        try:
-            return values.astype(dtype)
-        except (ValueError, pd.errors.OutOfBoundsDatetime):
-            return values
-    return values
+    return _as_dtype(values, dtype) if dtype.startswith("datetime64[") else values

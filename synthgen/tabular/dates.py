@@ -155,7 +155,7 @@ def write(moments: np.ndarray, date_format: str) -> np.ndarray:
     iso = date_format.removesuffix("Z")
     if iso in ("%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M", "%Y-%m"):
         unit = "M" if iso == "%Y-%m" else "D" if "%H" not in iso else "s" if "%S" in iso else "m"
-        out = np.datetime_as_string(moments.astype(f"datetime64[{unit}]"), unit=unit).astype(object)
+        out = np.array(np.datetime_as_string(moments.astype(f"datetime64[{unit}]")), dtype=object)
         if " " in iso:
             out = np.array([text.replace("T", " ") for text in out], dtype=object)
         out = out + "Z" if date_format.endswith("Z") else out

@@ -1,10 +1,10 @@
 """Keys are never modelled: fresh ones are made. A person key comes back with the rows per person of the source.
 
-How people are made. `prepare` adds one modelled column to the training rows: how many rows their person has, `r`. A person
-with `r` rows shows up `r` times among training rows, so a generated row is kept as the *first row of a new person* with
-probability 1/r; then `r - 1` further rows are drawn given what never changes within a person and `r`. One candidate gives
-one row on average, the rows per person follow the source, and what is constant within a person stays so. Between these
-columns and the rest the generator decides; the rows of one person are otherwise independent of each other.
+How people are made. `prepare` adds one modelled column to the training rows: how many rows their person has, `r`. Such a
+person shows up `r` times among training rows, so a generated row is kept as the *first row of a new person* with
+probability 1/r; then `r - 1` further rows are drawn given what never changes within a person and `r`. One candidate
+gives one row on average, the rows per person follow the source, and what is constant within a person stays so. Beyond
+these columns the rows of one person are independent of each other.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ LEAST_HEX = 16
 class KeyModel(Record):
     """What `complete` needs besides the generator; learned on training rows only.
 
-    `rows_column` names the modelled count of rows per person (None: every row is a person), `most_rows` its cap: the k-th
-    highest count. `constant` names the modelled columns that never change within a person. `missing` holds the share of
-    empty cells of keys and texts, rounded to a hundredth.
+    `rows_column` names the modelled count of rows per person (None: every row is a person), `most_rows` its cap: the
+    k-th highest count. `constant` names the modelled columns that never change within a person. `missing` holds the
+    share of empty cells of keys and texts, rounded to a hundredth.
     """
 
     person: str | None = None
@@ -63,14 +63,10 @@ class KeyModel(Record):
 
 def prepare(data: FitData, schema: Schema) -> tuple[FitData, Schema, KeyModel]:
     """Training data and schema for the generator (with the rows per person where a key repeats) and the key model."""
-    missing = {
-        c.name: _missing_share(data.train[c.name], schema.k_floor) for c in schema.columns if c.kind in ("id", "text")
-    }
-    counts = _rows_per_person(data.train_people)
-    if schema.person is None or counts is None:
-        return data, schema, KeyModel(person=schema.person, missing=missing)
+    unmade = [c.name for c in schema.columns if c.kind in ("id", "text")]
+    missing = {name: _missing_share(data.train[name], schema.k_floor) for name in unmade}
     most = _kth_highest(data.train_people, schema.k_floor)
-    if most < 2:
+    if schema.person is None or most < 2:
         return data, schema, KeyModel(person=schema.person, missing=missing)
     name = ROWS_PER_PERSON
     while name in schema.names:
@@ -78,33 +74,29 @@ def prepare(data: FitData, schema: Schema) -> tuple[FitData, Schema, KeyModel]:
     constant = tuple(c.name for c in schema.modelled if c.within_person_constant)
     made = KeyModel(person=schema.person, rows_column=name, most_rows=most, constant=constant, missing=missing)
     column = Column(
-        name=name, kind="integer", decimals=0, within_person_constant=True, reason="how many rows the person has"
+        name=name, kind="integer", dtype="float64", decimals=0, within_person_constant=True, reason="rows per person"
     )
-    validation = _rows_per_person(data.validation_people)
     wider = replace(
         data,
-        train=data.train.assign(**{name: np.minimum(counts, most).astype(float)}),
-        validation=data.validation.assign(
-            **{
-                name: np.minimum(1 if validation is None else validation, most).astype(float)
-                + np.zeros(len(data.validation))
-            }
-        ),
+        train=data.train.assign(**{name: _rows_per_person(data.train, data.train_people, most)}),
+        validation=data.validation.assign(**{name: _rows_per_person(data.validation, data.validation_people, most)}),
     )
     return wider, schema.model_copy(update={"columns": (*schema.columns, column)}), made
 
 
-def _rows_per_person(people: np.ndarray | None) -> np.ndarray | None:
-    """For each row, how many rows its person has."""
+def _rows_per_person(frame: pd.DataFrame, people: np.ndarray | None, most: int) -> np.ndarray:
+    """For each row, how many rows its person has, at most `most`."""
     if people is None:
-        return None
+        return np.ones(len(frame))
     _, inverse, counts = np.unique(people, return_inverse=True, return_counts=True)
-    return counts[inverse]
+    return np.minimum(counts[inverse], most).astype(float)
 
 
 def _kth_highest(people: np.ndarray | None, k: int) -> int:
-    """The number of rows that the k-th most frequent person has: no single person's count is the largest ever made."""
-    counts = np.sort(np.unique(people, return_counts=True)[1])[::-1] if people is not None else np.array([1])
+    """How many rows the k-th most frequent person has: the longest history made is never one person's."""
+    if people is None or not len(people):
+        return 1
+    counts = np.sort(np.unique(people, return_counts=True)[1])[::-1]
     return int(counts[min(k, len(counts)) - 1])
 
 
@@ -120,9 +112,7 @@ def notes(schema: Schema, generator: Generator, keys: KeyModel) -> tuple[str, ..
         f"texts are replaced by a placeholder ({', '.join(named)})" for named in [_named(schema, ("text",))] if named
     ]
     if keys.rows_column and "condition" not in generator.capabilities:
-        said.append(
-            "this generator cannot be conditioned: what is constant within a person is copied from the person's first row"
-        )
+        said.append("this generator cannot be conditioned: a person's constants are copied from the person's first row")
     return tuple(said)
 
 
@@ -135,13 +125,9 @@ def complete(
 ) -> Iterator[pd.DataFrame]:
     """Exactly `rows` typed rows in chunks, every column of `schema` in source order, keys fresh."""
     maker = _Maker(schema, keys, ctx)
+    draw = _people if keys.rows_column else _single_rows
     for number, (part, wanted) in enumerate(_parts(request, rows)):
-        here = ctx.at(f"part{number}")
-        if keys.rows_column is None:
-            chunks = ((chunk, np.arange(len(chunk))) for chunk in _rows(generator, part, wanted, here))
-        else:
-            chunks = _people(generator, keys, part, wanted, here)
-        for chunk, owners in chunks:
+        for chunk, owners in draw(generator, keys, part, wanted, ctx.at(f"part{number}")):
             yield maker.finish(chunk, owners)
 
 
@@ -155,11 +141,14 @@ def _parts(request: SampleSpec, rows: int) -> list[tuple[SampleSpec, int]]:
     ]
 
 
-def _rows(generator: Generator, request: SampleSpec, rows: int, ctx: RunContext) -> Iterator[pd.DataFrame]:
+def _single_rows(
+    generator: Generator, keys: KeyModel, request: SampleSpec, rows: int, ctx: RunContext
+) -> Iterator[tuple[pd.DataFrame, np.ndarray]]:
     """Exactly `rows` rows where every row is a person of its own."""
     left = rows
-    for chunk in generator.sample(request, rows, ctx):
-        yield chunk.iloc[:left].reset_index(drop=True)
+    for drawn in generator.sample(request, rows, ctx):
+        chunk = drawn.iloc[:left].reset_index(drop=True)
+        yield chunk, np.arange(len(chunk))
         left -= len(chunk)
         if left <= 0:
             return
@@ -217,7 +206,8 @@ def _expanded(
     if not len(more):
         return first, people
     kept = [c for c in first.columns if c in {*keys.constant, keys.rows_column, *request.fixed, *request.balance}]
-    whole = pd.concat([first, _further_rows(generator, request, more[kept], first.columns, ctx)], ignore_index=True)
+    further = _further_rows(generator, request, more[kept], list(first.columns), ctx)
+    whole: pd.DataFrame = pd.concat([first, further], ignore_index=True)
     order = np.argsort(owners, kind="stable")
     return whole.iloc[order].reset_index(drop=True), owners[order]
 
@@ -225,7 +215,7 @@ def _expanded(
 def _further_rows(
     generator: Generator, request: SampleSpec, given: pd.DataFrame, columns: Sequence[str], ctx: RunContext
 ) -> pd.DataFrame:
-    """Rows that hold the `given` values; drawn given them where the generator can, else drawn freely and overwritten."""
+    """Rows that hold the `given` values; drawn given them where the generator can, else freely, then overwritten."""
     if "condition" in generator.capabilities and hasattr(generator, "sample_given"):
         drawn = generator.sample_given(given, ctx)
     else:

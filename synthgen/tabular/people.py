@@ -121,7 +121,7 @@ def _with_rare_values(column: Column, table: Distinct, people: np.ndarray | None
         return column
     tokens = set(column.missing_tokens)
     kept = np.array([value not in tokens for value in table.values], bool)
-    held = table.counts if people is None else _people_per_value(table, people)
+    held = table.counts if people is None else people_per_code(table.codes, people, len(table.values))
     rare = int((held[kept] < k).sum())
     if not rare:
         return column
@@ -129,7 +129,9 @@ def _with_rare_values(column: Column, table: Distinct, people: np.ndarray | None
     return column.model_copy(update={"warning": "; ".join(filter(None, (column.warning, text)))})
 
 
-def _people_per_value(table: Distinct, people: np.ndarray) -> np.ndarray:
-    keep = table.codes >= 0
-    pairs = np.unique(table.codes[keep].astype(np.int64) * (int(people.max()) + 2) + people[keep] + 1)
-    return np.bincount(pairs // (int(people.max()) + 2), minlength=len(table.values))
+def people_per_code(codes: np.ndarray, people: np.ndarray, length: int) -> np.ndarray:
+    """How many different people hold each code from 0 to `length` - 1; negative codes are left out."""
+    keep = codes >= 0
+    width = int(people.max()) + 2 if len(people) else 1
+    pairs = np.unique(codes[keep].astype(np.int64) * width + people[keep] + 1)
+    return np.bincount(pairs // width, minlength=length)
