@@ -81,7 +81,19 @@ def sample(path: Path, name: str, model: Path, spec: RunSpec, ctx: RunContext, o
 
 def export(outputs: Path, release: Release, out: Path) -> Path:
     """The bundle of a set that a person released; `outputs` is what `run` or `sample` wrote. Returns the zip's path."""
-    return bundle.write(gate.release(outputs, release), out / "bundle.zip")
+    text = {name: (outputs / f"{name}.json").read_text("utf-8") for name in ("schema", "scorecard", "verdict", "spec")}
+    spec = RunSpec.model_validate_json(text["spec"])
+    modality = catalog.modality(spec.modality)
+    released = gate.release(
+        modality.call("open_set", outputs / "set"),
+        modality.call("load_schema", text["schema"]),
+        Scorecard.model_validate_json(text["scorecard"]),
+        Verdict.model_validate_json(text["verdict"]),
+        release,
+        spec,
+        modality,
+    )
+    return bundle.write(released, out / "bundle.zip")
 
 
 def prepare(source: Source, spec: RunSpec, ctx: RunContext) -> Prepared:
