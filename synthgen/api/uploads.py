@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from pathlib import PurePosixPath
 
 import anyio.from_thread
@@ -30,7 +30,7 @@ def too_large(limit: int) -> LimitError:
     )
 
 
-async def counted(request: Request, limit: int) -> AsyncIterator[bytes]:
+async def counted(request: Request, limit: int) -> AsyncGenerator[bytes]:
     """The request body, at most `limit` bytes of it."""
     seen = 0
     async for chunk in request.stream():
@@ -40,12 +40,12 @@ async def counted(request: Request, limit: int) -> AsyncIterator[bytes]:
         yield chunk
 
 
-def pulled(stream: AsyncIterator[bytes]) -> Iterator[bytes]:
+def pulled(stream: AsyncGenerator[bytes]) -> Iterator[bytes]:
     """`stream` as an iterator for a worker thread, in pieces of about 1 MiB; the sender waits while we write."""
     piece = bytearray()
     while True:
         try:
-            piece += anyio.from_thread.run(anext, stream)
+            piece += anyio.from_thread.run(stream.__anext__)
         except StopAsyncIteration:
             break
         if len(piece) >= CHUNK:

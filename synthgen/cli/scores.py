@@ -19,7 +19,7 @@ def number(value: float | None) -> str:
 
 def census_counts(card: Scorecard) -> dict[str, int]:
     """How many groups are represented, thin, lost, or too few to tell."""
-    found = Counter(group.census for result in card.results for group in result.groups if group.census)
+    found = Counter(str(group.census) for result in card.results for group in result.groups if group.census)
     return {name: found.get(name, 0) for name in CENSUS}
 
 

@@ -1,0 +1,160 @@
+"""The dashboard's only door to the service: every call is made as the person who is signed in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from synthgen import catalog
+from synthgen.contracts import Entry, Scorecard, Verdict
+from synthgen.service import bootstrap, datasets, exports, jobs, operations, people, reviews
+from synthgen.service.bootstrap import Application
+from synthgen.service.read_models import (
+    Actor,
+    DatasetView,
+    EventView,
+    JobView,
+    ReleaseView,
+    SetView,
+    WorkerView,
+)
+from synthgen.spec import RunSpec, SampleSpec, Spec
+
+
+@cache
+def application() -> Application:
+    """The composed service of this process, from its environment."""
+    return bootstrap.build()
+
+
+def who(session_token: str) -> Actor:
+    """The person behind a session token; raises `NotSignedIn`."""
+    return people.actor_for_session(application(), session_token)
+
+
+def generators() -> dict[str, Entry]:
+    """The generators a job may name; nothing heavy is imported."""
+    return catalog.generators("tabular")
+
+
+def generator_parameters(name: str) -> type[Spec] | None:
+    """The parameters class that makes a generator's form."""
+    chosen = catalog.generator_name(RunSpec(generator=name))
+    return catalog.params_class("tabular", chosen)
+
+
+@dataclass(frozen=True)
+class Backend:
+    """The service, as one person sees it."""
+
+    app: Application
+    actor: Actor
+
+    # --- datasets ---------------------------------------------------------------------------------------------------
+
+    def datasets(self) -> list[DatasetView]:
+        """Every dataset, newest first."""
+        return datasets.list_all(self.app, self.actor)
+
+    def dataset(self, dataset_id: str) -> DatasetView:
+        """One dataset."""
+        return datasets.get(self.app, self.actor, dataset_id)
+
+    def schema(self, dataset_id: str) -> dict[str, Any]:
+        """What each column was read as, and why."""
+        return datasets.schema(self.app, self.actor, dataset_id)
+
+    def dataset_preview(self, dataset_id: str) -> dict[str, Any]:
+        """First rows and small histograms."""
+        return datasets.preview(self.app, self.actor, dataset_id)
+
+    def erase(self, dataset_id: str) -> JobView:
+        """Erase a dataset."""
+        return datasets.erase(self.app, self.actor, dataset_id)
+
+    # --- jobs -------------------------------------------------------------------------------------------------------
+
+    def submit(self, dataset_id: str, spec: RunSpec) -> JobView:
+        """Submit a training job."""
+        return jobs.submit_fit(self.app, self.actor, dataset_id, spec)
+
+    def sample_again(self, fit_job_id: str, sample: SampleSpec) -> JobView:
+        """Draw another set from a trained model, under the policy of its job."""
+        return jobs.submit_sample(self.app, self.actor, fit_job_id, sample)
+
+    def jobs(self, limit: int = 200) -> list[JobView]:
+        """Jobs, newest first."""
+        return jobs.list_all(self.app, self.actor, limit=limit)
+
+    def job(self, job_id: str) -> JobView:
+        """One job."""
+        return jobs.get(self.app, self.actor, job_id)
+
+    def events(self, job_id: str, after: int = 0) -> list[EventView]:
+        """A job's history after an event number."""
+        return jobs.events(self.app, self.actor, job_id, after=after)
+
+    def cancel(self, job_id: str) -> JobView:
+        """Ask a job to stop."""
+        return jobs.cancel(self.app, self.actor, job_id)
+
+    def retry(self, job_id: str) -> JobView:
+        """Queue a job again."""
+        return jobs.retry(self.app, self.actor, job_id)
+
+    # --- review -----------------------------------------------------------------------------------------------------
+
+    def sets(self) -> list[SetView]:
+        """Synthetic sets, newest first."""
+        return reviews.list_sets(self.app, self.actor)
+
+    def synthetic_set(self, set_id: str) -> SetView:
+        """One synthetic set."""
+        return reviews.get_set(self.app, self.actor, set_id)
+
+    def scorecard(self, set_id: str) -> Scorecard:
+        """Every score of a set."""
+        return reviews.scorecard(self.app, self.actor, set_id)
+
+    def verdict(self, set_id: str) -> Verdict:
+        """What the gate decided."""
+        return reviews.verdict(self.app, self.actor, set_id)
+
+    def set_preview(self, set_id: str) -> Mapping[str, Any]:
+        """Some synthetic rows."""
+        return reviews.preview(self.app, self.actor, set_id)
+
+    def release(self, set_id: str, purpose: str, recipient: str, expires: datetime | None, note: str) -> ReleaseView:
+        """Release a set."""
+        return reviews.release(
+            self.app, self.actor, set_id, purpose=purpose, recipient=recipient, expires_at=expires, note=note
+        )
+
+    def reject(self, set_id: str, reason: str) -> SetView:
+        """Reject a set."""
+        return reviews.reject(self.app, self.actor, set_id, reason)
+
+    # --- releases and operation -------------------------------------------------------------------------------------
+
+    def releases(self) -> list[ReleaseView]:
+        """Releases, newest first."""
+        return exports.list_releases(self.app, self.actor)
+
+    def withdraw(self, release_id: str, reason: str) -> ReleaseView:
+        """Withdraw a release."""
+        return reviews.withdraw(self.app, self.actor, release_id, reason)
+
+    def workers(self) -> list[WorkerView]:
+        """Workers as last seen."""
+        return operations.workers(self.app, self.actor)
+
+    def health(self) -> Mapping[str, Any]:
+        """Which component answers."""
+        return operations.health(self.app)
+
+    def issue_token(self, label: str) -> str:
+        """A new API token, shown once."""
+        return people.issue_token(self.app, self.actor, label)

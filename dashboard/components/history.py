@@ -1,0 +1,66 @@
+"""A job's history, read bit by bit: only events that this session has not seen yet are fetched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from synthgen.service.read_models import EventView
+
+BATCH = 1000
+LINES = 500
+
+
+@dataclass
+class History:
+    """What is kept of a job's events: its log lines, its curve points, its last health message."""
+
+    seq: int = 0
+    lines: list[tuple[str, str]] = field(default_factory=list)
+    points: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, event: EventView) -> None:
+        """Take in one event."""
+        self.seq = max(self.seq, event.seq)
+        if event.kind == "curve":
+            self.points.append(dict(event.payload))
+        elif event.kind != "progress":
+            self.lines.append((f"{event.at:%H:%M:%S}", said(event)))
+            del self.lines[:-LINES]
+
+    def curves(self) -> pd.DataFrame:
+        """The curve points as step, figure, value."""
+        rows = [
+            (point.get("step", i), name, float(value))
+            for i, point in enumerate(self.points)
+            for name, value in point.items()
+            if name != "step" and isinstance(value, (int, float))
+        ]
+        return pd.DataFrame(rows, columns=["step", "figure", "value"])
+
+
+def said(event: EventView) -> str:
+    """One event as a line of text."""
+    payload = dict(event.payload)
+    text = payload.pop("text", None)
+    if text is not None:
+        return str(text)
+    parts = [str(payload.pop("state", event.kind)).replace("_", " ")]
+    parts += [f"{name.replace('_', ' ')}: {value}" for name, value in payload.items() if value not in (None, "", False)]
+    return ", ".join(parts)
+
+
+def follow(job_id: str, fetch: Callable[[str, int], list[EventView]]) -> History:
+    """The history of a job so far."""
+    shelf: dict[str, History] = st.session_state.setdefault("histories", {})
+    history = shelf.setdefault(job_id, History())
+    while batch := fetch(job_id, history.seq):
+        for event in batch:
+            history.add(event)
+        if len(batch) < BATCH:
+            break
+    return history

@@ -1,0 +1,199 @@
+"""A scorecard as a data steward reads it: verdict, minorities, both ends of the dial, then every score."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from html import escape
+
+import streamlit as st
+
+from dashboard.components import layout, wording
+from dashboard.components.layout import Cell, Html
+from synthgen.contracts import Figure, GroupFigure, MetricResult, Reason, Scorecard, Status, Verdict
+
+SHOWN_GROUPS = 15
+STATUS = {
+    Status.NOT_APPLICABLE: ("Does not apply", "calm"),
+    Status.INSUFFICIENT: ("Too little data", "warn"),
+    Status.ERROR: ("Failed", "bad"),
+}
+BETTER = {"higher": "higher is better", "lower": "lower is better", "closer": "closer to the hold-out is better"}
+
+
+def verdict(found: Verdict, state: str) -> None:
+    """What the gate decided, and the rules that were not met."""
+    if found.outcome == "blocked":
+        layout.banner("bad", "Blocked by the gate: this set cannot be released.", [_reason(r) for r in found.failed])
+    elif state == "awaiting_review":
+        said = f"All {len(found.reasons)} rules of the policy “{found.policy.name}” are met. Now a person decides."
+        layout.banner("warn", "Passed the gate, awaiting your review.", [said])
+    else:
+        label, tone = wording.state(state)
+        layout.banner(tone, f"{label}.", [f"The set had passed the policy “{found.policy.name}”."])
+
+
+def rules(found: Verdict) -> None:
+    """Every rule of the policy and how it came out."""
+    rows = [
+        (
+            layout.badge("met", "good") if r.passed else layout.badge("not met", "bad"),
+            r.rule.replace("_", " "),
+            r.message,
+            wording.number(r.value),
+            wording.number(r.bound),
+        )
+        for r in found.reasons
+    ]
+    layout.table(("", "Rule", "What was found", "Value", "Bound"), rows, numbers=(3, 4))
+
+
+def _reason(reason: Reason) -> str:
+    return reason.message or reason.rule.replace("_", " ")
+
+
+# --- census ---------------------------------------------------------------------------------------------------------
+
+
+def census(card: Scorecard) -> None:
+    """What became of the minorities: one bar with counts, then the groups that need a look."""
+    groups = [g for r in card.results for g in r.groups if g.census]
+    if not groups:
+        result = card.result("mode_census")
+        layout.empty(
+            "No census", result.reason if result and result.reason else "No group is large enough to be counted."
+        )
+        return
+    _stack(census_counts(card))
+    bad = [g for name in ("lost", "thin") for g in groups if g.census == name]
+    if bad:
+        layout.section("Groups that came out thin or lost")
+        _groups(sorted(bad, key=lambda g: g.value if g.value is not None else 0.0)[:SHOWN_GROUPS])
+    with st.expander(f"All {len(groups)} groups"):
+        _all(groups)
+
+
+def census_counts(card: Scorecard) -> dict[str, int]:
+    """How many groups are represented, thin, lost, or too few to tell."""
+    found = Counter(str(g.census) for r in card.results for g in r.groups if g.census)
+    return {name: found[name] for name in wording.CENSUS if found[name]}
+
+
+def _stack(counts: dict[str, int]) -> None:
+    total = sum(counts.values())
+    parts = [(name, counts[name]) for name in wording.CENSUS if counts.get(name)]
+    bars = "".join(
+        f'<span class="sg-{wording.CENSUS[name][1]}" style="flex:{count}" title="{escape(name)}">{count}</span>'
+        for name, count in parts
+    )
+    legend = "".join(
+        f'<span><i class="sg-{tone}"></i><b>{counts.get(name, 0)}</b> {title.lower()} <small>{said}</small></span>'
+        for name, (title, tone, said) in wording.CENSUS.items()
+    )
+    st.html(f'<div class="sg-stack">{bars}</div><div class="sg-legend">{legend}</div>')
+    told = total - counts.get("too few to tell", 0)
+    if told:
+        good = counts.get("represented", 0)
+        st.caption(f"{good} of the {told} groups that can be judged are represented ({good / told:.0%}).")
+
+
+def _groups(groups: Iterable[GroupFigure]) -> None:
+    rows = [
+        (
+            layout.badge(*wording.CENSUS[g.census][:2]),
+            g.label,
+            g.kind,
+            wording.count(g.real_count),
+            wording.count(g.synthetic_count),
+            _ratio(g),
+        )
+        for g in groups
+    ]
+    headings = ("", "Group", "Kind", "Real people", "Synthetic rows", "Synthetic share ÷ real share")
+    layout.table(headings, rows, numbers=(3, 4))
+
+
+def _ratio(group: GroupFigure) -> Html | str:
+    if group.value is None:
+        return "–"
+    interval = f" <small>({group.interval.low:.2f} to {group.interval.high:.2f})</small>" if group.interval else ""
+    return Html(f"{group.value:.2f}{interval}")
+
+
+def _all(groups: list[GroupFigure]) -> None:
+    st.dataframe(
+        {
+            "Group": [g.label for g in groups],
+            "Kind": [g.kind for g in groups],
+            "Census": [g.census for g in groups],
+            "Real people": [g.real_count for g in groups],
+            "Synthetic rows": [g.synthetic_count for g in groups],
+            "Synthetic share ÷ real share": [g.value for g in groups],
+        },
+        hide_index=True,
+        column_config={"Synthetic share ÷ real share": st.column_config.NumberColumn(format="%.2f")},
+    )
+
+
+# --- scores ---------------------------------------------------------------------------------------------------------
+
+
+def family(card: Scorecard, name: str, skip: Iterable[str] = ()) -> None:
+    """Every score of one family, each beside the hold-out."""
+    left_out = set(skip)
+    rows = [row for r in card.results if r.family == name and r.metric not in left_out for row in _rows(r)]
+    if not rows:
+        st.caption("No score of this kind.")
+        return
+    headings = ("Score", "Value", "95 % interval", "Hold-out", "Best", "Where it lies")
+    layout.table(headings, rows, numbers=(1, 2, 3, 4))
+
+
+def _rows(result: MetricResult) -> list[tuple[Cell, ...]]:
+    head = _line(result.title, result, result, f"{BETTER[result.better]}. {result.explanation}".strip())
+    return [head, *(_line(f.title or f.name.replace("_", " "), f, result, "") for f in result.figures)]
+
+
+def _line(title: str, figure: MetricResult | Figure, result: MetricResult, said: str) -> tuple[Cell, ...]:
+    main = isinstance(figure, MetricResult)
+    name = f"<b>{escape(title)}</b><br><small>{escape(said)}</small>" if main else f"&emsp;{escape(title)}"
+    if figure.status is not Status.OK:
+        label, tone = STATUS[figure.status]
+        note = Html(f"{layout.badge(label, tone)} <small>{escape(figure.reason)}</small>")  # type: ignore[arg-type]
+        return Html(name), "–", "", "", "", note
+    interval = f"{figure.interval.low:.3f} to {figure.interval.high:.3f}" if figure.interval else ""
+    best = wording.number(result.best, 2) if main else ""
+    holdout = wording.number(figure.holdout) if figure.holdout is not None else ""
+    return Html(name), wording.number(figure.value), interval, holdout, best, _dial(figure, result)
+
+
+def _dial(figure: MetricResult | Figure, result: MetricResult) -> Html | str:
+    """The range of a score with its interval, its value and a mark where real hold-out data lie."""
+    if figure.value is None or not result.high > result.low or abs(result.high) > 1e6:
+        return ""
+
+    def at(value: float) -> float:
+        return 100 * min(1.0, max(0.0, (value - result.low) / (result.high - result.low)))
+
+    parts = '<span class="sg-rail"></span>'
+    if figure.interval:
+        low, high = at(figure.interval.low), at(figure.interval.high)
+        parts += f'<span class="sg-span" style="left:{low:.1f}%;width:{high - low:.1f}%"></span>'
+    if figure.holdout is not None:
+        parts += f'<span class="sg-ref" title="hold-out" style="left:{at(figure.holdout):.1f}%"></span>'
+    return Html(f'<div class="sg-dial">{parts}<span class="sg-dot" style="left:{at(figure.value):.1f}%"></span></div>')
+
+
+def worst_groups(card: Scorecard, metric: str) -> None:
+    """The groups that a score finds worst."""
+    result = card.result(metric)
+    groups = [g for g in (result.groups if result else ()) if g.value is not None and not g.census]
+    if result is None or not groups:
+        return
+    ordered = sorted(groups, key=lambda g: g.value or 0.0, reverse=result.better != "higher")
+    with st.expander(f"{result.title}: the {min(len(ordered), SHOWN_GROUPS)} worst groups"):
+        rows = [
+            (g.label, g.kind, wording.count(g.real_count), wording.number(g.value), wording.number(g.holdout))
+            for g in ordered[:SHOWN_GROUPS]
+        ]
+        layout.table(("Group", "Kind", "Real people", "Value", "Hold-out"), rows, numbers=(2, 3, 4))

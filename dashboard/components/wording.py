@@ -1,0 +1,129 @@
+"""One way to say things: states, durations, sizes, times, numbers. `tone` picks a colour of the style sheet."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Literal
+
+Tone = Literal["good", "warn", "bad", "busy", "calm"]
+
+STATES: dict[str, tuple[str, Tone]] = {
+    "queued": ("Queued", "calm"),
+    "running": ("Running", "busy"),
+    "succeeded": ("Done", "good"),
+    "failed": ("Failed", "bad"),
+    "cancelled": ("Cancelled", "calm"),
+    "stopping": ("Stopping", "warn"),
+    "inspecting": ("Reading schema", "busy"),
+    "ready": ("Ready", "good"),
+    "erasing": ("Erasing", "warn"),
+    "erased": ("Erased", "calm"),
+    "blocked": ("Blocked", "bad"),
+    "awaiting_review": ("Awaiting review", "warn"),
+    "exporting": ("Writing bundle", "busy"),
+    "released": ("Released", "good"),
+    "rejected": ("Rejected", "calm"),
+    "withdrawn": ("Withdrawn", "calm"),
+    "expired": ("Expired", "calm"),
+}
+
+KINDS = {
+    "inspect": "Read schema",
+    "fit": "Train and score",
+    "sample": "Sample and score",
+    "export": "Write bundle",
+    "erase": "Erase",
+}
+
+STAGES = {
+    "read": "Reading the table",
+    "split": "Splitting into train, validation and hold-out",
+    "fit": "Training",
+    "train": "Training",
+    "sample": "Sampling",
+    "score": "Scoring against the hold-out",
+    "export": "Writing the bundle",
+}
+
+CENSUS: dict[str, tuple[str, Tone, str]] = {
+    "represented": ("Represented", "good", "comes back about as often as in the real data"),
+    "thin": ("Thin", "warn", "comes back clearly less often than in the real data"),
+    "lost": ("Lost", "bad", "comes back less than a quarter as often, or not at all"),
+    "too few to tell": ("Too few to tell", "calm", "fewer than five synthetic rows would be expected"),
+}
+
+FAMILIES = {
+    "coverage": "Coverage of minorities",
+    "fidelity": "Fidelity",
+    "utility": "Usefulness",
+    "privacy": "Privacy",
+}
+
+
+def state(name: str) -> tuple[str, Tone]:
+    """A state as a person reads it, and its tone."""
+    return STATES.get(name, (name.replace("_", " ").capitalize(), "calm"))
+
+
+def stage(name: str) -> str:
+    """What a job is doing now."""
+    return STAGES.get(name, name.replace("_", " ").capitalize())
+
+
+def duration(seconds: float | None) -> str:
+    """45 s, 3 min 20 s, 2 h 5 min; a dash when unknown."""
+    if seconds is None:
+        return "–"
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def ago(moment: datetime | None) -> str:
+    """How long ago something was: just now, 5 min ago, 3 h ago, else the day."""
+    if moment is None:
+        return "–"
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    seconds = (datetime.now(UTC) - moment).total_seconds()
+    if seconds < 45:
+        return "just now"
+    if seconds < 3600:
+        return f"{max(1, round(seconds / 60))} min ago"
+    if seconds < 24 * 3600:
+        return f"{round(seconds / 3600)} h ago"
+    return day(moment)
+
+
+def day(moment: datetime | None) -> str:
+    """21 Nov 2026, or a dash."""
+    return f"{moment.day} {moment:%b %Y}" if moment else "–"
+
+
+def size(count: int | None) -> str:
+    """Bytes as people say them."""
+    if count is None:
+        return "–"
+    amount = float(count)
+    for unit in ("B", "KB", "MB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}" if unit == "B" or amount >= 100 else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} GB"
+
+
+def count(value: int | None) -> str:
+    """12,345, or a dash."""
+    return "–" if value is None else f"{value:,}"
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A score, or a dash."""
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def plural(amount: int, one: str, many: str | None = None) -> str:
+    """1 row, 2 rows."""
+    return f"{amount:,} {one if amount == 1 else many or one + 's'}"

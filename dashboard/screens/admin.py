@@ -1,0 +1,43 @@
+"""Admin: workers, health, tokens for programs."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard import session
+from dashboard.components import layout, wording
+
+
+def show() -> None:
+    """Draw the page."""
+    layout.header("Admin")
+    _health()
+    _token()
+
+
+@st.fragment(run_every=5)
+def _health() -> None:
+    service = session.connect()
+    layout.section("Components")
+    health = {name: answer for name, answer in service.health().items() if name != "ok"}
+    layout.facts((name.capitalize(), "Answers" if answer == "ok" else str(answer)) for name, answer in health.items())
+    layout.section("Workers")
+    workers = service.workers()
+    if not workers:
+        layout.banner("bad", "No worker is alive.", ["Jobs wait in the queue. Start a worker, or run synthgen up."])
+        return
+    layout.table(
+        ("Worker", "Machine", "Process", "Jobs at work", "Last seen"),
+        [(w.id, w.host, str(w.pid), w.running, wording.ago(w.last_seen)) for w in workers],
+        numbers=(2, 3),
+    )
+
+
+def _token() -> None:
+    layout.section("API tokens", "A token acts as you, for the command line and for programs. It is shown once.")
+    with st.form("token"):
+        label = st.text_input("What is it for?", placeholder="nightly export", max_chars=100)
+        made = st.form_submit_button("Make a token")
+    if made:
+        st.code(session.connect().issue_token(label), language=None)
+        st.caption("Copy it now; only its hash is kept. Use it as SYNTHGEN_TOKEN, or after 'Authorization: Bearer'.")

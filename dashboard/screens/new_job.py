@@ -1,0 +1,127 @@
+"""New job: what to train on, for what, how long, and what to draw from the result."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from dashboard import backend, links, session
+from dashboard.backend import Backend
+from dashboard.components import artifacts, layout, mix, overrides, parameters, wording
+from synthgen.service.read_models import DatasetView
+from synthgen.spec import RunSpec, SampleSpec
+
+BUDGETS = (15, 30, 60, 180, 600, 1800, 3600, 3 * 3600, 8 * 3600)
+NO_TARGET = "No target"
+
+
+def show() -> None:
+    """Draw the page."""
+    service = session.connect()
+    layout.header("New job", "A job trains a generator, draws a synthetic set and scores it on rows it never saw.")
+    ready = [d for d in service.datasets() if d.state == "ready"]
+    if not ready:
+        layout.empty("No dataset is ready", "Upload one first, or wait until its schema has been read.")
+        links.button("datasets", "Go to datasets", primary=True)
+        return
+    dataset = _choose(ready)
+    schema = artifacts.once("schema", dataset.id, service.schema)
+    with st.container(border=True):
+        layout.section("What for")
+        target, positive = _target(service, dataset, schema)
+    with st.container(border=True):
+        layout.section("Training")
+        training = _training(dataset)
+    with st.container(border=True):
+        layout.section(
+            "The synthetic set", "More sets can be drawn from the same model later, with scores of their own."
+        )
+        sample = mix.form(schema, dataset.rows, f"new-{dataset.id}", target)
+    changed = overrides.kept(dataset.id)
+    if changed:
+        layout.banner("busy", "Columns you corrected", [overrides.describe(changed)])
+    spec = RunSpec(target=target, positive=positive, columns=changed, sample=sample, **training)
+    _submit(service, dataset, spec)
+
+
+def _choose(ready: list[DatasetView]) -> DatasetView:
+    ids = [d.id for d in ready]
+    wanted = links.wanted("dataset")
+    by_id = {d.id: d for d in ready}
+    chosen = st.selectbox(
+        "Dataset",
+        ids,
+        index=ids.index(wanted) if wanted in ids else 0,
+        format_func=lambda i: f"{by_id[i].name} ({wording.count(by_id[i].rows)} rows)",
+    )
+    return by_id[chosen]
+
+
+def _target(service: Backend, dataset: DatasetView, schema: dict[str, Any]) -> tuple[str | None, str | None]:
+    names = [c["name"] for c in schema["columns"] if c["kind"] in mix.MODELLED]
+    left, right = st.columns(2)
+    with left:
+        chosen = st.selectbox(
+            "Target",
+            [NO_TARGET, *names],
+            help="The column that matters most, such as the diagnosis. Its classes are protected first, "
+            "and usefulness is measured by predicting it.",
+        )
+    if chosen == NO_TARGET:
+        return None, None
+    with right:
+        return chosen, _positive(service, dataset, chosen)
+
+
+def _positive(service: Backend, dataset: DatasetView, target: str) -> str | None:
+    preview = artifacts.once("preview", dataset.id, service.dataset_preview)
+    column: dict[str, Any] = next((c for c in preview.get("columns", ()) if c["name"] == target), {})
+    values = (
+        [str(v) for v in column.get("histogram", {}).get("labels", ())] if column.get("kind") in mix.DISCRETE else []
+    )
+    said = "The value to look for, such as 'yes' or '1'; it makes the scores of a rare class readable."
+    if values:
+        chosen = st.selectbox("Positive value", ["Not set", *values], help=said)
+        return None if chosen == "Not set" else chosen
+    return st.text_input("Positive value", help=said, placeholder="optional") or None
+
+
+def _training(dataset: DatasetView) -> dict[str, Any]:
+    known = backend.generators()
+    left, right = st.columns(2)
+    with left:
+        generator = st.selectbox("Generator", list(known), format_func=lambda name: known[name].title)
+    with right:
+        budget = st.select_slider("Time for training", BUDGETS, value=180, format_func=wording.duration)
+    kind = backend.generator_parameters(generator)
+    params = parameters.emphasis(kind)
+    with st.expander("Advanced"):
+        a, b, c = st.columns(3)
+        seed = a.number_input("Seed", 0, 2**31, 0, help="The same seed gives the same result on a CPU.")
+        k_floor = b.number_input("k-floor", 2, 1000, 10, help="People a category, group or extreme needs to be kept.")
+        holdout = c.slider("Hold-out", 0.05, 0.45, 0.2, 0.05, help="Share of the people kept aside for the scores.")
+        params |= parameters.form(kind, f"params-{generator}")
+        st.caption("Gate policy: standard. Its rules are shown with the verdict.")
+    return {
+        "generator": generator,
+        "params": params,
+        "time_budget": budget,
+        "seed": int(seed),
+        "k_floor": int(k_floor),
+        "holdout_share": holdout,
+    }
+
+
+def _submit(service: Backend, dataset: DatasetView, spec: RunSpec) -> None:
+    budget = wording.duration(spec.time_budget)
+    left, right = st.columns([3, 1], vertical_alignment="center")
+    left.caption(f"{_rows(spec.sample, dataset)} from {dataset.name}, after about {budget} of training.")
+    if right.button("Start the job", type="primary", icon=":material/play_arrow:", width="stretch"):
+        job = service.submit(dataset.id, spec)
+        links.go("job", id=job.id)
+
+
+def _rows(sample: SampleSpec, dataset: DatasetView) -> str:
+    rows = sum(t.rows for t in sample.targets) or sample.rows or dataset.rows or 0
+    return wording.plural(rows, "synthetic row")

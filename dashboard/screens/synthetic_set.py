@@ -1,0 +1,122 @@
+"""Synthetic set: what a data steward looks at before deciding."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard import links, session
+from dashboard.backend import Backend
+from dashboard.components import artifacts, charts, decision, layout, lists, scorecard, wording
+from dashboard.components.layout import Html
+from synthgen.contracts import MetricResult, Scorecard
+
+CENSUS = "mode_census"
+BOTH_ENDS = ("worst_group", "surprise")
+HEADLINES = ("quality", "detection", "utility", "near_copies")
+
+
+def show() -> None:
+    """Draw the page."""
+    set_id = links.wanted()
+    if set_id is None:
+        links.go("review")
+    service = session.connect()
+    one = service.synthetic_set(set_id)
+    lead = f"{wording.count(one.rows)} rows made by {one.generator.replace('_', ' ')}, {wording.ago(one.created_at)}"
+    layout.header(f"Synthetic set of {one.dataset_name}", lead, layout.state(one.state))
+    if one.state == "erased":
+        layout.empty("This set was erased", "It went with its dataset; only its history is left.")
+        return
+    found = artifacts.once("verdict", set_id, service.verdict)
+    card = artifacts.once("scorecard", set_id, service.scorecard)
+    scorecard.verdict(found, one.state)
+    _headlines(card)
+    names = ["Minorities", "Scores", "Real against synthetic", "Rows", "Rules", "Decide", "Sample again"]
+    minorities, scores, plots, rows, rules, decide, again = st.tabs(names)
+    with minorities:
+        _minorities(card)
+    with scores:
+        _scores(card)
+    with plots:
+        _plots(card)
+    with rows:
+        _rows(service, set_id)
+    with rules:
+        scorecard.rules(found)
+    with decide:
+        decision.decide(service, one, found)
+    with again:
+        decision.again(service, one)
+
+
+def _headlines(card: Scorecard) -> None:
+    pairs: list[tuple[str, Html | str]] = []
+    for metric in HEADLINES:
+        result = card.result(metric)
+        if result is not None and result.value is not None:
+            pairs.append((result.title, _beside(result.value, result.holdout)))
+    counts = scorecard.census_counts(card)
+    told = sum(n for name, n in counts.items() if name != "too few to tell")
+    if told:
+        good = counts.get("represented", 0)
+        lost = f"<small>{counts.get('lost', 0)} lost, {counts.get('thin', 0)} thin</small>"
+        pairs.insert(0, ("Minority groups represented", Html(f"{good} of {told}{lost}")))
+    layout.facts(pairs)
+
+
+def _minorities(card: Scorecard) -> None:
+    layout.section(
+        "What became of the minorities",
+        f"Groups of at least {card.k_floor} real people: classes, rare categories, rare pairs, spikes and tails.",
+    )
+    scorecard.census(card)
+    results = [r for r in (card.result(m) for m in BOTH_ENDS) if r is not None]
+    if results:
+        layout.section("Both ends of the dial", "The mean over all groups, and the group that fares worst.")
+        layout.facts(pair for result in results for pair in _ends(result))
+        for result in results:
+            scorecard.worst_groups(card, result.metric)
+
+
+def _ends(result: MetricResult) -> list[tuple[str, Html | str]]:
+    named = [(f.title or f.name, f.value, f.holdout) for f in result.figures if f.value is not None]
+    found = named or ([(result.title, result.value, result.holdout)] if result.value is not None else [])
+    return [(title, _beside(value, holdout)) for title, value, holdout in found]
+
+
+def _beside(value: float | None, holdout: float | None) -> Html:
+    """A figure with that of real hold-out data under it."""
+    under = f"<small>hold-out {wording.number(holdout)}</small>" if holdout is not None else ""
+    return Html(f"{wording.number(value)}{under}")
+
+
+def _scores(card: Scorecard) -> None:
+    st.caption(
+        f"{wording.count(card.compared_rows)} synthetic rows were compared with {wording.count(card.train_rows)} rows "
+        f"of training data; {wording.count(card.holdout_rows)} real rows that training never saw stand beside them. "
+        "In the last column the dot is this set, the line its interval, the grey mark real hold-out data."
+    )
+    for name, title in wording.FAMILIES.items():
+        layout.section(title)
+        scorecard.family(card, name, skip=(CENSUS,))
+    for note in card.notes:
+        st.caption(note)
+
+
+def _plots(card: Scorecard) -> None:
+    if not card.plots:
+        layout.empty("No plots", "This scorecard holds none.")
+        return
+    st.caption("Shares over the same bins. Real values, so these are for reviewers; a bundle holds coarser ones.")
+    wanted = st.multiselect("Columns", [p.column for p in card.plots], placeholder="All columns")
+    shown = [p for p in card.plots if not wanted or p.column in wanted]
+    columns = st.columns(2)
+    for i, plot in enumerate(shown):
+        with columns[i % 2]:
+            charts.comparison(plot, f"plot-{plot.column}")
+
+
+def _rows(service: Backend, set_id: str) -> None:
+    preview = artifacts.once("set-preview", set_id, service.set_preview)
+    st.caption("Synthetic rows. No row is a real person's record; the privacy scores say how close they come.")
+    st.dataframe(lists.frame(preview), hide_index=True)
