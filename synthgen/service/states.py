@@ -22,9 +22,9 @@ QUEUES: dict[JobKind, str] = {
 
 # How much of a whole job each stage takes, by the names that the pipeline reports.
 STAGES: dict[str, tuple[tuple[str, float], ...]] = {
-    "inspect": (("read", 0.5), ("schema", 0.3), ("preview", 0.2)),
-    "fit": (("read", 0.03), ("schema", 0.03), ("split", 0.02), ("fit", 0.67), ("sample", 0.07), ("score", 0.18)),
-    "sample": (("read", 0.1), ("split", 0.1), ("sample", 0.4), ("score", 0.4)),
+    "inspect": (("read", 1.0),),
+    "fit": (("read", 0.04), ("encode", 0.04), ("mean", 0.46), ("worst", 0.22), ("sample", 0.06), ("score", 0.18)),
+    "sample": (("read", 0.1), ("sample", 0.4), ("score", 0.5)),
     "export": (("export", 1.0),),
     "erase": (("erase", 1.0),),
 }
