@@ -21,7 +21,7 @@ MISSING = frozenset({"", "?", "na", "n/a", "nan", "null", "#n/a", "#na", "<na>",
 MISSING_AMONG_NUMBERS = frozenset(
     {"none", ".", "-", "--", "---", "unknown", "missing", "not available", "nd", "n.a.", "#value!"}
 )
-NUMBER = re.compile(r"[+-]?(\d{1,40}\.?\d{0,40}|\.\d{1,40})([eE][+-]?(\d{1,2}|[12]\d\d))?")
+NUMBER = re.compile(r"[+-]?(\d{1,40}\.?\d{0,40}|\.\d{1,40})([eE][+-]?(\d{1,2}|[012]\d\d))?")
 INTEGER = re.compile(r"[+-]?\d{1,18}")
 GROUPED = re.compile(r"[+-]?([1-9]\d{0,2}(,\d{3})+|\d{1,40})(\.\d{0,40})?")
 DECIMAL_COMMA = re.compile(r"[+-]?\d{1,40}(,\d{1,40})?")

@@ -101,11 +101,10 @@ def find_format(
 ) -> tuple[str, bool] | None:
     """(format, whether day and month could be swapped) in which at least `share` of the weighted values read; or None."""
     sample = [value.strip() for value in values[:60]]
-    if not sample or sum(bool(DATE_LIKE.fullmatch(v)) and any(c.isdigit() for c in v) for v in sample) < share * len(
-        sample
-    ):
+    like = sum(bool(DATE_LIKE.fullmatch(value)) and any(c.isdigit() for c in value) for value in sample)
+    if not sample or like < 0.5 * len(sample):
         return None
-    fitting = [f for f in formats() if (allow_digits or f != "%Y%m%d") and _fits(sample, f, share)]
+    fitting = [f for f in formats() if (allow_digits or f != "%Y%m%d") and _fits(sample, f, 0.5)]
     scored = [(float(weights[~np.isnat(parse(values, f))].sum()), f) for f in fitting]
     total = float(weights.sum())
     good = [(score, f) for score, f in scored if score >= share * total]

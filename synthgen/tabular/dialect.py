@@ -105,12 +105,9 @@ def header_place(rows: Sequence[Sequence[str]], width: int) -> int:
         return 0
     usual = body[len(body) // 2]
     for place, (row, count) in enumerate(zip(rows[:60], filled[:60], strict=True)):
-        if (
-            len(row) >= width - 1
-            and count >= 2
-            and count >= 0.6 * max(usual, 2)
-            and (place > 0 or count >= 0.6 * width)
-        ):
+        fits = len(row) == width or (len(row) > width and not any(cell.strip() for cell in row[width:]))
+        unnamed = len(row) == width - 1 and place == 0
+        if (fits or unnamed) and count >= 0.6 * max(usual, 2) and (place > 0 or count >= 0.6 * width):
             return place
     return 0
 

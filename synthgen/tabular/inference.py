@@ -18,7 +18,7 @@ from synthgen.tabular.numbers import integer_key, number_fields
 from synthgen.tabular.schema import Column, KeyStyle
 
 NUMBERS_NEEDED = 0.95
-DATES_NEEDED = 0.99
+DATES_NEEDED = 0.95
 CODES_FROM = 50
 UUID = re.compile(r"\{?[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\}?")
 HASH = re.compile(r"[0-9a-fA-F]{16,128}")

@@ -28,6 +28,23 @@ PERSON_KEYS = frozenset(
         "personid",
     }
 )
+NO_KEYS = frozenset(
+    {
+        "paid",
+        "unpaid",
+        "prepaid",
+        "covid",
+        "acid",
+        "fluid",
+        "steroid",
+        "thyroid",
+        "valid",
+        "grid",
+        "said",
+        "bid",
+        "rapid",
+    }
+)
 DATE_WORDS = frozenset({"date", "dt", "dat", "day", "dob", "birthdate", "birth", "datum"})
 IDENTIFYING = frozenset(
     {"firstname", "lastname", "surname", "forename", "fullname", "maidenname", "address", "street", "phone", "telephone", "mobile",
@@ -47,8 +64,10 @@ def words(name: str) -> list[str]:
 def is_key_name(name: str) -> bool:
     """Whether the name says that the column is a key."""
     parts = words(name)
-    return bool(parts) and (
-        parts[-1] in KEY_WORDS or parts[0] in {"id", "uuid"} or bool(re.search(r"[a-z]{3}ID$|[a-z]Id$", name))
+    if not parts:
+        return False
+    return (
+        parts[-1] in KEY_WORDS or parts[0] in {"id", "uuid"} or (parts[-1].endswith("id") and parts[-1] not in NO_KEYS)
     )
 
 

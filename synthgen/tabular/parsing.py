@@ -87,7 +87,7 @@ def _plan(sample: str, dialect: Dialect) -> Plan:
     header = tuple(first) if named else ()
     if not named:
         notes.append("the file has no header: columns are numbered")
-    if named and body_width == len(first) + 1:
+    if named and body_width == len(first) + 1 and sum(bool(row[-1].strip()) for row in body) > 0.5 * len(body):
         header = ("", *header)
         notes.append("the header lacks a name for the first column")
     count = max(len(header), body_width if not named else len(header), 1)
