@@ -66,8 +66,9 @@ def _params(spec: RunSpec, name: str) -> Any:
     kind = params_class(spec.modality, name)
     if kind is None:
         return None
+    planned = {"time_budget": spec.time_budget} if "time_budget" in kind.model_fields else {}
     try:
-        return kind(**spec.params)
+        return kind(**(planned | spec.params))
     except ValidationError as problem:
         fields = sorted({".".join(str(p) for p in e["loc"]) or "(all)" for e in problem.errors()})
         raise SpecError(

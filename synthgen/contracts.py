@@ -10,6 +10,7 @@ import importlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol, Self, runtime_checkable
 
@@ -320,9 +321,9 @@ class Modality:
 
 
 def resolve(target: str) -> Any:
-    """The object that "package.module:Name" names."""
+    """The object that "package.module:Name" or "package.module:Class.method" names."""
     module, _, name = target.partition(":")
-    return getattr(importlib.import_module(module), name)
+    return attrgetter(name)(importlib.import_module(module))
 
 
 __all__ = [

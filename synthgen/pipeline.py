@@ -7,8 +7,9 @@ Each step takes only what the steps before it made. The trainer child of the wor
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -112,14 +113,16 @@ def check_request(prepared: Prepared, request: SampleSpec, spec: RunSpec) -> Non
 def fit(prepared: Prepared, spec: RunSpec, ctx: RunContext) -> Model:
     """Train the generator the spec names; the hold-out is not handed to it."""
     data, schema, keys = catalog.modality(spec.modality).call("prepare", prepared.split.fitting, prepared.schema)
-    generator = catalog.build(spec).fit(data, schema, prepared.groups, ctx.at("fit"))
+    timed = replace(ctx, deadline=time.monotonic() + spec.time_budget)
+    generator = catalog.build(spec).fit(data, schema, prepared.groups, timed.at("fit"))
     return Model(generator, keys)
 
 
 def draw(model: Model, schema: Any, request: SampleSpec, rows: int, spec: RunSpec, ctx: RunContext) -> Iterator[Any]:
     """Complete typed chunks: the generator's columns, fresh keys, constants and empty columns."""
-    complete = catalog.modality(spec.modality).call
-    return complete("complete", model.generator, schema, model.keys, rows, request, ctx.at(f"sample{request.seed}"))
+    branch = ctx.at(f"sample{request.seed}")
+    modality = catalog.modality(spec.modality)
+    return modality.call("complete", model.generator, schema, model.keys, rows, request, branch)  # type: ignore[no-any-return]
 
 
 def publish(model: Model, prepared: Prepared, spec: RunSpec, ctx: RunContext, out: Path) -> Outcome:
@@ -127,8 +130,15 @@ def publish(model: Model, prepared: Prepared, spec: RunSpec, ctx: RunContext, ou
     modality = catalog.modality(spec.modality)
     rows = request_rows(spec.sample, len(prepared.source.data))
     chunks = draw(model, prepared.schema, spec.sample, rows, spec, ctx)
-    name = catalog.generator_name(spec)
-    synthetic = modality.call("write", _counted(chunks, rows, ctx), prepared.schema, out / "set", spec.sample, name)
+    synthetic = modality.call(
+        "write",
+        _counted(chunks, rows, ctx),
+        prepared.schema,
+        out / "set",
+        spec.sample,
+        catalog.generator_name(spec),
+        modality.call("key_notes", prepared.schema, model.generator, model.keys),
+    )
     scorecard = score(prepared, synthetic, spec, ctx, model.generator)
     verdict = gate.decide(scorecard, policies.named(spec.policy))
     _write(
@@ -177,7 +187,7 @@ def save_model(model: Model, schema: Any, spec: RunSpec, rows: int, directory: P
     """Generator, keys, schema and specification in one directory; no record of the source."""
     directory.mkdir(parents=True, exist_ok=True)
     model.generator.save(directory / "generator")
-    model.keys.save(directory / "keys.json")
+    model.keys.save(directory)
     _write(directory, {"model": {"version": 1, "rows": rows}, "schema": schema.model_dump(mode="json")})
     (directory / "spec.json").write_text(spec.canonical(), encoding="utf-8")
 
@@ -191,7 +201,7 @@ def load_model(directory: Path) -> tuple[Model, Any, RunSpec, int]:
         schema = modality.call("load_schema", (directory / "schema.json").read_text(encoding="utf-8"))
         entry = catalog.generators(spec.modality)[catalog.generator_name(spec)]
         generator = entry.load().load(directory / "generator")
-        keys = modality.call("load_keys", directory / "keys.json")
+        keys = modality.call("load_keys", directory)
     except (OSError, KeyError, ValueError) as problem:
         raise InputError(
             f"There is no complete synthgen model in {directory.name!r}.", "Point at what `synthgen fit --out` wrote."

@@ -1,0 +1,85 @@
+"""The library front: five lines from a frame to a scored synthetic frame."""
+
+import pandas as pd
+import pytest
+from synthgen.errors import InputError, SpecError
+from synthgen.spec import GroupTarget
+from synthgen.synthesizer import TabularSynthesizer, score_files
+from tests.test_pipeline import patients
+
+SMALL = {"epochs": 8, "hidden": 32, "critic_epochs": 1, "critic_rounds": 1}
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return TabularSynthesizer(target="outcome", params=SMALL, time_budget=20).fit(patients())
+
+
+def test_sample_returns_the_source_s_dtypes_and_order(fitted):
+    made = fitted.sample(300)
+    source = patients()
+    assert len(made) == 300
+    assert list(made.columns) == list(source.columns)
+    assert made.dtypes.astype(str).to_dict() == source.dtypes.astype(str).to_dict()
+
+
+def test_the_same_seed_gives_the_same_sample(fitted):
+    pd.testing.assert_frame_equal(fitted.sample(100, seed=4), fitted.sample(100, seed=4))
+    assert not fitted.sample(100, seed=4).equals(fitted.sample(100, seed=5))
+
+
+def test_fixed_values_balance_and_targets_are_met(fitted):
+    assert set(fitted.sample(80, where={"ward": "C"})["ward"]) == {"C"}
+    share = (fitted.sample(600, balance=["outcome"])["outcome"] == "ill").mean()
+    assert 0.4 < share < 0.6
+    wish = [GroupTarget(where={"ward": "C", "outcome": "well"}, rows=30), GroupTarget(where={"ward": "A"}, rows=20)]
+    assert fitted.sample(targets=wish)["ward"].value_counts().to_dict() == {"C": 30, "A": 20}
+
+
+def test_what_too_few_people_meet_is_refused(fitted):
+    with pytest.raises(SpecError):
+        fitted.sample(10, where={"ward": "Z"})
+    with pytest.raises(SpecError):
+        fitted.sample(10, where={"no such column": 1})
+
+
+def test_a_saved_model_gives_the_same_rows(fitted, tmp_path):
+    fitted.save(tmp_path / "model")
+    loaded = TabularSynthesizer.load(tmp_path / "model")
+    pd.testing.assert_frame_equal(loaded.sample(50, seed=2), fitted.sample(50, seed=2))
+    with pytest.raises(SpecError):
+        loaded.score(patients(200, seed=9))
+
+
+def test_a_directory_without_a_model_is_refused(tmp_path):
+    with pytest.raises(InputError):
+        TabularSynthesizer.load(tmp_path)
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_write_streams_to_a_file(fitted, tmp_path, ending):
+    path = tmp_path / f"out.{ending}"
+    assert fitted.write(path, rows=150) == 150
+    made = pd.read_csv(path) if ending == "csv" else pd.read_parquet(path)
+    assert len(made) == 150
+
+
+def test_an_ending_that_is_no_format_is_refused(fitted, tmp_path):
+    with pytest.raises(SpecError):
+        fitted.write(tmp_path / "out.docx", rows=10)
+
+
+def test_score_compares_with_the_holdout(fitted):
+    card = fitted.score(patients(300, seed=9))
+    assert card.holdout_rows == 300
+    assert card.result("pair").holdout is not None
+    assert card.result("surprise").value is not None
+
+
+def test_files_of_any_generator_can_be_scored(tmp_path):
+    for name, seed in (("real", 0), ("made", 1), ("held", 2)):
+        patients(400, seed).to_csv(tmp_path / f"{name}.csv", index=False)
+    card, _ = score_files(tmp_path / "real.csv", tmp_path / "made.csv", tmp_path / "held.csv", target="outcome")
+    assert card.result("pair").value > 0.85
+    card, _ = score_files(tmp_path / "real.csv", tmp_path / "made.csv", target="outcome")
+    assert any("hold-out" in note for note in card.notes)
