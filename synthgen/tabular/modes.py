@@ -67,9 +67,9 @@ class Condition:
     def __str__(self) -> str:
         if self.test in ("missing", "filled"):
             return f"{self.column} {self.test}"
-        shown = f"{self.value:g}" if isinstance(self.value, float) and abs(self.value) < 1e6 else str(self.value)
-        if isinstance(self.value, float) and abs(self.value) >= 1e6:
-            shown = f"{self.value:.0f}"
+        shown = str(self.value).removesuffix("T00:00:00")
+        if isinstance(self.value, float):
+            shown = f"{self.value:g}" if abs(self.value) < 1e6 else f"{self.value:.0f}"
         return f"{self.column} {_SIGNS[self.test]} {shown}"
 
 

@@ -1,0 +1,184 @@
+import math
+
+import pandas as pd
+import pytest
+
+from synthgen.contracts import Figure, Interval, MetricResult, Release, Scorecard, Status, Verdict
+from synthgen.errors import GateError, SpecError
+from synthgen.release import gate, policies
+from synthgen.release.gate import ReleasedSet, decide
+from synthgen.spec import GatePolicy, GateRule
+from synthgen.tabular import TABULAR
+
+RELEASE = Release(
+    purpose="Teaching", recipient="University", released_by="dr.b", released_at="2026-11-21T10:00:00Z", expires_at=None
+)
+
+
+def card(*results):
+    return Scorecard(
+        results=results, rows=10, compared_rows=10, holdout_rows=10, train_rows=40, k_floor=10, generator="g"
+    )
+
+
+def result(**found):
+    known = {"metric": "m", "title": "M", "family": "privacy", "better": "lower", "low": 0.0, "high": 1.0, "best": 0.0}
+    return MetricResult(**{**known, **found})
+
+
+def outcome(found, **rule):
+    policy = GatePolicy(name="p", rules=(GateRule(**{"metric": "m", "at_most": 0.5, **rule}),))
+    return decide(card(*found), policy).outcome
+
+
+@pytest.mark.parametrize("required", [True, False])
+@pytest.mark.parametrize(
+    ("found", "blocked_when_optional"),
+    [
+        ([], False),
+        ([result(status=Status.ERROR, reason="broken")], True),
+        ([result(status=Status.INSUFFICIENT, reason="few")], False),
+        ([result(status=Status.NOT_APPLICABLE)], False),
+        ([result(value=math.nan)], True),
+        ([result(value=None)], True),
+        ([result(value=math.inf)], True),
+        ([result(value=0.6)], True),
+    ],
+)
+def test_what_was_not_measured_never_passes_where_it_is_required(found, blocked_when_optional, required):
+    expected = "blocked" if required or blocked_when_optional else "awaiting_review"
+    assert outcome(found, required=required) == expected
+
+
+@pytest.mark.parametrize(
+    ("rule", "passes"),
+    [
+        ({"at_most": 0.4}, True),
+        ({"at_most": 0.39}, False),
+        ({"at_most": None, "at_least": 0.4}, True),
+        ({"at_most": None, "at_least": 0.41}, False),
+        ({"compare": "lower", "at_most": 0.3}, True),
+        ({"compare": "upper", "at_most": 0.49}, False),
+        ({"compare": "excess", "at_most": 0.1}, False),
+        ({"compare": "lower_excess", "at_most": 0.1}, True),
+        ({"compare": "upper_excess", "at_most": 0.29}, False),
+        ({"compare": "ratio", "at_most": 2.0}, True),
+        ({"compare": "ratio", "at_most": 1.9}, False),
+        ({"metric": "m/part", "at_most": 0.1}, True),
+        ({"metric": "m/nothing", "at_most": 0.1}, False),
+        ({"metric": "other", "at_most": 0.1}, False),
+    ],
+)
+def test_each_way_to_compare(rule, passes):
+    found = result(
+        value=0.4,
+        holdout=0.2,
+        interval=Interval(low=0.3, high=0.5),
+        figures=(Figure(name="part", value=0.1),),
+    )
+    assert (outcome([found], **rule) == "awaiting_review") is passes
+
+
+@pytest.mark.parametrize("compare", ["lower", "upper", "excess", "lower_excess", "upper_excess", "ratio"])
+def test_a_part_that_is_missing_blocks(compare):
+    assert outcome([result(value=0.1)], compare=compare) == "blocked"
+
+
+def test_a_policy_without_rules_is_refused_and_unknown_names_too():
+    with pytest.raises(SpecError):
+        decide(card(), GatePolicy(name="empty"))
+    with pytest.raises(SpecError, match="open, standard, strict"):
+        policies.named("lenient")
+
+
+def test_policies_are_data():
+    for policy in policies.POLICIES.values():
+        assert GatePolicy.model_validate_json(policy.model_dump_json()) == policy
+        assert all(rule.because for rule in policy.rules)
+
+
+def test_reasons_are_plain_and_name_no_cell(good_card):
+    reasons = decide(good_card, "standard").reasons
+    assert len(reasons) == len(policies.STANDARD.rules)
+    for reason in reasons:
+        assert reason.message.endswith(".")
+        assert "burns" not in reason.message
+
+
+@pytest.mark.parametrize("policy", ["open", "standard", "strict"])
+def test_fresh_rows_pass(good_card, policy):
+    verdict = decide(good_card, policy)
+    assert verdict.outcome == "awaiting_review", [r.message for r in verdict.failed]
+
+
+@pytest.mark.parametrize("policy", ["open", "standard", "strict"])
+def test_training_rows_are_blocked(copied, policy):
+    names = ("copied_rows", "near_copies", "closest_record", "lone_numbers")
+    failed = {r.rule for r in decide(copied.scored(names), policy).failed}
+    assert {"copied_rows", "near_copies"} <= failed
+
+
+@pytest.mark.parametrize("policy", ["open", "standard", "strict"])
+def test_one_copied_row_in_twenty_is_blocked(good, tmp_path, policy):
+    frame = good.synthetic.take(10_000)
+    planted = pd.concat([good.split.train.iloc[: len(frame) // 20], frame.iloc[len(frame) // 20 :]], ignore_index=True)
+    found = good.with_set(planted, tmp_path).scored(("copied_rows", "near_copies"))
+    assert {"copied_rows", "near_copies"} <= {r.rule for r in decide(found, policy).failed}
+
+
+@pytest.mark.parametrize("policy", ["standard", "strict"])
+def test_a_set_that_lost_a_class_of_the_target_is_blocked(good, tmp_path, policy):
+    frame = good.synthetic.take(10_000)
+    found = good.with_set(frame[frame["outcome"] == "alive"], tmp_path).scored(("mode_census",))
+    assert "mode_census/lost_classes" in {r.rule for r in decide(found, policy).failed}
+
+
+def test_columns_that_no_longer_go_together_are_blocked(good, tmp_path):
+    frame = good.split.holdout.copy()
+    for column in frame:
+        frame[column] = frame[column].sort_values(ignore_index=True)
+    found = good.with_set(frame, tmp_path).scored(("pair",))
+    assert "pair" in {r.rule for r in decide(found, "standard").failed}
+
+
+def released(good, found, verdict, **changes):
+    record = RELEASE.model_copy(update=changes)
+    return gate.release(good.synthetic, good.schema, found, verdict, record, good.spec, TABULAR)
+
+
+def test_the_gate_lets_a_good_set_out(good, good_card):
+    found = released(good, good_card, decide(good_card, "standard"))
+    assert isinstance(found, ReleasedSet)
+    assert found.release.recipient == "University"
+
+
+def test_a_blocked_set_cannot_be_released(good, good_card):
+    bad = good_card.model_copy(update={"results": good_card.results[:-2]})
+    with pytest.raises(GateError, match="blocked"):
+        released(good, bad, decide(bad, "standard"))
+
+
+def test_a_verdict_that_was_not_earned_is_refused(good, good_card):
+    bad = good_card.model_copy(update={"results": ()})
+    forged = Verdict(outcome="awaiting_review", reasons=(), policy=policies.STANDARD)
+    with pytest.raises(GateError, match="does not follow"):
+        released(good, bad, forged)
+    with pytest.raises(GateError, match="another policy"):
+        released(good, good_card, decide(good_card, "open"))
+    other = good_card.model_copy(update={"rows": 5})
+    with pytest.raises(GateError, match="5 rows"):
+        released(good, other, decide(other, "standard"))
+
+
+@pytest.mark.parametrize("changes", [{"purpose": " "}, {"recipient": ""}, {"expires_at": "2026-11-21T09:00:00Z"}])
+def test_a_release_needs_purpose_recipient_and_a_future(good, good_card, changes):
+    with pytest.raises(GateError):
+        released(good, good_card, decide(good_card, "standard"), **changes)
+
+
+def test_nobody_else_builds_a_released_set(good, good_card):
+    parts = (good.synthetic, good.schema, good_card, decide(good_card, "standard"), RELEASE, good.spec, TABULAR, {})
+    with pytest.raises(GateError):
+        ReleasedSet(*parts)
+    with pytest.raises(GateError):
+        ReleasedSet(*parts, token=object())

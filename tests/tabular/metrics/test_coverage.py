@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+from scenes import hospital
+
+from synthgen.contracts import Status
+
+
+class Payer:
+    """A generator whose surprise is known: 2 nats for everybody, 5 for the ward "burns" (7 at the mean end)."""
+
+    def surprise(self, frame, end):
+        burns = (frame["ward"] == "burns").to_numpy()
+        return np.where(burns, 5.0 if end == "chosen" else 7.0, 2.0)
+
+    def report(self):
+        return {"emphasis": {"reducer": "log_sum_exp", "strength": 0.7}}
+
+
+def test_a_group_spoilt_inside_is_the_worst(good, tmp_path):
+    frame = good.split.train.copy()
+    skin = frame["ward"] == "eyes"
+    for column in ("age", "outcome", "smoker", "charge", "visits"):
+        values = frame[column].to_numpy().copy()
+        values[skin.to_numpy()] = values[np.flatnonzero(skin)[0]]
+        frame[column] = values
+    spoilt = good.with_set(frame, tmp_path).measured("worst_group")
+    fine = good.measured("worst_group")
+    assert spoilt.groups[0].label == "ward = eyes"
+    assert spoilt.value > fine.value + 0.1
+    assert {f.name: f.value for f in spoilt.figures}["mean"] < spoilt.value
+
+
+def test_a_group_that_is_gone_is_as_bad_as_can_be(good, tmp_path):
+    frame = good.split.train
+    result = good.with_set(frame[frame["ward"] != "eyes"], tmp_path).measured("worst_group")
+    assert result.value == 1.0
+    assert result.holdout < 0.5
+
+
+def test_surprise_shows_worst_and_mean_at_both_ends_of_the_dial(good):
+    card = good.scored(("surprise",), Payer())
+    result = card.results[0]
+    figures = {f.name: f.value for f in result.figures}
+    worst = next(g for g in result.groups if g.label == "ward = medicine")
+    assert worst.value == pytest.approx(2.0)
+    assert result.value <= 5.0
+    assert figures["mean_end_worst"] >= result.value
+    assert 2.0 < figures["mean"] < figures["mean_end_mean"] < 3.0
+    assert card.emphasis["strength"] == 0.7
+
+
+def test_without_a_probability_there_is_no_surprise(good):
+    result = good.measured("surprise")
+    assert result.status is Status.NOT_APPLICABLE
+    assert result.value is None
+
+
+def test_no_group_is_large_enough(good, tmp_path):
+    from scenes import scene
+
+    small = scene(hospital(60, 1), hospital(60, 2), tmp_path)
+    assert small.measured("worst_group").status is Status.INSUFFICIENT

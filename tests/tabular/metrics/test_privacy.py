@@ -1,0 +1,89 @@
+import numpy as np
+import pandas as pd
+import pytest
+from scenes import hospital, scene
+
+from synthgen.contracts import Status
+from synthgen.tabular.metrics.measure import against_holdout, wilson
+
+
+def planted(good, share, tmp_path):
+    """The good set with a share of its rows replaced by training rows."""
+    frame = good.synthetic.take(10_000)
+    count = int(share * len(frame))
+    return good.with_set(pd.concat([good.split.train.iloc[:count], frame.iloc[count:]], ignore_index=True), tmp_path)
+
+
+def test_fresh_rows_are_at_the_level_of_the_hold_out(good):
+    closest = good.measured("closest_record")
+    assert closest.interval.low < 0.5 < closest.interval.high
+    for name in ("near_copies", "copied_rows", "lone_numbers"):
+        result = good.measured(name)
+        assert result.interval.low - result.holdout < 0.005
+
+
+def test_training_rows_are_the_worst_there_is(copied):
+    assert copied.measured("closest_record").interval.low > 0.55  # as many training rows as the hold-out has: not all
+    assert copied.measured("copied_rows").value == 1.0
+    assert copied.measured("near_copies").value == 1.0
+    assert copied.measured("lone_numbers").value > 0.95
+
+
+@pytest.mark.parametrize("share", [0.05, 0.2])
+def test_planted_copies_are_found(good, share, tmp_path):
+    found = planted(good, share, tmp_path)
+    copied, near = found.measured("copied_rows"), found.measured("near_copies")
+    assert copied.value == pytest.approx(share, abs=0.002)
+    assert copied.interval.low - copied.holdout > 0.02
+    assert near.value > 0.9 * share
+
+
+def test_duplicates_common_among_people_are_no_copies(tmp_path):
+    columns = ["sex", "smoker", "ward", "outcome"]
+    found = scene(hospital(2500, 1)[columns], hospital(2000, 2)[columns], tmp_path)
+    for name in ("copied_rows", "near_copies"):
+        result = found.measured(name)
+        assert result.interval.low - result.holdout < 0.005
+    assert found.measured("copied_rows").holdout > 0.9
+    assert found.measured("closest_record").value == pytest.approx(0.5, abs=0.05)
+
+
+def test_numbers_taken_from_people_are_found_by_column(good, tmp_path):
+    frame = good.synthetic.take(10_000)
+    frame["charge"] = good.split.train["charge"].sample(len(frame), replace=True, random_state=0).to_numpy()
+    result = good.with_set(frame, tmp_path).measured("lone_numbers")
+    by_column = {g.label: g for g in result.groups}
+    assert result.value > 0.9
+    assert by_column["charge"].value > 0.9
+    assert by_column["charge"].holdout < 0.05
+    assert by_column["sodium"].value < 0.2
+
+
+def test_no_lone_number_no_verdict_on_them(tmp_path):
+    columns = ["sex", "ward", "age", "outcome"]
+    result = scene(hospital(800, 1)[columns], hospital(800, 2)[columns], tmp_path).measured("lone_numbers")
+    assert result.status is Status.NOT_APPLICABLE
+
+
+@pytest.mark.parametrize("rows", [300, 1500])
+def test_small_tables_raise_no_false_alarm(rows, tmp_path):
+    alarms = 0
+    for seed in range(6):
+        found = scene(hospital(rows, seed), hospital(rows, 100 + seed), tmp_path / str(seed))
+        closest = found.measured("closest_record")
+        near, copied = found.measured("near_copies"), found.measured("copied_rows")
+        alarms += closest.interval.low > 0.52
+        alarms += near.interval.low - near.holdout > 0.01
+        alarms += copied.interval.low - copied.holdout > 0.005
+    assert alarms <= 1
+
+
+def test_the_lower_end_minus_the_hold_out_is_a_difference_of_shares():
+    rng = np.random.default_rng(0)
+    alarms = 0
+    for _ in range(2000):
+        share, held = rng.binomial(800, 0.02) / 800, rng.binomial(200, 0.02) / 200
+        alarms += against_holdout(share, 800, held, 200).low - held > 0
+    assert alarms / 2000 < 0.05
+    assert wilson(0, 100).low == 0.0
+    assert wilson(100, 100).high == pytest.approx(1.0)
