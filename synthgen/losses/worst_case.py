@@ -65,7 +65,7 @@ def smooth_maximum(excess: np.ndarray, t: float) -> float:
 
 
 def capped(weights: np.ndarray, cap: float) -> np.ndarray:
-    """Weights that sum to one, none above `cap` times the mean weight; what is cut off goes to the others in proportion.
+    """Weights that sum to one, none above `cap` times their mean; what is cut off goes to the others in proportion.
 
     Others at zero share it equally, so that the sum stays one however peaked the weights came in.
     """

@@ -15,7 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from synthgen.errors import InputError, SpecError, TrainingError, raise_all
 from synthgen.tabular.category_codes import CategoryCodes, fit_categories
-from synthgen.tabular.number_codes import NumberCodes, fit_numbers
+from synthgen.tabular.grid import grid_of
+from synthgen.tabular.number_codes import NumberCodes
+from synthgen.tabular.number_fitting import fit_numbers
 
 NUMERIC_KINDS = frozenset({"number", "integer", "date", "datetime"})
 ColumnCodes = Annotated[NumberCodes | CategoryCodes, Field(discriminator="type")]
@@ -58,7 +60,7 @@ class Encoding(BaseModel):
         return pd.DataFrame({c.name: _series(cells[c.name], c) for c in self.columns})
 
     def conditions(self, fixed: Mapping[str, Any]) -> tuple[np.ndarray, dict[str, Any]]:
-        """Levels (columns,), -1 where free, and the exact cells for `column = value`. Raises SpecError for all problems."""
+        """Levels (columns,), -1 where free, and exact cells for `column = value`. Raises SpecError (all problems)."""
         codes, cells, problems = np.full(len(self.columns), -1, dtype=np.int64), {}, []
         for name, value in fixed.items():
             if name not in self.names:
@@ -93,8 +95,7 @@ def _fit_column(
     values: pd.Series, column: Any, people: np.ndarray | None, k: int, bins: int
 ) -> NumberCodes | CategoryCodes:
     if column.kind in NUMERIC_KINDS:
-        decimals = 6 if column.decimals is None else column.decimals
-        return fit_numbers(values, column.name, column.kind, decimals, people, bins, k)
+        return fit_numbers(values, column.name, grid_of(values, column), people, bins, k)
     return fit_categories(values, column.name, column.kind, bool(column.public), people, k)
 
 

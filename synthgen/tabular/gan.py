@@ -59,7 +59,8 @@ class AutoregressiveGAN:
             self.encoding = encoding.fit(
                 data.train, schema.modelled, data.train_people, schema.k_floor, self.params.bins
             )
-            self.target, self._report = schema.target, {}
+            self.target = schema.target
+            self._report: dict[str, Any] = {}
             self._build(ctx.seed_for("networks"), ctx.device)
             if self.active:
                 self._train(data, groups, ctx)

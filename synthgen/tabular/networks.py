@@ -1,8 +1,8 @@
-"""The generator's and the critic's networks over codes. No batch norm, no loop over columns in training, no wide padding."""
+"""The generator's and the critic's networks over codes: no batch norm, no loop over columns in training."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,6 +55,11 @@ def smooth_basis(width: int, ordered: int) -> np.ndarray:
 class LevelEmbedding(nn.Module):
     """One vector per level of every column: its own part, plus a part that is smooth along its column's order."""
 
+    offsets: torch.Tensor
+    basis: torch.Tensor
+    places: torch.Tensor
+    sources: torch.Tensor
+
     def __init__(self, layout: Layout, hidden: int) -> None:
         super().__init__()
         offsets = np.concatenate([[0], np.cumsum(layout.sizes)])
@@ -84,6 +89,9 @@ class LevelEmbedding(nn.Module):
 
 class Head(nn.Module):
     """From hidden units to logits for a bucket of columns of like size."""
+
+    closed: torch.Tensor
+    basis: torch.Tensor
 
     def __init__(self, layout: Layout, columns: Sequence[int], hidden: int) -> None:
         super().__init__()
@@ -123,9 +131,14 @@ class AutoregressiveNetwork(nn.Module):
         self.second = nn.Parameter(torch.randn(count, hidden, hidden) * (0.5 / hidden**0.5))
         self.second_bias = nn.Parameter(torch.zeros(count, 1, hidden))
         self.buckets = layout.buckets()
-        self.heads = nn.ModuleList(Head(layout, columns, hidden) for columns in self.buckets)
+        self._heads = nn.ModuleList(Head(layout, columns, hidden) for columns in self.buckets)
         self.sorted = layout.by_size
         self.place = [self.sorted.index(i) for i in range(count)]
+
+    @property
+    def heads(self) -> list[Head]:
+        """One head per bucket."""
+        return [head for head in self._heads if isinstance(head, Head)]
 
     def start_from(self, shares: Sequence[np.ndarray]) -> None:
         """Set the output biases to the log shares of the columns' levels: training starts at the marginals."""
@@ -166,7 +179,8 @@ class AutoregressiveNetwork(nn.Module):
         h = torch.relu(torch.addmm(self.first_bias[i], context, self.first[i]))
         h = h + torch.relu(torch.addmm(self.second_bias[i], h, self.second[i]))
         bucket = next(b for b, columns in enumerate(self.buckets) if column in columns)
-        return self.heads[bucket].one(self.buckets[bucket].index(column), h)[:, : self.layout.sizes[column]]
+        logits = self.heads[bucket].one(self.buckets[bucket].index(column), h)
+        return logits[:, : self.layout.sizes[column]]
 
 
 class Critic(nn.Module):
@@ -193,8 +207,3 @@ def visibility(order: Sequence[int] | np.ndarray) -> np.ndarray:
     rank = np.empty(len(order), dtype=np.int64)
     rank[np.asarray(order)] = np.arange(len(order))
     return (rank[None, :] < rank[:, None]).astype(np.float32)
-
-
-def parameters_of(module: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
-    """Names and detached values of everything learned."""
-    return ((name, value.detach()) for name, value in module.named_parameters())

@@ -1,4 +1,4 @@
-"""Drawing codes from the autoregressive network, freely or with any columns fixed per row, and choosing by the critic."""
+"""Drawing codes from the autoregressive network, freely or with columns fixed per row; choosing by the critic."""
 
 from __future__ import annotations
 

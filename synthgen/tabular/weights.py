@@ -37,7 +37,7 @@ class GroupWeights:
         self._member = torch.from_numpy(membership).to(device)
 
     def of_factors(self, rows: torch.Tensor, order: np.ndarray) -> torch.Tensor | None:
-        """(len(rows), columns) weights with mean one for training rows `rows` under a column order; None if all equal."""
+        """(rows, columns) weights with mean one for training rows `rows` under a column order; None if all equal."""
         heavy = np.flatnonzero(self.weights > 1)
         if self._member is None or not len(heavy):
             return None

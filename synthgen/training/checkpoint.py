@@ -27,7 +27,7 @@ class State:
 
 
 def write(state: State, directory: Path) -> None:
-    """Write `state` as the folder `directory`, whole or not at all: an older one stays until the new one is complete."""
+    """Write `state` as the folder `directory`, whole or not at all: an older one stays until the new one is done."""
     directory.parent.mkdir(parents=True, exist_ok=True)
     new, old = directory.with_name(directory.name + ".new"), directory.with_name(directory.name + ".old")
     for left in (new, old):
