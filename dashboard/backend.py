@@ -40,10 +40,14 @@ def generators() -> dict[str, Entry]:
     return catalog.generators("tabular")
 
 
+def generator_name(name: str) -> str:
+    """The generator a name means: "auto" is a choice of the catalog."""
+    return name if name in generators() else catalog.generator_name(RunSpec())
+
+
 def generator_parameters(name: str) -> type[Spec] | None:
     """The parameters class that makes a generator's form."""
-    chosen = catalog.generator_name(RunSpec(generator=name))
-    return catalog.params_class("tabular", chosen)
+    return catalog.params_class("tabular", name)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from synthgen.contracts import Plot
 
 REAL, SYNTHETIC = "#7c8a99", "#0d9488"
 WIDEST = 30
-HEIGHT = 290
+FEW = 4  # bins whose labels fit side by side
+HEIGHT = 250
 
 
 def curves(points: pd.DataFrame) -> None:
@@ -42,7 +43,7 @@ def histogram(labels: Sequence[str], counts: Sequence[float], key: str) -> None:
         alt.Chart(frame)
         .mark_bar(color=REAL)
         .encode(
-            x=alt.X("bin:N", sort=None, title=None, axis=alt.Axis(labelLimit=70, labelAngle=-35, labelOverlap=True)),
+            x=alt.X("bin:N", sort=None, title=None, axis=_bin_axis(len(frame))),
             y=alt.Y("count:Q", title=None, axis=alt.Axis(tickCount=3)),
             tooltip=["bin", "count"],
         )
@@ -51,56 +52,50 @@ def histogram(labels: Sequence[str], counts: Sequence[float], key: str) -> None:
     st.altair_chart(chart, key=key)
 
 
+def legend() -> None:
+    """Which colour is which; once for all charts below."""
+    names = (("real (training data)", REAL), ("synthetic", SYNTHETIC))
+    st.html(
+        '<div class="sg-legend">'
+        + "".join(f'<span><i style="background:{colour}"></i>{name}</span>' for name, colour in names)
+        + "</div>"
+    )
+
+
 def comparison(plot: Plot, key: str) -> None:
     """Real and synthetic shares over the same bins."""
-    st.altair_chart(_bars(plot) if plot.kind == "category" else _areas(plot), key=key)
+    frame = _frame(plot)
+    chart = (
+        alt.Chart(frame)
+        .mark_bar()
+        .encode(
+            x=alt.X("bin:N", sort=None, title=None, axis=_bin_axis(min(len(plot.bins), WIDEST))),
+            xOffset=alt.XOffset("source:N", sort=["real", "synthetic"]),
+            y=alt.Y("share:Q", title=None, axis=alt.Axis(format="%", tickCount=4)),
+            color=alt.Color("source:N", legend=None, scale=_COLOURS),
+            tooltip=[
+                "bin",
+                "source",
+                alt.Tooltip("share:Q", format=".2%"),
+                alt.Tooltip("people:Q", title="real people"),
+            ],
+        )
+        .properties(height=HEIGHT, title=alt.TitleParams(plot.column, fontSize=13, anchor="start", offset=8))
+    )
+    st.altair_chart(chart, key=key)
+
+
+_COLOURS = alt.Scale(domain=["real", "synthetic"], range=[REAL, SYNTHETIC])
+
+
+def _bin_axis(bins: int) -> alt.Axis:
+    """Upright labels where there is room for them."""
+    return alt.Axis(labelLimit=90, labelAngle=0 if bins <= FEW else -35, labelOverlap=True)
 
 
 def _frame(plot: Plot) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
-    for i, bin_ in enumerate(plot.bins):
+    for i, bin_ in enumerate(plot.bins[:WIDEST]):
         for source, shares in (("real", plot.real), ("synthetic", plot.synthetic)):
-            rows.append({"order": i, "bin": bin_, "source": source, "share": shares[i], "people": plot.real_counts[i]})
+            rows.append({"bin": bin_, "source": source, "share": shares[i], "people": plot.real_counts[i]})
     return pd.DataFrame(rows)
-
-
-def _colour(legend: bool = True) -> alt.Color:
-    scale = alt.Scale(domain=["real", "synthetic"], range=[REAL, SYNTHETIC])
-    return alt.Color("source:N", scale=scale, title=None, legend=alt.Legend(orient="top") if legend else None)
-
-
-def _tooltip() -> list[Any]:
-    return ["bin", "source", alt.Tooltip("share:Q", format=".2%"), alt.Tooltip("people:Q", title="real people")]
-
-
-def _title(plot: Plot) -> alt.TitleParams:
-    return alt.TitleParams(plot.column, fontSize=13, anchor="start")
-
-
-def _bars(plot: Plot) -> alt.Chart:
-    frame = _frame(plot)
-    kept = frame[frame["order"] < WIDEST]
-    return (
-        alt.Chart(kept)
-        .mark_bar()
-        .encode(
-            x=alt.X("bin:N", sort=None, title=None, axis=alt.Axis(labelLimit=90, labelAngle=-35, labelOverlap=True)),
-            xOffset=alt.XOffset("source:N", sort=["real", "synthetic"]),
-            y=alt.Y("share:Q", title=None, axis=alt.Axis(format="%", tickCount=4)),
-            color=_colour(),
-            tooltip=_tooltip(),
-        )
-        .properties(height=HEIGHT, title=_title(plot))
-    )
-
-
-def _areas(plot: Plot) -> Any:
-    base = alt.Chart(_frame(plot)).encode(
-        x=alt.X("bin:N", sort=alt.SortField("order"), title=None, axis=alt.Axis(labelAngle=-35, labelOverlap=True)),
-        y=alt.Y("share:Q", title=None, stack=None, axis=alt.Axis(format="%", tickCount=4)),
-        color=_colour(),
-        tooltip=_tooltip(),
-    )
-    line = base.mark_line(interpolate="step-after", strokeWidth=2)
-    area = base.mark_area(interpolate="step-after", opacity=0.16)
-    return alt.layer(area, line).properties(height=HEIGHT, title=_title(plot))

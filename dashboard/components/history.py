@@ -34,13 +34,25 @@ class History:
 
     def curves(self) -> pd.DataFrame:
         """The curve points as step, figure, value."""
+        steps = _onwards([float(point.get("step", i)) for i, point in enumerate(self.points)])
         rows = [
-            (point.get("step", i), name, float(value))
-            for i, point in enumerate(self.points)
+            (step, name, float(value))
+            for step, point in zip(steps, self.points, strict=True)
             for name, value in point.items()
-            if name != "step" and isinstance(value, (int, float))
+            if name != "step" and isinstance(value, int | float)
         ]
         return pd.DataFrame(rows, columns=["step", "figure", "value"])
+
+
+def _onwards(steps: list[float]) -> list[float]:
+    """Steps that start again in every phase of a training, one phase after the other."""
+    before, last, found = 0.0, 0.0, []
+    for i, step in enumerate(steps):
+        if i and step <= last:
+            before += last
+        found.append(before + step)
+        last = step
+    return found
 
 
 def said(event: EventView) -> str:

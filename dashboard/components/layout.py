@@ -59,8 +59,13 @@ def section(title: str, lead: str = "") -> None:
     st.html(f'<h2 class="sg-h2">{escape(title)}</h2>' + (f'<p class="sg-sub">{text(lead)}</p>' if lead else ""))
 
 
-def table(headings: Sequence[str], rows: Iterable[Sequence[Cell]], numbers: Iterable[int] = ()) -> None:
-    """A plain table; `numbers` are the columns set to the right."""
+def table(
+    headings: Sequence[str],
+    rows: Iterable[Sequence[Cell]],
+    numbers: Iterable[int] = (),
+    widths: Sequence[int] = (),
+) -> None:
+    """A plain table; `numbers` are the columns set to the right, `widths` their shares in percent."""
     right = frozenset(numbers)
 
     def line(cells: Iterable[str], tag: str) -> str:
@@ -69,7 +74,9 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[Cell]], numbers: Iter
 
     body = "".join(line(map(text, row), "td") for row in rows)
     head = line(map(escape, headings), "th")
-    st.html(f'<div class="sg-scroll"><table class="sg-table"><thead>{head}</thead><tbody>{body}</tbody></table></div>')
+    columns = "".join(f'<col style="width:{width}%">' for width in widths)
+    inside = f"<colgroup>{columns}</colgroup><thead>{head}</thead><tbody>{body}</tbody>"
+    st.html(f'<div class="sg-scroll"><table class="sg-table">{inside}</table></div>')
 
 
 def facts(pairs: Iterable[tuple[str, Cell]]) -> None:

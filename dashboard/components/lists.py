@@ -54,7 +54,7 @@ def sets(found: Iterable[SetView]) -> None:
             layout.link(links.address("set", id=s.id), s.dataset_name or "Synthetic set"),
             layout.state(s.state),
             wording.count(s.rows),
-            s.generator.replace("_", " "),
+            wording.generator(s.generator),
             census(s),
             wording.ago(s.created_at),
         )

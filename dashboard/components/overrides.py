@@ -27,14 +27,13 @@ def editor(dataset_id: str, schema: dict[str, Any]) -> dict[str, ColumnOverride]
         start,
         key=f"overrides-{dataset_id}",
         hide_index=True,
-        disabled=["Column", "Read as", "Because"],
+        disabled=["Column", "Read as"],
         column_config={
             "Use as": st.column_config.SelectboxColumn(options=list(KINDS), help="Another kind than the one found."),
             "Public": st.column_config.CheckboxColumn(
                 help="Its category names may appear even when fewer people than the k-floor hold them."
             ),
             "Leave out": st.column_config.CheckboxColumn(help="The column takes no part and is not in the output."),
-            "Because": st.column_config.TextColumn(width="large"),
         },
     )
     after = {
@@ -67,13 +66,8 @@ def _frame(columns: list[dict[str, Any]], before: dict[str, ColumnOverride]) -> 
             "Use as": pd.Series([o.kind or c["kind"] for c, o in rows], dtype=object),
             "Public": [bool(o.public) for _, o in rows],
             "Leave out": [bool(o.drop) for _, o in rows],
-            "Because": [_because(c) for c, _ in rows],
         }
     )
-
-
-def _because(column: dict[str, Any]) -> str:
-    return " ".join(text for text in (column.get("reason", ""), column.get("warning", "")) if text)
 
 
 def _override(row: dict[Any, Any]) -> ColumnOverride:

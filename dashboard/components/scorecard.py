@@ -18,7 +18,8 @@ STATUS = {
     Status.INSUFFICIENT: ("Too little data", "warn"),
     Status.ERROR: ("Failed", "bad"),
 }
-BETTER = {"higher": "higher is better", "lower": "lower is better", "closer": "closer to the hold-out is better"}
+BETTER = {"higher": "Higher is better.", "lower": "Lower is better.", "closer": "Closer to the hold-out is better."}
+WIDTHS = (44, 9, 15, 9, 6, 17)
 
 
 def verdict(found: Verdict, state: str) -> None:
@@ -38,7 +39,7 @@ def rules(found: Verdict) -> None:
     rows = [
         (
             layout.badge("met", "good") if r.passed else layout.badge("not met", "bad"),
-            r.rule.replace("_", " "),
+            r.rule.replace("_", " ").replace("/", ": "),
             r.message,
             wording.number(r.value),
             wording.number(r.bound),
@@ -146,11 +147,11 @@ def family(card: Scorecard, name: str, skip: Iterable[str] = ()) -> None:
         st.caption("No score of this kind.")
         return
     headings = ("Score", "Value", "95 % interval", "Hold-out", "Best", "Where it lies")
-    layout.table(headings, rows, numbers=(1, 2, 3, 4))
+    layout.table(headings, rows, numbers=(1, 2, 3, 4), widths=WIDTHS)
 
 
 def _rows(result: MetricResult) -> list[tuple[Cell, ...]]:
-    head = _line(result.title, result, result, f"{BETTER[result.better]}. {result.explanation}".strip())
+    head = _line(result.title, result, result, f"{BETTER[result.better]} {result.explanation}".strip())
     return [head, *(_line(f.title or f.name.replace("_", " "), f, result, "") for f in result.figures)]
 
 
@@ -169,7 +170,7 @@ def _line(title: str, figure: MetricResult | Figure, result: MetricResult, said:
 
 def _dial(figure: MetricResult | Figure, result: MetricResult) -> Html | str:
     """The range of a score with its interval, its value and a mark where real hold-out data lie."""
-    if figure.value is None or not result.high > result.low or abs(result.high) > 1e6:
+    if figure.value is None or not result.low <= figure.value <= result.high or result.high - result.low > 1e6:
         return ""
 
     def at(value: float) -> float:
@@ -184,11 +185,45 @@ def _dial(figure: MetricResult | Figure, result: MetricResult) -> Html | str:
     return Html(f'<div class="sg-dial">{parts}<span class="sg-dot" style="left:{at(figure.value):.1f}%"></span></div>')
 
 
-def worst_groups(card: Scorecard, metric: str) -> None:
+# --- both ends of the dial ------------------------------------------------------------------------------------------
+
+
+def both_ends(card: Scorecard) -> None:
+    """Mean beside worst group: how far groups are from the real ones, how well unseen people are known."""
+    found = [r for r in (card.result("worst_group"), card.result("surprise")) if r is not None and r.value is not None]
+    if not found:
+        return
+    layout.section("Both ends of the dial", "What the average gets, and what the group that fares worst gets.")
+    rows = [row for result in found for row in _ends(result)]
+    layout.table(("", "Mean", "Hold-out", "Worst group", "Hold-out"), rows, numbers=(1, 2, 3, 4))
+    st.caption(
+        "Distance: how far a group's other columns are from the real group (0 is best; small groups are noisy, as the "
+        "hold-out shows). Surprise: how unexpected unseen real people are to the generator, in nats (lower is better); "
+        "the second line is the same generator before the emphasis on badly fitted groups."
+    )
+    for result in found:
+        worst_groups(result)
+
+
+def _ends(result: MetricResult) -> list[tuple[Cell, ...]]:
+    figures = {f.name: f for f in result.figures}
+
+    def line(name: str, mean: Figure | None, worst: MetricResult | Figure | None) -> tuple[Cell, ...]:
+        pairs = [(f.value, f.holdout) if f else (None, None) for f in (mean, worst)]
+        return (Html(f"<b>{escape(name)}</b>"), *(wording.number(value) for pair in pairs for value in pair))
+
+    if result.metric == "worst_group":
+        return [line("Distance to the real group", figures.get("mean"), figures.get("worst", result))]
+    lines = [line("Surprise, with the chosen emphasis", figures.get("mean"), result)]
+    if "mean_end_worst" in figures:
+        lines.append(line("Surprise, without emphasis", figures.get("mean_end_mean"), figures["mean_end_worst"]))
+    return lines
+
+
+def worst_groups(result: MetricResult) -> None:
     """The groups that a score finds worst."""
-    result = card.result(metric)
-    groups = [g for g in (result.groups if result else ()) if g.value is not None and not g.census]
-    if result is None or not groups:
+    groups = [g for g in result.groups if g.value is not None and not g.census]
+    if not groups:
         return
     ordered = sorted(groups, key=lambda g: g.value or 0.0, reverse=result.better != "higher")
     with st.expander(f"{result.title}: the {min(len(ordered), SHOWN_GROUPS)} worst groups"):

@@ -38,12 +38,16 @@ KINDS = {
 STAGES = {
     "read": "Reading the table",
     "split": "Splitting into train, validation and hold-out",
-    "fit": "Training",
-    "train": "Training",
+    "encode": "Preparing the columns",
+    "mean": "Training on the average record",
+    "worst": "Training on the worst-fitted groups",
+    "ctgan": "Training",
     "sample": "Sampling",
     "score": "Scoring against the hold-out",
     "export": "Writing the bundle",
 }
+
+GENERATORS = {"autoregressive_gan": "Autoregressive GAN", "ctgan": "CTGAN", "independent": "Independent columns"}
 
 CENSUS: dict[str, tuple[str, Tone, str]] = {
     "represented": ("Represented", "good", "comes back about as often as in the real data"),
@@ -60,6 +64,11 @@ FAMILIES = {
 }
 
 
+def generator(name: str) -> str:
+    """A generator in a few words; its full title is on the page of a new job."""
+    return GENERATORS.get(name, name.replace("_", " ").capitalize())
+
+
 def state(name: str) -> tuple[str, Tone]:
     """A state as a person reads it, and its tone."""
     return STATES.get(name, (name.replace("_", " ").capitalize(), "calm"))
@@ -67,6 +76,7 @@ def state(name: str) -> tuple[str, Tone]:
 
 def stage(name: str) -> str:
     """What a job is doing now."""
+    name, _, _ = name.partition(":")
     return STAGES.get(name, name.replace("_", " ").capitalize())
 
 

@@ -9,7 +9,11 @@ import streamlit as st
 from dashboard import links, session
 from dashboard.backend import Backend
 from dashboard.components import artifacts, charts, layout, lists, overrides, wording
+from dashboard.components.layout import Cell, Html
 from synthgen.service.read_models import DatasetView
+
+UNMODELLED = ("id", "person", "constant", "empty", "text")
+SHOWN, GLANCED = 300, 30
 
 
 def show() -> None:
@@ -47,9 +51,9 @@ def _ready(service: Backend, dataset: DatasetView) -> None:
         [
             ("Rows", wording.count(dataset.rows)),
             ("Columns", wording.count(dataset.columns)),
-            ("Modelled", sum(c["kind"] not in ("id", "person", "constant", "empty", "text") for c in columns)),
+            ("Modelled", sum(c["kind"] not in UNMODELLED for c in columns)),
             ("Size", wording.size(dataset.size)),
-            ("Person key", schema.get("person") or "every row is a person"),
+            ("Person key", schema.get("person") or Html("None<small>every row is a person</small>")),
         ]
     )
     for note in preview.get("notes", ()):
@@ -57,7 +61,7 @@ def _ready(service: Backend, dataset: DatasetView) -> None:
     links.button("new-job", "Start a job", primary=True, icon=":material/play_arrow:", dataset=dataset.id)
     tab_schema, tab_columns, tab_rows, tab_erase = st.tabs(["Schema", "Columns at a glance", "First rows", "Erase"])
     with tab_schema:
-        _schema(dataset, schema)
+        _schema(dataset, schema, preview)
     with tab_columns:
         _glance(preview)
     with tab_rows:
@@ -67,26 +71,48 @@ def _ready(service: Backend, dataset: DatasetView) -> None:
         _erase(service, dataset)
 
 
-def _schema(dataset: DatasetView, schema: dict[str, Any]) -> None:
-    st.caption("How each column was read, and why. Correct what is wrong here; it holds for jobs you start next.")
-    for column in schema["columns"]:
-        if column.get("warning"):
-            layout.banner("warn", column["name"], [column["warning"]])
-    changed = overrides.editor(dataset.id, schema)
-    if changed:
-        layout.banner("busy", "Corrected for the next job", [overrides.describe(changed)])
+def _schema(dataset: DatasetView, schema: dict[str, Any], preview: dict[str, Any]) -> None:
+    st.caption("How each column was read, and why. Correct what is wrong below; it holds for the jobs you start next.")
+    counted = {c["name"]: c for c in preview.get("columns", ())}
+    rows = [_column(c, counted.get(c["name"], {})) for c in schema["columns"][:SHOWN]]
+    layout.table(("Column", "Read as", "Because", "Distinct", "Missing"), rows, numbers=(3, 4))
+    if len(schema["columns"]) > SHOWN:
+        st.caption(f"The first {SHOWN} of {len(schema['columns']):,} columns. All of them can be corrected below.")
+    with st.expander("Correct how columns are read", expanded=bool(overrides.kept(dataset.id))):
+        changed = overrides.editor(dataset.id, schema)
+        if changed:
+            layout.banner("busy", "Corrected for the next job", [overrides.describe(changed)])
+
+
+def _column(column: dict[str, Any], counted: dict[str, Any]) -> tuple[Cell, ...]:
+    because = layout.text(str(column.get("reason", "")).removeprefix(f"read as {column['kind']} "))
+    if column.get("warning"):
+        because += f'<br><small class="sg-warning">{layout.text(column["warning"])}</small>'
+    tone: wording.Tone = "calm" if column["kind"] in UNMODELLED else "busy"
+    missing = counted.get("missing") or 0
+    return (
+        Html(f"<b>{layout.text(column['name'])}</b>"),
+        layout.badge(column["kind"], tone),
+        Html(because),
+        wording.count(counted.get("distinct")),
+        wording.count(missing) if missing else "none",
+    )
 
 
 def _glance(preview: dict[str, Any]) -> None:
-    columns = st.columns(3)
-    for i, column in enumerate(preview.get("columns", ())):
-        with columns[i % 3], st.container(border=True):
-            missing = column.get("missing") or 0
-            gaps = f", {wording.count(missing)} missing" if missing else ""
-            st.html(f"<b>{layout.text(column['name'])}</b><br><small>{layout.text(column['kind'] + gaps)}</small>")
-            shape = column.get("histogram") or {}
-            if shape.get("counts"):
-                charts.histogram(shape["labels"], shape["counts"], f"histogram-{i}")
+    drawn = [c for c in preview.get("columns", ()) if (c.get("histogram") or {}).get("counts")]
+    names = [c["name"] for c in drawn]
+    wanted = st.multiselect("Columns", names, placeholder=f"The first {min(len(names), GLANCED)} modelled columns")
+    shown = [c for c in drawn if c["name"] in wanted] if wanted else drawn[:GLANCED]
+    for start in range(0, len(shown), 3):
+        for column, place in zip(shown[start : start + 3], st.columns(3), strict=False):
+            with place, st.container(border=True):
+                missing = column.get("missing") or 0
+                gaps = f", {wording.count(missing)} missing" if missing else ""
+                st.html(f"<b>{layout.text(column['name'])}</b><br><small>{layout.text(column['kind'] + gaps)}</small>")
+                charts.histogram(
+                    column["histogram"]["labels"], column["histogram"]["counts"], f"histogram-{column['name']}"
+                )
 
 
 def _erase(service: Backend, dataset: DatasetView) -> None:

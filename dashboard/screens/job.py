@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import links, session
+from dashboard import backend, links, session
 from dashboard.backend import Backend
 from dashboard.components import charts, history, layout, lists, wording
 from dashboard.components.layout import Cell
@@ -44,7 +44,7 @@ def _page(service: Backend, job: JobView) -> None:
     _actions(service, job)
     seen = history.follow(job.id, service.events)
     points = seen.curves()
-    if len(points):
+    if len(seen.points) > 1:
         layout.section("Live curves", "Figures that training reports while it runs.")
         charts.curves(points)
     layout.section("Log")
@@ -75,7 +75,7 @@ def _facts(job: JobView) -> list[tuple[str, Cell]]:
     if running:
         facts += [("Time to go", wording.duration(job.eta_seconds))]
     if job.kind in ("fit", "sample"):
-        facts += [("Generator", str(job.spec.get("generator", "auto")).replace("_", " "))]
+        facts += [("Generator", wording.generator(backend.generator_name(str(job.spec.get("generator", "auto")))))]
     if job.attempts > 1:
         facts += [("Attempt", job.attempts)]
     return facts

@@ -101,6 +101,6 @@ def _next(now: Situation) -> None:
 def _steps(done: int) -> None:
     marks = ["sg-done" if i < done else "sg-next" if i == done else "" for i in range(len(STEPS))]
     items = "".join(
-        f'<li class="{mark}"><b>{title}</b>{text}</li>' for mark, (title, text) in zip(marks, STEPS, strict=True)
+        f'<div class="{mark}"><b>{title}</b>{text}</div>' for mark, (title, text) in zip(marks, STEPS, strict=True)
     )
-    st.html(Html(f'<ol class="sg-steps">{items}</ol>'))
+    st.html(Html(f'<div class="sg-steps">{items}</div>'))

@@ -8,10 +8,10 @@ from dashboard import links, session
 from dashboard.backend import Backend
 from dashboard.components import artifacts, charts, decision, layout, lists, scorecard, wording
 from dashboard.components.layout import Html
-from synthgen.contracts import MetricResult, Scorecard
+from synthgen.contracts import Scorecard
 
 CENSUS = "mode_census"
-BOTH_ENDS = ("worst_group", "surprise")
+GLANCED = 24
 HEADLINES = ("quality", "detection", "utility", "near_copies")
 
 
@@ -22,7 +22,7 @@ def show() -> None:
         links.go("review")
     service = session.connect()
     one = service.synthetic_set(set_id)
-    lead = f"{wording.count(one.rows)} rows made by {one.generator.replace('_', ' ')}, {wording.ago(one.created_at)}"
+    lead = f"{wording.count(one.rows)} rows made by {wording.generator(one.generator)}, {wording.ago(one.created_at)}"
     layout.header(f"Synthetic set of {one.dataset_name}", lead, layout.state(one.state))
     if one.state == "erased":
         layout.empty("This set was erased", "It went with its dataset; only its history is left.")
@@ -70,18 +70,7 @@ def _minorities(card: Scorecard) -> None:
         f"Groups of at least {card.k_floor} real people: classes, rare categories, rare pairs, spikes and tails.",
     )
     scorecard.census(card)
-    results = [r for r in (card.result(m) for m in BOTH_ENDS) if r is not None]
-    if results:
-        layout.section("Both ends of the dial", "The mean over all groups, and the group that fares worst.")
-        layout.facts(pair for result in results for pair in _ends(result))
-        for result in results:
-            scorecard.worst_groups(card, result.metric)
-
-
-def _ends(result: MetricResult) -> list[tuple[str, Html | str]]:
-    named = [(f.title or f.name, f.value, f.holdout) for f in result.figures if f.value is not None]
-    found = named or ([(result.title, result.value, result.holdout)] if result.value is not None else [])
-    return [(title, _beside(value, holdout)) for title, value, holdout in found]
+    scorecard.both_ends(card)
 
 
 def _beside(value: float | None, holdout: float | None) -> Html:
@@ -108,15 +97,17 @@ def _plots(card: Scorecard) -> None:
         layout.empty("No plots", "This scorecard holds none.")
         return
     st.caption("Shares over the same bins. Real values, so these are for reviewers; a bundle holds coarser ones.")
-    wanted = st.multiselect("Columns", [p.column for p in card.plots], placeholder="All columns")
-    shown = [p for p in card.plots if not wanted or p.column in wanted]
-    columns = st.columns(2)
-    for i, plot in enumerate(shown):
-        with columns[i % 2]:
-            charts.comparison(plot, f"plot-{plot.column}")
+    first = min(len(card.plots), GLANCED)
+    wanted = st.multiselect("Columns", [p.column for p in card.plots], placeholder=f"The first {first} columns")
+    shown = [p for p in card.plots if p.column in wanted] if wanted else card.plots[:GLANCED]
+    charts.legend()
+    for start in range(0, len(shown), 2):
+        for plot, place in zip(shown[start : start + 2], st.columns(2), strict=False):
+            with place:
+                charts.comparison(plot, f"plot-{plot.column}")
 
 
 def _rows(service: Backend, set_id: str) -> None:
     preview = artifacts.once("set-preview", set_id, service.set_preview)
-    st.caption("Synthetic rows. No row is a real person's record; the privacy scores say how close they come.")
+    st.caption("Rows the generator made. The privacy scores say how close they come to real records.")
     st.dataframe(lists.frame(preview), hide_index=True)
