@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow as pa
 from pydantic import ValidationError
 
-from synthgen.errors import InputError
+from synthgen.errors import InputError, SpecError
 from synthgen.spec import SampleSpec
 from synthgen.tabular import writing
 from synthgen.tabular.schema import NUMERIC, TIMES, Schema
@@ -165,3 +165,11 @@ def export(synthetic: SyntheticTable, schema: Schema, directory: Path) -> list[P
         writing.write_csv(synthetic.chunks(), schema, directory / "data.csv"),
         writing.write_parquet(synthetic.chunks(), schema, directory / "data.parquet"),
     ]
+
+
+def export_file(synthetic: SyntheticTable, schema: Schema, path: Path) -> Path:
+    """One file whose ending chooses the format: .csv or .parquet. `SpecError` for any other ending."""
+    writers = {".csv": writing.write_csv, ".parquet": writing.write_parquet}
+    if path.suffix.lower() not in writers:
+        raise SpecError(f"A table cannot be written to a file ending in {path.suffix!r}.", "Use .csv or .parquet.")
+    return writers[path.suffix.lower()](synthetic.chunks(), schema, path)
