@@ -101,7 +101,7 @@ def snapshot(checkpoint: Path, copy: Path) -> tuple[Any, ...] | None:
         return None
     shutil.rmtree(copy, ignore_errors=True)
     try:
-        shutil.copytree(checkpoint, copy)
+        shutil.copytree(checkpoint, copy, ignore=shutil.ignore_patterns("*.new"))
     except (OSError, shutil.Error):
         return None
     return before if _signature(checkpoint) == before else None

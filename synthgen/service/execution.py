@@ -16,7 +16,7 @@ from synthgen.service.bootstrap import Application
 from synthgen.service.db.tables import Dataset, Job, OutboxMessage
 from synthgen.service.db.unit_of_work import UnitOfWork
 from synthgen.service.outcomes import Failure
-from synthgen.service.states import overall_progress
+from synthgen.service.states import overall_progress, remaining_seconds
 
 FIRST_DELAY = 2.0  # seconds before a job that failed for a passing reason is tried again; doubles each time
 
@@ -80,7 +80,7 @@ def record(app: Application, held: Claim, events: Sequence[tuple[str, dict[str, 
         unit.record(held.job_id, list(events))
         for kind, payload in events:
             if kind == "progress":
-                _advance(unit, job, payload)
+                _advance(job, payload)
 
 
 def keep_checkpoint(app: Application, held: Claim, files: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -173,16 +173,13 @@ def _held(unit: UnitOfWork, held: Claim, *, lock: bool = True) -> Job:
     return job
 
 
-def _advance(unit: UnitOfWork, job: Job, payload: Mapping[str, Any]) -> None:
+def _advance(job: Job, payload: Mapping[str, Any]) -> None:
     job.stage = str(payload.get("stage", ""))[:80]
-    share = overall_progress(job.kind, job.stage, float(payload.get("done", 0)), float(payload.get("total", 0)))
-    if share is None:
-        return
-    job.progress = max(job.progress, min(share, 0.99))
+    done, total = float(payload.get("done", 0)), float(payload.get("total", 0))
+    share = overall_progress(job.kind, job.stage, done, total)
+    job.progress = max(job.progress, min(share or 0.0, 0.99))
     eta = payload.get("eta_seconds")
-    if eta is None and job.progress > 0.05 and job.started_at is not None:
-        eta = (unit.now - job.started_at).total_seconds() * (1 / job.progress - 1)
-    job.eta_seconds = None if eta is None else round(float(eta), 1)
+    job.eta_seconds = None if eta is None else round(remaining_seconds(job.kind, job.stage, done, total, eta), 1)
 
 
 def _fail_or_requeue(unit: UnitOfWork, job: Job, failure: Failure, max_attempts: int) -> None:

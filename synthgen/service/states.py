@@ -39,7 +39,22 @@ def overall_progress(kind: str, stage: str, done: float, total: float) -> float 
     """The share of the whole job that is done, 0..1, or None when the stage is not one we plan for."""
     before = 0.0
     for name, share in STAGES.get(kind, ()):
-        if name == stage or stage.startswith(f"{name}:"):
-            return min(before + share * min(max(done / total if total else 0.0, 0.0), 1.0), 1.0)
+        if name == stage:
+            return min(before + share * _part(done, total), 1.0)
         before += share
     return None
+
+
+def remaining_seconds(kind: str, stage: str, done: float, total: float, stage_eta: float) -> float:
+    """Seconds left of the whole job, from those of its present stage and the planned shares."""
+    left = 1.0 - _part(done, total)
+    names = [name for name, _ in STAGES.get(kind, ())]
+    if stage not in names or left <= 0:
+        return stage_eta
+    shares = [share for _, share in STAGES[kind]]
+    here = names.index(stage)
+    return stage_eta * (1 + sum(shares[here + 1 :]) / (shares[here] * left))
+
+
+def _part(done: float, total: float) -> float:
+    return min(max(done / total if total else 0.0, 0.0), 1.0)

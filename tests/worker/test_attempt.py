@@ -1,0 +1,192 @@
+"""One attempt of a job with children that behave in every way a child can."""
+
+import threading
+import time
+
+import psutil
+import pytest
+from conftest import EVA
+
+from synthgen.service import datasets, execution, jobs
+from synthgen.service.artifacts import keys
+from synthgen.service.db.tables import Job
+from synthgen.spec import RunSpec
+from worker.child import TRAINER
+
+GOOD = """
+for done in range(3):
+    say("progress", stage="read", done=done, total=2)
+(directory / "outputs" / "schema.json").write_text('{"columns": []}')
+(directory / "outputs" / "preview.json").write_text('{}')
+(directory / "outputs" / "summary.json").write_text('{"rows": 2, "columns": 2, "score": NaN}')
+"""
+
+
+def run(app, made):
+    made.run()
+    assert not made.directory.exists()
+    return jobs.get(app, EVA, made.held.job_id)
+
+
+def stored(app, view):
+    return [key for key in app.store.keys(keys.dataset_folder("default", view.dataset_id)) if "/jobs/" in key]
+
+
+def test_the_outputs_of_a_good_child_are_committed(app, attempt, program):
+    view = run(app, attempt(program(GOOD)))
+    assert (view.state, view.progress) == ("succeeded", 1.0)
+    assert datasets.schema(app, EVA, view.dataset_id) == {"columns": []}
+    assert "progress" in {event.kind for event in jobs.events(app, EVA, view.id)}
+
+
+def test_the_child_sees_no_credential(app, attempt, program, monkeypatch):
+    monkeypatch.setenv("SYNTHGEN_DATABASE_URL", "postgresql://secret@db/x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    body = 'say("log", text=" ".join(f"{k}={v}" for k, v in os.environ.items()))\n' + GOOD
+    view = run(app, attempt(program(body)))
+    text = next(event.payload["text"] for event in jobs.events(app, EVA, view.id) if event.kind == "log")
+    assert "PATH=" in text
+    assert "secret" not in text
+    assert "SYNTHGEN" not in text
+
+
+def test_a_child_that_explains_its_failure_is_quoted(app, attempt, program):
+    left = '{"code": "bad_input", "message": "The file has no rows.", "hint": "Add some.", "retryable": false}'
+    view = run(app, attempt(program(f"(directory / 'error.json').write_text('{left}')\nsys.exit(1)")))
+    assert (view.state, view.error_code, view.error) == ("failed", "bad_input", "The file has no rows.")
+    assert stored(app, view) == []
+
+
+@pytest.mark.parametrize("crash", ["os.abort()", "os.kill(os.getpid(), 11)", "os._exit(3)", "1 / 0"])
+def test_a_child_that_crashes_gives_one_clear_sentence(app, attempt, program, crash):
+    view = run(app, attempt(program(crash)))
+    assert view.state == "failed"
+    assert view.error.startswith("The file could not be read")
+    assert "reference" in view.error
+
+
+def test_a_child_that_takes_too_much_memory_is_ended(app, attempt, program):
+    view = run(app, attempt(program("hog = [bytearray(20_000_000) for _ in range(40)]\ntime.sleep(30)")))
+    assert (view.state, view.error_code) == ("failed", "limit_exceeded")
+    assert "memory" in view.error
+
+
+def test_a_child_that_takes_too_long_is_ended_with_all_it_started(app, attempt, program):
+    body = """
+    import subprocess
+    other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    say("log", text=str(other.pid))
+    time.sleep(60)
+    """
+    began = time.monotonic()
+    view = run(app, attempt(program(body)))
+    assert (view.state, view.error_code) == ("failed", "limit_exceeded")
+    assert "seconds" in view.error
+    assert time.monotonic() - began < 20
+    pid = int(next(event.payload["text"] for event in jobs.events(app, EVA, view.id) if event.kind == "log"))
+    assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+STOPPABLE = """
+(directory / "checkpoint" / "state.json").write_text('{"step": 1}')
+say("log", text="started")
+sys.stdin.readline()
+(directory / "error.json").write_text('{"code": "stopped", "message": "Stopped.", "hint": "", "retryable": false}')
+sys.exit(1)
+"""
+
+
+def later(condition, action, seconds=10):
+    def wait():
+        until = time.monotonic() + seconds
+        while not condition() and time.monotonic() < until:
+            time.sleep(0.05)
+        action()
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    return thread
+
+
+def started(app, made):
+    return lambda: any(event.kind == "log" for event in jobs.events(app, EVA, made.held.job_id))
+
+
+@pytest.mark.parametrize("body", [STOPPABLE, "say('log', text='deaf')\ntime.sleep(60)"])
+def test_cancel_reaches_the_child_even_one_that_does_not_listen(app, attempt, program, body):
+    made = attempt(program(body))
+    thread = later(started(app, made), lambda: jobs.cancel(app, EVA, made.held.job_id))
+    view = run(app, made)
+    thread.join()
+    assert view.state == "cancelled"
+
+
+def test_a_worker_that_shuts_down_gives_the_job_back_with_its_checkpoint(app, attempt, program):
+    draining = threading.Event()
+    made = attempt(program(STOPPABLE), draining=draining)
+    thread = later(started(app, made), draining.set)
+    view = run(app, made)
+    thread.join()
+    assert (view.state, view.attempts) == ("queued", 0)
+    again = execution.claim(app, view.id, "next")
+    assert again.fence == made.held.fence + 1
+    with app.unit(read_only=True) as unit:
+        (kept,) = unit.get(Job, view.id).checkpoint
+    assert (kept["name"], b"".join(app.store.open(kept["key"]))) == ("state.json", b'{"step": 1}')
+
+
+def test_the_next_attempt_finds_the_checkpoint_and_cleans_up_when_done(app, attempt, program, tmp_path):
+    made = attempt(program(STOPPABLE), draining=(draining := threading.Event()))
+    thread = later(started(app, made), draining.set)
+    run(app, made)
+    thread.join()
+    made.held = execution.claim(app, made.held.job_id, "next")
+    made.draining = threading.Event()
+    made.program = program("assert (directory / 'checkpoint' / 'state.json').exists()\n" + GOOD)
+    view = run(app, made)
+    assert view.state == "succeeded"
+    assert all(f"/{made.held.fence}/outputs/" in key for key in stored(app, view))
+
+
+def test_an_attempt_that_lost_its_lease_publishes_nothing_and_stops_its_child(app, attempt, program):
+    made = attempt(program('say("log", text=str(os.getpid()))\ntime.sleep(2.5)\n' + GOOD))
+
+    def steal():
+        with app.unit() as unit:
+            unit.get(Job, made.held.job_id).fence += 1
+
+    thread = later(started(app, made), steal)
+    view = run(app, made)
+    thread.join()
+    assert (view.state, view.stage) == ("running", "")
+    assert stored(app, view) == []
+    pid = int(next(event.payload["text"] for event in jobs.events(app, EVA, view.id) if event.kind == "log"))
+    assert not psutil.pid_exists(pid)
+
+
+def test_an_erasure_waits_for_running_jobs_then_deletes_everything(app, attempt, program):
+    made = attempt(program(GOOD))
+    other = run(app, made)
+    fit = execution.claim(app, jobs.submit_fit(app, EVA, other.dataset_id, RunSpec()).id, "test")
+    job = datasets.erase(app, EVA, other.dataset_id)
+    made.held, made.program = execution.claim(app, job.id, "test"), program("sys.exit(9)")
+    ended = []
+    thread = threading.Timer(1.0, lambda: (ended.append(time.monotonic()), execution.cancelled(app, fit)))
+    thread.start()
+    assert run(app, made).state == "succeeded"
+    assert time.monotonic() > ended[0]
+    thread.join()
+    assert list(app.store.keys(keys.dataset_folder("default", other.dataset_id))) == []
+    assert datasets.get(app, EVA, other.dataset_id).state == "erased"
+
+
+def test_the_real_trainer_reads_a_table_and_explains_a_bad_one(app, attempt):
+    roomy = app.settings.model_copy(update={"inspect_memory_bytes": 1 << 30, "inspect_seconds": 60.0})
+    for content, state in ((b"age,ward\n" + b"61,north\n47,south\n" * 30, "succeeded"), (b"\x00\x01" * 50, "failed")):
+        made = attempt(TRAINER, content)
+        object.__setattr__(made, "app", type(app)(roomy, app.engine, app.store))
+        view = run(app, made)
+        assert view.state == state, view.error
+        if state == "failed":
+            assert view.error_code in {"bad_input", "bad_schema"}
+            assert view.error
