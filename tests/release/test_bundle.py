@@ -1,0 +1,135 @@
+import hashlib
+import io
+import json
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+from scenes import hospital, scene
+
+from synthgen.contracts import Release
+from synthgen.errors import GateError
+from synthgen.release import bundle, gate, report
+from synthgen.tabular import TABULAR
+
+RECORD = Release(
+    purpose="Teaching of statistics",
+    recipient="University hospital",
+    released_by="dr.b",
+    released_at="2026-11-21T10:00:00Z",
+    expires_at="2027-11-21T00:00:00Z",
+)
+FILES = {"data.csv", "data.parquet", "schema.json", "scorecard.json", "report.html", "card.json", "README.txt"}
+CANARY_WORDS = ("zyzzyva", "quokka", "xylothek")
+CANARY_NUMBERS = ("987654.32", "987654", "654321.09", "654321", "0.17", "1887")
+
+
+def with_canaries(rows):
+    """A real table with what must never leave: rare categories, extremes, whole rows, a rare class."""
+    frame = hospital(rows, 1)
+    frame["ward"] = frame["ward"].astype(object)
+    for i, word in enumerate(CANARY_WORDS):
+        frame.loc[i * 9 : i * 9 + 8, "ward"] = word  # nine people each
+    frame.loc[30:33, "charge"] = [987654.32, 654321.09, 0.17, 0.17]
+    frame.loc[34:36, "smoker"] = "quokka"
+    frame.loc[40, "admitted"] = pd.Timestamp("1887-03-04")
+    frame.loc[41:44, "outcome"] = "zyzzyva"
+    return frame
+
+
+@pytest.fixture(scope="module")
+def canaries(tmp_path_factory):
+    """A released set made from a real table with canaries; the synthetic rows themselves hold none."""
+    found = scene(with_canaries(3000), hospital(2400, 2), tmp_path_factory.mktemp("canaries"))
+    card = found.scored()
+    card = card.model_copy(
+        update={"plots": TABULAR.call("plots", found.split, found.synthetic, found.schema, found.spec)}
+    )
+    verdict = gate.decide(card, "standard")
+    assert verdict.outcome == "awaiting_review", [r.message for r in verdict.failed]
+    return found, gate.release(found.synthetic, found.schema, card, verdict, RECORD, found.spec, TABULAR)
+
+
+@pytest.fixture(scope="module")
+def written(canaries, tmp_path_factory):
+    return bundle.write(canaries[1], tmp_path_factory.mktemp("bundle") / "bundle.zip")
+
+
+def contents(path):
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def test_the_bundle_is_complete_and_its_check_sums_hold(written, canaries):
+    files = contents(written)
+    assert set(files) == FILES
+    card = json.loads(files["card.json"])
+    for name, described in card["files"].items():
+        assert hashlib.sha256(files[name]).hexdigest() == described["sha256"]
+        assert len(files[name]) == described["bytes"]
+    assert card["spec_sha256"] == canaries[0].spec.digest()
+    assert card["release"]["recipient"] == "University hospital"
+    assert {"python", "numpy", "pandas"} <= set(card["versions"])
+    assert "2027-11-21" in files["README.txt"].decode()
+
+
+def test_the_data_are_the_rows_of_the_set(written, canaries):
+    files = contents(written)
+    rows = canaries[0].synthetic.rows
+    table = pd.read_parquet(io.BytesIO(files["data.parquet"]))
+    text = pd.read_csv(io.BytesIO(files["data.csv"]))
+    assert len(table) == len(text) == rows
+    assert list(table.columns) == list(text.columns) == canaries[0].schema.names
+    np.testing.assert_allclose(text["charge"], table["charge"])
+
+
+def test_no_canary_leaves_in_any_file(written):
+    for name, content in contents(written).items():
+        text = content.decode("utf-8", errors="replace")
+        if name.endswith(".parquet"):
+            text += pd.read_parquet(io.BytesIO(content)).to_csv()
+        for word in CANARY_WORDS:
+            assert word not in text, (name, word)
+        if name in ("schema.json", "scorecard.json", "report.html", "README.txt"):
+            for number in CANARY_NUMBERS:
+                assert not _stands_alone(number, text), (name, number)
+
+
+def _stands_alone(number, text):
+    import re
+
+    return re.search(rf"(?<![\d.]){re.escape(number)}(?![\d])", text) is not None
+
+
+def test_the_canaries_are_in_what_reviewers_see(canaries):
+    """So that the test above cannot pass because nothing was planted."""
+    found, released = canaries
+    shown = json.dumps(report.review(released.scorecard, released.verdict), ensure_ascii=False)
+    train = found.split.train.to_csv()
+    assert all(word in train for word in CANARY_WORDS)
+    assert "zyzzyva" in train
+    assert "987654.32" in train or "654321.09" in train
+    assert "ward" in shown
+
+
+def test_the_same_set_gives_the_same_bytes(written, canaries, tmp_path):
+    again = bundle.write(canaries[1], tmp_path / "again.zip")
+    assert again.read_bytes() == written.read_bytes()
+    assert [p.name for p in tmp_path.iterdir()] == ["again.zip"]
+
+
+def test_nothing_but_a_released_set_is_taken(canaries, tmp_path):
+    found, released = canaries
+    for other in (found.synthetic, released.scorecard, None):
+        with pytest.raises(GateError):
+            bundle.write(other, tmp_path / "no.zip")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_schema_that_leaves_holds_no_value_of_a_cell(canaries):
+    full = canaries[0].schema
+    safe = bundle.safe_schema(full)
+    assert {c["name"] for c in safe["columns"]} == set(full.names)
+    assert not {"reason", "value", "sentinels", "true_token", "false_token", "key"} & set(safe["columns"][0])
+    assert "positive" not in safe
