@@ -68,13 +68,18 @@ def evenness(rows: Sequence[Sequence[str]], dialect: Dialect) -> float:
     width, held = max(widths.items(), key=lambda item: (item[1] * (item[0] > 1), item[0]))
     if width < 2:
         return 0.0
-    body = [row for row in filled if len(row) == width][:100]
+    body = [row for row in filled if len(row) == width][: rows_to_look_at(width)]
     cells = [cell for row in body for cell in row]
     strange = sum(
         1 for cell in cells if any(s in cell for s in SEPARATORS if s != dialect.separator) and not _wordy(cell)
     )
     broken = sum(1 for cell in cells if dialect.quote in cell.strip() and cell.strip()[:1] == dialect.quote)
     return held / len(filled) * (1 - strange / len(cells)) * (1 - broken / len(cells))
+
+
+def rows_to_look_at(width: int) -> int:
+    """How many rows are enough to judge a table by: fewer of wide ones, so that 10,000 columns take no longer."""
+    return max(5, min(100, 20_000 // max(1, width)))
 
 
 def _wordy(cell: str) -> bool:

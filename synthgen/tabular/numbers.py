@@ -38,18 +38,12 @@ def _without_noise(text: str) -> str:
 
 def suspected_sentinels(values: np.ndarray, counts: np.ndarray, k: int) -> tuple[float, ...]:
     """Usual special codes (999, -1, -9 ...) held by at least `k` rows that lie apart from every other number."""
-    found = []
-    for code in SENTINELS:
-        held = int(counts[values == code].sum())
-        rest = values[(values != code) & ~np.isin(values, SENTINELS)]
-        if held < k or len(rest) < 3:
-            continue
-        low, high = float(rest.min()), float(rest.max())
-        below = code < 0 <= low
-        above = code > 0 and code > 2 * high
-        if below or above:
-            found.append(code)
-    return tuple(sorted(found))
+    usual = values[~np.isin(values, SENTINELS)]
+    present = set(SENTINELS) & set(values[counts >= k].tolist()) if len(usual) >= 3 else set()
+    if not present:
+        return ()
+    low, high = float(usual.min()), float(usual.max())
+    return tuple(sorted(code for code in present if (code < 0 <= low) or (code > 0 and code > 2 * high)))
 
 
 def integer_key(texts: Sequence[str]) -> KeyStyle:

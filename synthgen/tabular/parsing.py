@@ -17,7 +17,15 @@ import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
 from synthgen.errors import InputError, LimitError
-from synthgen.tabular.dialect import Dialect, find_dialect, header_place, is_header, line_end_of, rows_of
+from synthgen.tabular.dialect import (
+    Dialect,
+    find_dialect,
+    header_place,
+    is_header,
+    line_end_of,
+    rows_of,
+    rows_to_look_at,
+)
 
 SAMPLE_CHARS = 1 << 18
 WIDE_SAMPLE_CHARS = 1 << 22
@@ -25,7 +33,8 @@ MOST_CELLS = 200_000_000
 MOST_COLUMNS = 20_000
 MOST_DROPPED = 0.1
 LONGEST_CELL = 1 << 17
-BLOCK = 20_000
+BLOCK_CELLS = 200_000
+MOST_FAST_COLUMNS = 500  # Arrow reserves buffers per column and block
 
 
 @dataclass(frozen=True)
@@ -63,6 +72,8 @@ def _sample(path: Path) -> str:
         if len(text) == SAMPLE_CHARS:
             if text.count("\n") + text.count("\r") < 50:
                 text += file.read(WIDE_SAMPLE_CHARS)
+            if "\n" not in text and "\r" not in text:
+                raise InputError("The first line of the file never ends.", "Submit a table with one row per line.")
             cut = max(text.rfind("\n"), text.rfind("\r"))
             text = text[: cut + 1] if cut > 0 else text
     return text
@@ -80,7 +91,7 @@ def _plan(sample: str, dialect: Dialect) -> Plan:
         )
     place = header_place(rows, width)
     first = rows[place] if rows else []
-    body = [row for row in rows[place + 1 :] if row][:200]
+    body = [row for row in rows[place + 1 :] if row][: rows_to_look_at(width)]
     notes = [f"skipped {place} lines above the header"] if place else []
     named = is_header(first, body)
     body_width = _usual_width(body) if body else len(first)
@@ -150,31 +161,40 @@ def _quoted(sample: str, dialect: Dialect, names: list[str]) -> tuple[str, ...]:
 def _fast(path: Path, plan: Plan) -> pd.DataFrame | None:
     """Arrow's reader; None when the file is not even enough for it."""
     dialect = plan.dialect
-    if dialect.escape or not dialect.quoting or dialect.skip_initial_space or plan.skip > 0 or len(plan.names) < 2:
+    if dialect.escape or not dialect.quoting or dialect.skip_initial_space or plan.skip > 0:
         return None
-    if plan.header[:1] == ("",) or plan.line_end == "\r":
+    if not 2 <= len(plan.names) <= MOST_FAST_COLUMNS or plan.header[:1] == ("",) or plan.line_end == "\r":
         return None
-    block = 1 << 20 if len(plan.names) < 1000 else 1 << 24
     try:
-        table = arrow_csv.read_csv(
-            path,
-            read_options=arrow_csv.ReadOptions(
-                use_threads=False,
-                block_size=block,
-                skip_rows=plan.skip + 1 if plan.header else 0,
-                column_names=plan.names,
-            ),
-            parse_options=arrow_csv.ParseOptions(
-                delimiter=dialect.separator, quote_char=dialect.quote, newlines_in_values=True
-            ),
-            convert_options=arrow_csv.ConvertOptions(
-                column_types=dict.fromkeys(plan.names, pa.string()), strings_can_be_null=False, check_utf8=False
-            ),
-        )
+        columns = _streamed(path, plan)
     except (pa.ArrowInvalid, pa.ArrowKeyError, pa.ArrowNotImplementedError):
         return None
-    _check_size(table.num_rows, table.num_columns)
-    return _clean(table.to_pandas(deduplicate_objects=True, self_destruct=True, split_blocks=True), plan)
+    parts = {name: _joined(columns.pop(0)) for name in plan.names}
+    return _clean(pd.DataFrame(parts, copy=False), plan)
+
+
+def _streamed(path: Path, plan: Plan) -> list[list[np.ndarray]]:
+    """Pieces of each column, read batch by batch so that text and objects of only one batch exist at once."""
+    columns: list[list[np.ndarray]] = [[] for _ in plan.names]
+    rows = 0
+    with arrow_csv.open_csv(
+        path,
+        read_options=arrow_csv.ReadOptions(
+            use_threads=False, block_size=1 << 22, skip_rows_after_names=bool(plan.header), column_names=plan.names
+        ),
+        parse_options=arrow_csv.ParseOptions(
+            delimiter=plan.dialect.separator, quote_char=plan.dialect.quote, newlines_in_values=True
+        ),
+        convert_options=arrow_csv.ConvertOptions(
+            column_types=dict.fromkeys(plan.names, pa.string()), strings_can_be_null=False, check_utf8=False
+        ),
+    ) as reader:
+        for batch in reader:
+            rows += batch.num_rows
+            _check_size(rows, batch.num_columns)
+            for pieces, cells in zip(columns, batch.columns, strict=True):
+                pieces.append(cells.to_pandas(deduplicate_objects=True).to_numpy(object))
+    return columns
 
 
 def _clean(frame: pd.DataFrame, plan: Plan) -> pd.DataFrame | None:
@@ -231,7 +251,7 @@ def _by_rows(path: Path, plan: Plan) -> tuple[pd.DataFrame, Plan]:
     block: list[Sequence[str | None]] = []
     for row in _even_rows(path, plan, width, tally):
         block.append(row)
-        if len(block) * width >= BLOCK * 10:
+        if len(block) * width >= BLOCK_CELLS:
             _store(block, columns, shared)
             _check_size(tally.kept, width)
             block = []
