@@ -168,8 +168,9 @@ def _plot_release(plot: Plot, k: int) -> dict[str, Any] | None:
 
 
 def _inner(plot: Plot, i: int, keep: list[int]) -> str:
-    """A bin's name; the ends of a number or date would show its extremes."""
-    if plot.kind == "category" or plot.bins[i] in ("missing", ""):
-        return plot.bins[i]
+    """A bin's name; closed ends of a number or date would show its extremes."""
+    name = plot.bins[i]
+    if plot.kind == "category" or name in ("missing", "") or name.startswith("below ") or name.endswith(" and above"):
+        return name
     numbered = [j for j in keep if plot.bins[j] not in ("missing", "")]
     return "lowest" if i == numbered[0] else "highest" if i == numbered[-1] else plot.bins[i]

@@ -1,6 +1,7 @@
 import hashlib
 import io
 import json
+import re
 import zipfile
 
 import numpy as np
@@ -97,8 +98,6 @@ def test_no_canary_leaves_in_any_file(written):
 
 
 def _stands_alone(number, text):
-    import re
-
     return re.search(rf"(?<![\d.]){re.escape(number)}(?![\d])", text) is not None
 
 
@@ -106,11 +105,9 @@ def test_the_canaries_are_in_what_reviewers_see(canaries):
     """So that the test above cannot pass because nothing was planted."""
     found, released = canaries
     shown = json.dumps(report.review(released.scorecard, released.verdict), ensure_ascii=False)
+    assert all(word in shown for word in CANARY_WORDS)
     train = found.split.train.to_csv()
-    assert all(word in train for word in CANARY_WORDS)
-    assert "zyzzyva" in train
-    assert "987654.32" in train or "654321.09" in train
-    assert "ward" in shown
+    assert any(number in train for number in ("987654.32", "654321.09"))
 
 
 def test_the_same_set_gives_the_same_bytes(written, canaries, tmp_path):

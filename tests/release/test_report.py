@@ -87,6 +87,15 @@ def test_the_ends_of_a_number_are_not_shown():
     assert shown == ["lowest", "10 – 20", "20 – 30", "highest"]
 
 
+def test_open_ends_keep_their_names():
+    found = plot(kind="number", bins=("below 30", "30 to 40", "40 and above", "missing"), real_counts=(40, 400, 50, 20))
+    shown = [
+        b["label"]
+        for b in rendered(card(plots=(found.model_copy(update={"suppressed": (False,) * 4}),)))["plots"][0]["bins"]
+    ]
+    assert shown == ["below 30", "30 to 40", "40 and above", "missing"]
+
+
 def test_renderings_are_json(good_card):
     verdict = decide(good_card, "standard")
     for found in (report.review(good_card, verdict), report.release(good_card, verdict, RECORD)):

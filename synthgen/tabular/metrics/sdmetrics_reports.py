@@ -122,5 +122,8 @@ class Diagnostic(_Report):
 
     name, title, report = "diagnostic", "sdmetrics diagnostic score", "DiagnosticReport"
     pairs = False
-    explanation = "The diagnostic score of sdmetrics: are values within what was seen, is the table's structure kept?"
+    explanation = (
+        "The diagnostic score of sdmetrics: do values stay within what was seen, and is the table's structure kept? "
+        "1 is best."
+    )
     source = "sdmetrics DiagnosticReport."
