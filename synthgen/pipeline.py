@@ -82,7 +82,8 @@ def sample(path: Path, name: str, model: Path, spec: RunSpec, ctx: RunContext, o
 
 def export(outputs: Path, release: Release, out: Path) -> Path:
     """The bundle of a set that a person released; `outputs` is what `run` or `sample` wrote. Returns the zip's path."""
-    text = {name: (outputs / f"{name}.json").read_text("utf-8") for name in ("schema", "scorecard", "verdict", "spec")}
+    names = ("schema", "scorecard", "verdict", "spec", "evidence")
+    text = {name: (outputs / f"{name}.json").read_text("utf-8") for name in names}
     spec = RunSpec.model_validate_json(text["spec"])
     modality = catalog.modality(spec.modality)
     released = gate.release(
@@ -93,6 +94,7 @@ def export(outputs: Path, release: Release, out: Path) -> Path:
         release,
         spec,
         modality,
+        json.loads(text["evidence"]),
     )
     return bundle.write(released, out / "bundle.zip")
 
@@ -150,6 +152,7 @@ def publish(model: Model, prepared: Prepared, spec: RunSpec, ctx: RunContext, ou
             "preview": modality.call("set_preview", synthetic, prepared.schema, PREVIEW_ROWS),
             "summary": summary(synthetic, scorecard, verdict),
             "spec": spec.model_dump(mode="json"),
+            "evidence": {"source_sha256": prepared.source.sha256, "training": dict(model.generator.report())},
         },
     )
     return Outcome(synthetic, scorecard, verdict)
