@@ -1,4 +1,4 @@
-"""Through real Valkey, real Celery worker processes and real trainer children; workers are killed, frozen and stopped."""
+"""Through real Valkey, real Celery workers and real trainer children; workers are killed, frozen and stopped."""
 
 import random
 import signal
