@@ -151,8 +151,9 @@ def family(card: Scorecard, name: str, skip: Iterable[str] = ()) -> None:
 
 
 def _rows(result: MetricResult) -> list[tuple[Cell, ...]]:
+    shown = [f for f in result.figures if f.status is not Status.NOT_APPLICABLE]
     head = _line(result.title, result, result, f"{BETTER[result.better]} {result.explanation}".strip())
-    return [head, *(_line(f.title or f.name.replace("_", " "), f, result, "") for f in result.figures)]
+    return [head, *(_line(f.title or f.name.replace("_", " "), f, result, "") for f in shown)]
 
 
 def _line(title: str, figure: MetricResult | Figure, result: MetricResult, said: str) -> tuple[Cell, ...]:
@@ -170,7 +171,7 @@ def _line(title: str, figure: MetricResult | Figure, result: MetricResult, said:
 
 def _dial(figure: MetricResult | Figure, result: MetricResult) -> Html | str:
     """The range of a score with its interval, its value and a mark where real hold-out data lie."""
-    if figure.value is None or not result.low <= figure.value <= result.high or result.high - result.low > 1e6:
+    if figure.value is None or not result.low <= figure.value <= result.high or result.high - result.low > 10:
         return ""
 
     def at(value: float) -> float:

@@ -85,7 +85,7 @@ def _schema(dataset: DatasetView, schema: dict[str, Any], preview: dict[str, Any
 
 
 def _column(column: dict[str, Any], counted: dict[str, Any]) -> tuple[Cell, ...]:
-    because = layout.text(str(column.get("reason", "")).removeprefix(f"read as {column['kind']} "))
+    because = layout.text(str(column.get("reason", "")).removeprefix(f"read as {column['kind']} because "))
     if column.get("warning"):
         because += f'<br><small class="sg-warning">{layout.text(column["warning"])}</small>'
     tone: wording.Tone = "calm" if column["kind"] in UNMODELLED else "busy"

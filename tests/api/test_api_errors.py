@@ -1,0 +1,69 @@
+"""Every error has code, message and hint; nothing unknown shows its traceback; no value is repeated."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from synthgen import errors
+from synthgen.api.errors import STATUS, install
+
+
+def kinds(kind=errors.SynthgenError):
+    """The whole error family."""
+    return [k for sub in kind.__subclasses__() for k in (sub, *kinds(sub))]
+
+
+@pytest.fixture
+def broken():
+    """An app whose one route raises what the test put into it."""
+    app = FastAPI()
+    install(app)
+    app.state.error = None
+
+    @app.get("/")
+    def route() -> None:
+        raise app.state.error
+
+    return TestClient(app, raise_server_exceptions=False)
+
+
+def test_every_error_of_the_family_has_a_status():
+    assert {kind.code for kind in kinds()} <= set(STATUS)
+
+
+def test_a_known_error_keeps_its_words(broken):
+    broken.app.state.error = errors.LimitError("Too large.", "Send less.")
+    answer = broken.get("/")
+    assert answer.status_code == 413
+    assert answer.json() == {"code": "limit_exceeded", "message": "Too large.", "hint": "Send less."}
+
+
+def test_an_unknown_error_becomes_a_reference_that_the_log_knows(broken, caplog):
+    broken.app.state.error = ValueError("patient 4711")
+    with caplog.at_level(logging.ERROR, "synthgen.api"):
+        answer = broken.get("/")
+    assert answer.status_code == 500
+    body = answer.json()
+    assert body["code"] == "internal"
+    assert "4711" not in answer.text
+    assert "Traceback" not in answer.text
+    reference = body["message"].split("reference ")[1].split(")")[0]
+    assert reference in caplog.text
+
+
+def test_a_malformed_request_names_every_field_but_no_value(client):
+    answer = client.post("/jobs", json={"dataset_id": "x", "spec": {"time_budget": "4711x", "colour": "blue"}})
+    assert answer.status_code == 422
+    assert answer.json()["code"] == "bad_request"
+    assert "time_budget" in answer.json()["message"]
+    assert "colour" in answer.json()["message"]
+    assert "4711x" not in answer.text
+    assert "blue" not in answer.text
+
+
+def test_an_unknown_route_says_so(client):
+    assert client.get("/nothing").json()["code"] == "http"

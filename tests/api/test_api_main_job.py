@@ -1,0 +1,172 @@
+"""Submit, follow, review, release, download, withdraw: all of it over HTTP."""
+
+from __future__ import annotations
+
+import zipfile
+from io import BytesIO
+
+import played_worker
+import pytest
+
+from synthgen.contracts import Scorecard, Verdict
+from synthgen.errors import InputError
+
+
+@pytest.fixture
+def dataset(application, client):
+    found = client.post("/datasets?name=Ward", content=b"a,b\n1,2\n").json()["id"]
+    played_worker.work(application)
+    return found
+
+
+def submit(client, dataset, **spec):
+    answer = client.post("/jobs", json={"dataset_id": dataset, "spec": {"time_budget": 5, **spec}})
+    assert answer.status_code == 201, answer.text
+    return answer.json()
+
+
+@pytest.fixture
+def released(application, client, dataset):
+    submit(client, dataset)
+    played_worker.work(application)
+    set_id = client.get("/sets").json()[0]["id"]
+    answer = client.post(f"/sets/{set_id}/release", json={"purpose": "study", "recipient": "institute"})
+    assert answer.status_code == 201, answer.text
+    played_worker.work(application)
+    return answer.json()["id"]
+
+
+def test_a_job_runs_to_a_scored_set(application, client, dataset):
+    job = submit(client, dataset, target="stroke", params={"emphasis": 1.0})
+    assert job["state"] == "queued"
+    played_worker.work(application)
+    job = client.get(f"/jobs/{job['id']}").json()
+    assert (job["state"], job["progress"]) == ("succeeded", 1.0)
+    assert Scorecard.model_validate(client.get(f"/sets/{job['set_id']}/scorecard").json()).result("mode_census")
+    verdict = Verdict.model_validate(client.get(f"/sets/{job['set_id']}/verdict").json())
+    assert verdict.outcome == "awaiting_review"
+    assert client.get(f"/sets/{job['set_id']}/preview").json()["rows"]
+    assert client.get(f"/sets/{job['set_id']}").json()["state"] == "awaiting_review"
+
+
+def test_events_come_in_order_and_after_a_number(application, client, dataset):
+    job = submit(client, dataset)["id"]
+    played_worker.work(application)
+    events = client.get(f"/jobs/{job}/events").json()
+    numbers = [event["seq"] for event in events]
+    assert numbers == sorted(set(numbers))
+    assert [e["seq"] for e in client.get(f"/jobs/{job}/events?after={numbers[2]}").json()] == numbers[3:]
+    assert sum(event["kind"] == "curve" for event in events) == 10
+
+
+def test_another_set_is_drawn_from_the_same_model(application, client, dataset):
+    job = submit(client, dataset)["id"]
+    early = client.post(f"/jobs/{job}/sample", json={"sample": {"rows": 10}})
+    assert early.status_code == 409
+    played_worker.work(application)
+    body = {"sample": {"rows": 10, "mix": "balanced", "balance": ["sex"]}}
+    answer = client.post(f"/jobs/{job}/sample", json=body)
+    assert answer.status_code == 201, answer.text
+    assert (answer.json()["kind"], answer.json()["parent_id"]) == ("sample", job)
+    played_worker.work(application)
+    assert len(client.get("/sets").json()) == 2
+
+
+def test_unknown_generators_and_parameters_are_refused_before_queueing(client, dataset):
+    for spec in ({"generator": "magic"}, {"params": {"colour": 1}}):
+        answer = client.post("/jobs", json={"dataset_id": dataset, "spec": spec})
+        assert (answer.status_code, answer.json()["code"]) == (422, "bad_spec")
+        assert answer.json()["hint"]
+
+
+def test_cancel_and_retry(application, client, dataset):
+    job = submit(client, dataset)["id"]
+    assert client.post(f"/jobs/{job}/cancel").json()["state"] == "cancelled"
+    assert client.post(f"/jobs/{job}/cancel").status_code == 409
+    assert client.post(f"/jobs/{job}/retry").json()["state"] == "queued"
+    assert [j["id"] for j in client.get("/jobs?state=queued").json()] == [job]
+
+
+def test_a_failed_job_says_why(application, client, dataset):
+    job = submit(client, dataset)["id"]
+    played_worker.work(application, error=InputError("The table has one row.", "At least 50 are needed."))
+    found = client.get(f"/jobs/{job}").json()
+    assert (found["state"], found["error"], found["hint"]) == (
+        "failed",
+        "The table has one row.",
+        "At least 50 are needed.",
+    )
+
+
+def test_a_blocked_set_cannot_be_released(application, client, dataset):
+    submit(client, dataset)
+    played_worker.work(application, blocked=True)
+    set_id = client.get("/sets").json()[0]["id"]
+    answer = client.post(f"/sets/{set_id}/release", json={"purpose": "p", "recipient": "r"})
+    assert (answer.status_code, answer.json()["code"]) == (409, "gate")
+    assert client.post(f"/sets/{set_id}/reject", json={"reason": "blocked"}).json()["state"] == "rejected"
+
+
+def test_a_release_needs_purpose_and_recipient(application, client, dataset):
+    submit(client, dataset)
+    played_worker.work(application)
+    set_id = client.get("/sets").json()[0]["id"]
+    answer = client.post(f"/sets/{set_id}/release", json={"purpose": ""})
+    assert answer.status_code == 422
+    assert "purpose" in answer.json()["message"]
+    assert "recipient" in answer.json()["message"]
+
+
+def test_the_bundle_downloads_once_released(client, released):
+    answer = client.get(f"/releases/{released}/bundle")
+    assert answer.status_code == 200
+    assert answer.headers["content-disposition"].startswith("attachment")
+    assert int(answer.headers["content-length"]) == len(answer.content)
+    assert "no-store" in answer.headers["cache-control"]
+    assert "data.csv" in zipfile.ZipFile(BytesIO(answer.content)).namelist()
+    assert client.get("/releases").json()[0]["size"] == len(answer.content)
+
+
+@pytest.mark.parametrize(
+    ("asked", "part"),
+    [
+        ("bytes=0-9", slice(0, 10)),
+        ("bytes=10-", slice(10, None)),
+        ("bytes=-7", slice(-7, None)),
+        ("bytes=5-5", slice(5, 6)),
+    ],
+)
+def test_a_range_continues_a_download(client, released, asked, part):
+    whole = client.get(f"/releases/{released}/bundle").content
+    answer = client.get(f"/releases/{released}/bundle", headers={"Range": asked})
+    assert answer.status_code == 206
+    assert answer.content == whole[part]
+    assert answer.headers["content-range"].endswith(f"/{len(whole)}")
+
+
+def test_a_range_beyond_the_end_is_refused(client, released):
+    answer = client.get(f"/releases/{released}/bundle", headers={"Range": "bytes=99999999-"})
+    assert answer.status_code == 416
+
+
+def test_a_withdrawn_release_is_not_downloaded(client, released):
+    assert client.post(f"/releases/{released}/withdraw", json={"reason": "recalled"}).json()["withdrawn_at"]
+    for headers in ({}, {"Range": "bytes=0-9"}):
+        answer = client.get(f"/releases/{released}/bundle", headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (409, "gate")
+
+
+def test_an_expired_release_cannot_be_made(application, client, dataset):
+    submit(client, dataset)
+    played_worker.work(application)
+    set_id = client.get("/sets").json()[0]["id"]
+    body = {"purpose": "p", "recipient": "r", "expires_at": "2001-01-01T00:00:00Z"}
+    assert client.post(f"/sets/{set_id}/release", json=body).status_code == 422
+
+
+def test_health_and_workers(application, client):
+    assert client.get("/healthz").json() == {"status": "ok"}
+    ready = client.get("/readyz")
+    assert ready.status_code == 503, "there is no broker in this test"
+    assert ready.json()["database"] == "ok"
+    assert client.get("/workers").json() == []
