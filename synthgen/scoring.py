@@ -127,6 +127,8 @@ def _trail(problem: BaseException) -> str:
 
 
 def _emphasis(generator: Generator | None) -> Mapping[str, Any]:
-    """Where the dial from mean to worst case stood, as the generator reports it."""
-    found = generator.report().get("emphasis", {}) if generator is not None else {}
-    return dict(found) if isinstance(found, Mapping) else {}
+    """Where the dial from mean to worst case stood and how the weights ended, as the generator reports it."""
+    told = generator.report() if generator is not None else {}
+    renewals = told.get("renewals") or [{}]
+    last = renewals[-1] if isinstance(renewals, Sequence) else {}
+    return {name: v for name, v in (*told.items(), *dict(last).items()) if isinstance(v, str | int | float)}

@@ -7,7 +7,7 @@ no extremes, no name of a suppressed category, nothing of the hold-out about a s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ TITLES = {
     "utility": "Utility: can one learn from it?",
     "privacy": "Privacy: are there signs of copying?",
 }
+EMPHASIS = ("reducer", "emphasis", "emphasised", "overfitted", "largest_weight", "mean_excess", "worst_excess")
 
 
 def review(scorecard: Scorecard, verdict: Verdict | None = None, title: str = "Scorecard") -> dict[str, Any]:
@@ -48,7 +49,7 @@ def release(
         "facts": _facts(scorecard, exact=False),
         "scores": [_score(r, tuple(_group_release(r, g, k) for g in _nameable(r, k))) for r in scorecard.results],
         "plots": [p for p in plots if p is not None],
-        "emphasis": {key: v for key, v in scorecard.emphasis.items() if isinstance(v, int | float | bool)},
+        "emphasis": {name: v for name, v in scorecard.emphasis.items() if name in EMPHASIS},
         "notes": [],
         "release": record.model_dump(mode="json") if record else None,
     }
@@ -61,8 +62,13 @@ def html(shown: Mapping[str, Any] | Scorecard) -> str:
     rendering = review(shown) if isinstance(shown, Scorecard) else shown
     loader = FileSystemLoader(Path(__file__).parent)
     pages = Environment(loader=loader, autoescape=select_autoescape(default=True), trim_blocks=True, lstrip_blocks=True)
-    pages.filters.update(pretty=pretty, percent=percent, times=times)
+    pages.filters.update(pretty=pretty, percent=percent, times=times, by_name=by_name)
     return pages.get_template("report.html").render(r=rendering, titles=TITLES, most=SHOWN_GROUPS)
+
+
+def by_name(figures: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
+    """Figure name -> value."""
+    return {f["name"]: f["value"] for f in figures}
 
 
 def pretty(number: float | None) -> str:

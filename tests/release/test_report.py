@@ -33,7 +33,7 @@ def census(*groups):
 def card(*results, plots=()):
     return Scorecard(
         results=results, plots=plots, rows=1000, compared_rows=203, holdout_rows=203, train_rows=1013, k_floor=10,
-        generator="g", emphasis={"strength": 0.5, "worst": "ward = burns"}, notes=("a note with a value",),
+        generator="g", emphasis={"reducer": "cvar", "worst": "ward = burns"}, notes=("a note with a value",),
     )  # fmt: skip
 
 
@@ -56,7 +56,7 @@ def test_real_counts_leave_rounded_and_never_below_k():
     ]
     assert found["facts"] == {"rows": 1000, "train_rows": 1015, "holdout_rows": 205}
     assert found["notes"] == []
-    assert found["emphasis"] == {"strength": 0.5}
+    assert found["emphasis"] == {"reducer": "cvar"}
 
 
 def test_the_review_leaves_nothing_out():

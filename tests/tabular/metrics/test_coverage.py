@@ -13,7 +13,12 @@ class Payer:
         return np.where(burns, 5.0 if end == "chosen" else 7.0, 2.0)
 
     def report(self):
-        return {"emphasis": {"reducer": "log_sum_exp", "strength": 0.7}}
+        return {
+            "reducer": "log_sum_exp",
+            "emphasis": 4.0,
+            "stages": [],
+            "renewals": [{"step": 0}, {"largest_weight": 1.5}],
+        }
 
 
 def test_a_group_spoilt_inside_is_the_worst(good, tmp_path):
@@ -46,7 +51,7 @@ def test_surprise_shows_worst_and_mean_at_both_ends_of_the_dial(good):
     assert result.value <= 5.0
     assert figures["mean_end_worst"] >= result.value
     assert 2.0 < figures["mean"] < figures["mean_end_mean"] < 3.0
-    assert card.emphasis["strength"] == 0.7
+    assert card.emphasis == {"reducer": "log_sum_exp", "emphasis": 4.0, "largest_weight": 1.5}
 
 
 def test_without_a_probability_there_is_no_surprise(good):
