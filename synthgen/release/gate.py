@@ -24,16 +24,6 @@ from synthgen.spec import GatePolicy, GateRule, RunSpec
 
 _TOKEN = object()
 
-_BOUNDED = {
-    "value": "",
-    "lower": "the lower end of its interval ",
-    "upper": "the upper end of its interval ",
-    "excess": "its difference to the hold-out ",
-    "lower_excess": "the lower end of its difference to the hold-out ",
-    "upper_excess": "the upper end of its difference to the hold-out ",
-    "ratio": "its ratio to the hold-out ",
-}
-
 
 @dataclass(frozen=True)
 class ReleasedSet:
@@ -146,15 +136,27 @@ def _unmeasured(rule: GateRule, title: str, reason: str, status: Status) -> Reas
 def _bounded(rule: GateRule, title: str, found: MetricResult | Figure, number: float) -> Reason:
     too_high = rule.at_most is not None and number > rule.at_most
     too_low = rule.at_least is not None and number < rule.at_least
-    beside = f", unseen real rows {shown(found.holdout)}" if found.holdout is not None else ""
-    limits = [f"at most {shown(rule.at_most)}"] if rule.at_most is not None else []
-    limits += [f"at least {shown(rule.at_least)}"] if rule.at_least is not None else []
-    asked = f"{_BOUNDED[rule.compare]}must be {' and '.join(limits)}" if limits else "it must be measured"
     passed = not (too_high or too_low)
-    came = "" if rule.compare == "value" else f" and is {shown(number)}"
-    message = f"{title}: {shown(found.value)}{beside}; {asked}{came}. {rule.because}".strip()
+    beside = f" (unseen real rows: {shown(found.holdout)})" if found.holdout is not None else ""
+    message = f"{title}: {shown(found.value)}{beside}; {_allowed(rule)}. {rule.because}".strip()
     bound = rule.at_most if too_high or rule.at_least is None else rule.at_least
     return Reason(rule=rule.metric, passed=passed, message=message, value=number, bound=bound)
+
+
+def _allowed(rule: GateRule) -> str:
+    """The bounds of a rule in words."""
+    chance = ", after allowing for chance" if rule.compare.startswith(("lower", "upper")) else ""
+    limits = []
+    for word, bound in (("at most", rule.at_most), ("at least", rule.at_least)):
+        if bound is None:
+            continue
+        if not rule.compare.endswith("excess"):
+            limits.append(f"{word} {shown(bound)}{' times as much' if rule.compare == 'ratio' else ''}")
+        elif (word == "at most") == (bound >= 0):
+            limits.append(f"at most {shown(abs(bound))} {'more' if bound >= 0 else 'less'} than unseen real rows")
+        else:
+            limits.append(f"at least {shown(abs(bound))} {'more' if bound >= 0 else 'less'} than unseen real rows")
+    return f"allowed: {' and '.join(limits)}{chance}" if limits else "it must be measured"
 
 
 def shown(number: float | None) -> str:
