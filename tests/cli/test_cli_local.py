@@ -1,0 +1,113 @@
+"""fit, sample and score without any service, and what they say when something is wrong."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from synthgen.contracts import Scorecard
+
+
+def run(*arguments):
+    command = [sys.executable, "-m", "synthgen.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=280)
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory):
+    """400 people with a rare outcome."""
+    rng = np.random.default_rng(1)
+    age = rng.integers(20, 90, 400)
+    frame = pd.DataFrame(
+        {
+            "age": age,
+            "sex": rng.choice(["F", "M"], 400),
+            "dose": np.round(rng.gamma(2.0, 3.0, 400), 1),
+            "outcome": np.where(rng.random(400) < (age - 20) / 300, "yes", "no"),
+        }
+    )
+    path = tmp_path_factory.mktemp("table") / "people.csv"
+    frame.to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="module")
+def model(table, tmp_path_factory):
+    out = tmp_path_factory.mktemp("model") / "model"
+    done = run("fit", table, "--target", "outcome", "--time-budget", "5", "--set", "emphasis=1.0", "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert "%" in done.stderr, "progress is shown"
+    return out
+
+
+def test_sample_csv_and_parquet(model, table, tmp_path):
+    real = pd.read_csv(table)
+    for name, read in (("s.csv", pd.read_csv), ("s.parquet", pd.read_parquet)):
+        done = run("sample", model, "--rows", "200", "--seed", "3", "--out", tmp_path / name)
+        assert done.returncode == 0, done.stderr
+        frame = read(tmp_path / name)
+        assert list(frame.columns) == list(real.columns)
+        assert len(frame) == 200
+
+
+def test_the_same_seed_gives_the_same_rows(model, tmp_path):
+    for name in ("a.csv", "b.csv"):
+        assert run("sample", model, "--rows", "50", "--seed", "3", "--out", tmp_path / name).returncode == 0
+    assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
+
+
+def test_conditions_and_balance(model, tmp_path):
+    fixed, balanced = tmp_path / "fixed.csv", tmp_path / "balanced.csv"
+    assert run("sample", model, "--rows", "60", "--where", "sex=F", "--out", fixed).returncode == 0
+    assert set(pd.read_csv(fixed)["sex"]) == {"F"}
+    assert run("sample", model, "--rows", "200", "--balance", "outcome", "--out", balanced).returncode == 0
+    assert 0.4 < (pd.read_csv(balanced)["outcome"] == "yes").mean() < 0.6
+
+
+@pytest.mark.slow
+def test_score_writes_json_and_html(model, table, tmp_path):
+    made = tmp_path / "s.csv"
+    run("sample", model, "--rows", "300", "--out", made)
+    for name in ("card.json", "card.html"):
+        done = run("score", table, made, "--target", "outcome", "--out", tmp_path / name)
+        assert done.returncode == 0, done.stderr
+        assert "hold-out" in done.stdout
+    assert Scorecard.model_validate_json((tmp_path / "card.json").read_text()).result("pair") is not None
+    assert (tmp_path / "card.html").read_text().lstrip().lower().startswith("<!doctype html")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("fit", "nothing.csv", "--out", "m"), "no file"),
+        (("sample", "nothing", "--rows", "5", "--out", "x.csv"), "no model"),
+        (("score", "nothing.csv", "nothing.csv", "--out", "x.json"), "no file"),
+    ],
+)
+def test_what_is_missing_is_named(arguments, said):
+    done = run(*arguments)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_wrong_ending_a_wrong_condition_and_a_wrong_target_are_explained(model, table, tmp_path):
+    for arguments, said in (
+        (("sample", model, "--rows", "5", "--out", tmp_path / "x.xls"), "format"),
+        (("sample", model, "--rows", "5", "--where", "sex", "--out", tmp_path / "x.csv"), "--where"),
+        (("fit", table, "--target", "height", "--out", tmp_path / "m"), "height"),
+        (("fit", table, "--generator", "magic", "--out", tmp_path / "m"), "magic"),
+    ):
+        done = run(*arguments)
+        assert done.returncode == 1, arguments
+        assert said in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_usage_errors_exit_with_two():
+    assert run("sample").returncode == 2
+    assert run("bogus").returncode == 2

@@ -1,0 +1,146 @@
+"""The server commands against the real web process; a worker's part is played by hand."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+import threading
+import time
+import zipfile
+
+import played_worker
+import pytest
+from running_web import NAME, PASSWORD, running_web
+
+from synthgen.client import Client
+from synthgen.errors import NotSignedIn, Unavailable
+from synthgen.service import bootstrap
+
+
+@pytest.fixture(scope="module")
+def web(tmp_path_factory):
+    with running_web(tmp_path_factory.mktemp("home")) as running:
+        with Client(running.url) as client:
+            client.set_up(running.setup, NAME, PASSWORD)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def worker(web):
+    """Plays the worker until the tests are over."""
+    over = threading.Event()
+
+    def play():
+        with bootstrap.running(web.settings) as app:
+            while not over.wait(0.2):
+                played_worker.work(app)
+
+    thread = threading.Thread(target=play)
+    thread.start()
+    yield
+    over.set()
+    thread.join()
+
+
+@pytest.fixture(scope="module")
+def run(web, tmp_path_factory):
+    """Runs the command line with a configuration folder of its own."""
+    config = tmp_path_factory.mktemp("config")
+
+    def run(*arguments, **variables):
+        environment = {"PATH": os.environ["PATH"], "XDG_CONFIG_HOME": str(config), "HOME": str(config), **variables}
+        command = [sys.executable, "-m", "synthgen.cli", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
+
+    run.config = config
+    return run
+
+
+@pytest.fixture(scope="module")
+def logged_in(web, run):
+    done = run("login", "--url", web.url, "--name", NAME, "--password", PASSWORD)
+    assert done.returncode == 0, done.stderr
+    return run
+
+
+def test_login_keeps_the_token_for_its_owner_only(logged_in):
+    path = logged_in.config / "synthgen" / "login.json"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_stored_token_is_not_sent_elsewhere(logged_in):
+    done = logged_in("jobs", "--url", "http://127.0.0.1:9")
+    assert done.returncode == 1
+    assert "no token" in done.stderr
+
+
+def test_submit_show_release_download(logged_in, worker, tmp_path):
+    table = tmp_path / "ward.csv"
+    table.write_text("age,sex\n41,F\n52,M\n")
+    done = logged_in("submit", str(table), "--target", "sex", "--time-budget", "5", "--follow")
+    assert done.returncode == 0, done.stderr
+    assert "Verdict: awaiting review" in done.stdout
+    assert "21 represented, 1 thin, 1 lost" in done.stdout
+    set_id = done.stdout.rsplit("synthgen release ", 1)[1].split()[0]
+    listed = logged_in("jobs").stdout
+    assert "succeeded" in listed
+    assert "ward.csv" in listed
+    done = logged_in("release", set_id, "--purpose", "study", "--recipient", "institute", "--expires", "2099-12-31")
+    assert done.returncode == 0, done.stderr
+    release_id = done.stdout.split("synthgen download ")[1].split()[0]
+    out = tmp_path / "bundle.zip"
+    out.with_name("bundle.zip.part").write_bytes(played_worker.bundle()[:100])
+    done = logged_in("download", release_id, "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    assert "data.csv" in zipfile.ZipFile(out).namelist()
+    assert not out.with_name("bundle.zip.part").exists()
+
+
+def test_a_part_of_something_else_is_not_taken_for_the_bundle(web, worker, logged_in, tmp_path):
+    with Client(web.url) as client:
+        client.sign_in(NAME, PASSWORD)
+        release = client.releases()[0]
+        out = tmp_path / "bundle.zip"
+        out.with_name("bundle.zip.part").write_bytes(b"not the bundle")
+        with pytest.raises(Exception, match="hash"):
+            client.download(release.id, out)
+        assert client.download(release.id, out).exists()
+
+
+def test_cancel_of_a_finished_job_says_why_not(logged_in, worker):
+    job = logged_in("jobs").stdout.splitlines()[1].split()[0]
+    done = logged_in("cancel", job)
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: ")
+    assert "Traceback" not in done.stderr
+
+
+def test_errors_are_one_message_and_a_hint(web, run):
+    done = run("jobs", "--url", web.url, "--token", "sg_wrong")
+    assert done.returncode == 1
+    assert done.stderr == "Error: This token is not valid.\nIssue a new one in the dashboard.\n"
+    done = run("submit", "nothing.csv", SYNTHGEN_URL="http://127.0.0.1:9", SYNTHGEN_TOKEN="x")
+    assert done.returncode == 1
+    assert "no file" in done.stderr
+
+
+def test_a_service_that_is_not_there_is_named(run):
+    with pytest.raises(Unavailable, match="No synthgen service"):
+        Client("http://127.0.0.1:9", "x").jobs()
+
+
+def test_the_client_raises_the_error_the_service_raised(web):
+    with pytest.raises(NotSignedIn):
+        Client(web.url, "wrong").jobs()
+
+
+def test_help_is_quick_and_heavy_imports_stay_out(run):
+    started = time.monotonic()
+    assert run("--help").returncode == 0
+    assert time.monotonic() - started < 8  # seconds; one on an idle machine
+    heavy = ("torch", "streamlit", "pandas", "sqlalchemy")
+    script = f"import sys, synthgen.cli; print([m for m in {heavy} if m in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert found.stdout.strip() == "[]"
