@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import socket
 
+from sqlalchemy import select
+
 from synthgen.service.bootstrap import Application
 from synthgen.service.db.tables import WorkerRow
 
@@ -22,6 +24,18 @@ def report(app: Application, worker_id: str, running: int) -> None:
     with app.unit() as unit:
         row: WorkerRow = unit.get(WorkerRow, worker_id)
         row.last_seen, row.running = unit.now, running
+
+
+def alive_here(app: Application) -> bool:
+    """Whether a worker on this host reported itself within three heartbeats."""
+    with app.unit(read_only=True) as unit:
+        fresh = select(WorkerRow.id).where(
+            WorkerRow.project_id == unit.project_id,
+            WorkerRow.host == socket.gethostname()[:200],
+            WorkerRow.stopped_at.is_(None),
+            WorkerRow.last_seen > unit.after(-3 * app.settings.heartbeat_seconds),
+        )
+        return unit.session.scalar(fresh.limit(1)) is not None
 
 
 def sign_off(app: Application, worker_id: str) -> None:
