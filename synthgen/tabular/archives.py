@@ -17,6 +17,8 @@ from synthgen.errors import InputError, LimitError
 
 MOST_BYTES = 2 << 30
 PIECE = 1 << 20
+SURPRISING_BYTES = 128 << 20
+MOST_RATIO = 200
 TABLE_ENDINGS = (".csv", ".tsv", ".txt", ".tab", ".dat", ".psv", ".parquet", ".pq")
 BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -38,6 +40,7 @@ LEGACY = [
     "cp437",
     "mac_roman",
 ]
+LATIN = frozenset({"cp1252", "latin_1", "cp1250", "cp1254", "cp437", "mac_roman"})
 FOREIGN = {b"%PDF": "a PDF document", b"\x89PNG": "a picture", b"\xff\xd8\xff": "a picture", b"\xd0\xcf\x11\xe0": "an old Excel or Word file",
            b"SQLite format 3": "a SQLite database", b"\x7fELF": "a program", b"7z\xbc\xaf": "a 7z archive", b"BZh": "a bzip2 file",
            b"\xfd7zXZ": "an xz file", b"\x28\xb5\x2f\xfd": "a zstd file", b"Rar!": "a RAR archive"}  # fmt: skip
@@ -56,7 +59,9 @@ def unpack(path: Path, scratch: Path, limit: int = MOST_BYTES) -> Unpacked:
     """The plain file inside `path`; `LimitError` when it is larger than `limit` bytes."""
     head = _head(path)
     if head.startswith(b"\x1f\x8b"):
-        return _checked(_copy(gzip.open(path, "rb"), scratch / "unpacked", limit), ("unpacked from gzip",))
+        return _checked(
+            _copy(gzip.open(path, "rb"), path.stat().st_size, scratch / "unpacked", limit), ("unpacked from gzip",)
+        )
     if head.startswith(b"PK\x03\x04") or head.startswith(b"PK\x05\x06"):
         return _from_zip(path, scratch, limit)
     if path.stat().st_size > limit:
@@ -82,7 +87,7 @@ def _checked(path: Path, notes: tuple[str, ...]) -> Unpacked:
     return Unpacked(path, head.startswith(b"PAR1"), notes)
 
 
-def _copy(packed: IO[bytes] | gzip.GzipFile, target: Path, limit: int) -> Path:
+def _copy(packed: IO[bytes] | gzip.GzipFile, packed_bytes: int, target: Path, limit: int) -> Path:
     """Unpack piece by piece; what the archive says about its size is not trusted."""
     written = 0
     try:
@@ -91,6 +96,8 @@ def _copy(packed: IO[bytes] | gzip.GzipFile, target: Path, limit: int) -> Path:
                 written += len(piece)
                 if written > limit:
                     raise LimitError(f"The file unpacks to more than {limit >> 20} MB.", "Submit a part of the table.")
+                if written > SURPRISING_BYTES and written > MOST_RATIO * packed_bytes:
+                    raise LimitError(f"The file unpacks to over {MOST_RATIO} times its size.", "Submit it unpacked.")
                 out.write(piece)
     except (EOFError, gzip.BadGzipFile, zlib.error, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
         raise InputError(
@@ -113,7 +120,7 @@ def _from_zip(path: Path, scratch: Path, limit: int) -> Unpacked:
                     f"The zip holds {len(tables)} tables of {len(files)} files.",
                     "Pack exactly one CSV or Parquet file.",
                 )
-            plain = _copy(archive.open(tables[0]), scratch / "unpacked", limit)
+            plain = _copy(archive.open(tables[0]), path.stat().st_size, scratch / "unpacked", limit)
     except (zipfile.BadZipFile, RuntimeError, NotImplementedError, UnicodeDecodeError) as error:
         raise InputError("The zip is damaged or encrypted.", "Pack the table again, without a password.") from error
     return _checked(plain, ("unpacked from zip",))
@@ -178,12 +185,9 @@ def _guess(path: Path) -> str:
             if size > PIECE // 16:
                 break
     sample = b"".join(lines)
-    found = from_bytes(sample, cp_isolation=LEGACY)
-    best = found.best()
-    western = next(
-        (match for match in found if match.encoding == "cp1252" or "cp1252" in match.could_be_from_charset), None
-    )
-    if western is not None and (best is None or western.chaos <= best.chaos + 0.05):
+    best = from_bytes(sample, cp_isolation=LEGACY).best()
+    western = from_bytes(sample, cp_isolation=["cp1252"]).best()
+    if western is not None and (best is None or best.encoding in LATIN or western.chaos <= best.chaos + 0.1):
         return "cp1252"
     try:
         sample.decode("cp1252")

@@ -173,5 +173,5 @@ def _as_dtype(values: Any, dtype: str) -> pd.Series:
 def _times(values: pd.Series, dtype: str) -> pd.Series:
     if ", " in dtype:
         zone = dtype.partition(", ")[2].rstrip("]")
-        return values.dt.tz_localize("UTC").dt.tz_convert(zone)
+        return _as_dtype(values.dt.tz_localize("UTC").dt.tz_convert(zone), dtype)
     return _as_dtype(values, dtype) if dtype.startswith("datetime64[") else values

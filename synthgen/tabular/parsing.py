@@ -33,6 +33,7 @@ MOST_CELLS = 200_000_000
 MOST_COLUMNS = 20_000
 MOST_DROPPED = 0.1
 LONGEST_CELL = 1 << 17
+UNPAIRED = "quotes do not pair up and were kept as text"
 BLOCK_CELLS = 200_000
 MOST_FAST_COLUMNS = 500  # Arrow reserves buffers per column and block
 
@@ -80,10 +81,12 @@ def _sample(path: Path) -> str:
 
 
 def _plan(sample: str, dialect: Dialect) -> Plan:
+    notes: list[str] = []
     rows = rows_of(sample, dialect)
     if not rows:
         dialect = replace(dialect, quoting=False)
         rows = rows_of(sample, dialect)
+        notes.append(UNPAIRED)
     width = _usual_width(rows)
     if width > MOST_COLUMNS:
         raise LimitError(
@@ -92,7 +95,7 @@ def _plan(sample: str, dialect: Dialect) -> Plan:
     place = header_place(rows, width)
     first = rows[place] if rows else []
     body = [row for row in rows[place + 1 :] if row][: rows_to_look_at(width)]
-    notes = [f"skipped {place} lines above the header"] if place else []
+    notes += [f"skipped {place} lines above the header"] if place else []
     named = is_header(first, body)
     body_width = _usual_width(body) if body else len(first)
     header = tuple(first) if named else ()
@@ -234,7 +237,7 @@ def _careful(path: Path, plan: Plan) -> tuple[pd.DataFrame, Plan]:
         plain = replace(
             plan,
             dialect=replace(plan.dialect, quoting=False),
-            notes=[*plan.notes, "quotes do not pair up and were kept as text"],
+            notes=[*plan.notes, UNPAIRED],
         )
         try:
             return _by_rows(path, plain)
