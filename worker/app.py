@@ -21,6 +21,7 @@ from synthgen.service.queue import RUN_JOB, make_queue
 from synthgen.service.settings import Settings
 from worker.supervise import Attempt
 
+HELD: list[Any] = []  # lock files kept open: the kernel drops a lock when its process ends, however it ends
 log = logging.getLogger(__name__)
 
 
@@ -95,15 +96,14 @@ def claim_scratch(settings: Settings, worker_id: str) -> Path:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(left.with_suffix(""), ignore_errors=True)
             left.unlink()
-    lock_file = (settings.scratch / f"{worker_id}.lock").open("w")
+    unlisted = settings.scratch / f"{worker_id}.new"
+    lock_file = unlisted.open("w")
     fcntl.flock(lock_file, fcntl.LOCK_EX)
-    _held_locks.append(lock_file)
+    unlisted.rename(unlisted.with_suffix(".lock"))  # listed only once it is locked, or a sibling would take it for dead
+    HELD.append(lock_file)
     scratch = settings.scratch / worker_id
     scratch.mkdir(mode=0o700)
     return scratch
-
-
-_held_locks: list[Any] = []  # kept open: the kernel drops the lock when the process ends, however it ends
 
 
 def _arguments(settings: Settings) -> list[str]:

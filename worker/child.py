@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import psutil
 TRAINER = (sys.executable, "-P", "-m", "worker.trainer")
 KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
 KEPT_PREFIXES = ("OMP_", "MKL_", "OPENBLAS_", "NVIDIA_", "TORCH_")
+NOTHING: Mapping[str, str] = {}
 MOST_WAITING_EVENTS = 10_000
 LOG_TAIL = 8_000  # characters of the child's log that are kept when it crashes
 
@@ -27,7 +28,9 @@ LOG_TAIL = 8_000  # characters of the child's log that are kept when it crashes
 class Child:
     """A running trainer. Its environment holds no credential; its session is its own."""
 
-    def __init__(self, directory: Path, program: Sequence[str] = TRAINER) -> None:
+    def __init__(
+        self, directory: Path, program: Sequence[str] = TRAINER, variables: Mapping[str, str] = NOTHING
+    ) -> None:
         self.directory = directory
         self.log = directory / "log"
         self.events: deque[tuple[str, dict[str, Any]]] = deque(maxlen=MOST_WAITING_EVENTS)
@@ -40,7 +43,7 @@ class Child:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 cwd=directory,
-                env=_environment(directory),
+                env={**_environment(directory), **variables},
                 start_new_session=True,
             )
         self.reader = threading.Thread(target=self._read, name=f"child-{self.process.pid}", daemon=True)

@@ -10,10 +10,13 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from synthgen.errors import InputError, SynthgenError, Unavailable
+from synthgen.isolation import QUIET
 from synthgen.service import execution
 from synthgen.service.artifacts import keys
+from synthgen.service.artifacts.base import Stored
 from synthgen.service.bootstrap import Application
 from synthgen.service.db.tables import Job
 from synthgen.service.execution import Claim, LeaseLost
@@ -26,6 +29,7 @@ from worker.limits import limits_for
 log = logging.getLogger(__name__)
 
 TICK = 0.1  # seconds between two looks at the child
+COMMIT_PAUSE = 1.0  # seconds between two tries to commit
 FLUSH = 1.0  # seconds between two writes of its events
 ERASE_WAIT = 120.0  # seconds that an erasure waits for the dataset's other jobs to end
 
@@ -60,7 +64,8 @@ class Attempt:
             return
         self.directory.mkdir(parents=True, mode=0o700)
         staging.stage(self.app, self.held, self.directory)
-        child = Child(self.directory, self.program)
+        few_threads = QUIET if self.held.kind == "inspect" else {}  # many would reserve more address space than allowed
+        child = Child(self.directory, self.program, few_threads)
         try:
             keeper = checkpoints.Keeper(self.app, self.held, self.directory)
             self._watch(child, lease, keeper)
@@ -79,7 +84,7 @@ class Attempt:
                 flushed = time.monotonic()
                 self._flush(child)
                 keeper.keep_if_due()
-                if self.draining.is_set() or execution.cancel_requested(self.app, self.held):
+                if self.draining.is_set() or self._cancel_requested():
                     child.stop()
             self._kill_if_deaf(child)
             time.sleep(TICK)
@@ -96,6 +101,13 @@ class Attempt:
         except Unavailable:
             child.events.extendleft(reversed(events))
 
+    def _cancel_requested(self) -> bool:
+        """Whether somebody asked; a database that does not answer now has nothing to say."""
+        try:
+            return execution.cancel_requested(self.app, self.held)
+        except Unavailable:
+            return False
+
     def _kill_if_deaf(self, child: Child) -> None:
         grace = self.app.settings.stop_grace_seconds
         if child.asked_to_stop is not None and time.monotonic() - child.asked_to_stop > grace:
@@ -104,21 +116,31 @@ class Attempt:
 
     def _conclude(self, child: Child, lease: Lease, keeper: checkpoints.Keeper) -> None:
         if child.process.returncode == 0:
-            self._commit(lease, keeper)
+            self._commit(lease)
         elif child.asked_to_stop is not None:
             self._stopped(keeper)
         else:
             execution.fail(self.app, self.held, self._failure(child))
 
-    def _commit(self, lease: Lease, keeper: checkpoints.Keeper) -> None:
+    def _commit(self, lease: Lease) -> None:
         """Upload first, then one transaction that checks the fence."""
         files = staging.upload_outputs(self.app, self.held, self.directory)
-        lease.check()
-        state = execution.succeed(self.app, self.held, staging.read_summary(self.directory), files)
+        summary = staging.read_summary(self.directory)
+        while (state := self._try_to_commit(summary, files)) is None:
+            lease.check()
+            time.sleep(COMMIT_PAUSE)
         if state == "succeeded":
             self._tidy()
         else:
             self._drop()
+
+    def _try_to_commit(self, summary: dict[str, Any], files: dict[str, Stored]) -> str | None:
+        """The state after the commit; None while the database does not answer, hours of training are worth waiting."""
+        try:
+            return execution.succeed(self.app, self.held, summary, files)
+        except Unavailable:
+            log.warning("job %s: the database did not take the result, trying again", self.held.job_id)
+            return None
 
     def _stopped(self, keeper: checkpoints.Keeper) -> None:
         """It stopped because it was asked to: for good, or because this worker is shutting down."""
@@ -184,6 +206,8 @@ class Attempt:
         """Delete everything this attempt wrote; nothing refers to it."""
         with self.app.unit(read_only=True) as unit:
             job: Job = unit.get(Job, self.held.job_id)
+            if job.state == "succeeded" and job.fence == self.held.fence:
+                return  # it is this very attempt that was committed, only the answer was lost
             kept = {file["key"] for file in job.checkpoint}
         folder = keys.attempt_folder(job, self.held.fence)
         if not any(key.startswith(f"{folder}/") for key in kept):

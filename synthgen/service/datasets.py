@@ -120,7 +120,7 @@ def find(unit: UnitOfWork, actor: Actor, dataset_id: str) -> Dataset:
 
 def read_artifact(app: Application, actor: Actor, job_id: str, name: str, action: str) -> Any:
     """A JSON artifact of a committed job; looking at it is written down."""
-    with app.unit() as unit:
+    with app.unit(read_only=True) as unit:
         artifact = unit.session.scalar(
             select(Artifact).where(
                 Artifact.project_id == actor.project_id, Artifact.job_id == job_id, Artifact.name == name
@@ -128,7 +128,10 @@ def read_artifact(app: Application, actor: Actor, job_id: str, name: str, action
         )
         if artifact is None:
             raise NotFound("This is not there: it was never made, or has been erased.", "Look at the job's state.")
-        unit.audit(actor.user_id, action, job_id)
+        known = unit.seen_lately(actor.user_id, action, job_id)
+    if not known:
+        with app.unit() as unit:
+            unit.audit(actor.user_id, action, job_id)
     return json.loads(b"".join(app.store.open(artifact.key)))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
-from synthgen.errors import Conflict, InputError, NotSignedIn
+from synthgen.errors import Conflict, InputError, NotFound, NotSignedIn
 from synthgen.service import credentials
 from synthgen.service.bootstrap import Application
 from synthgen.service.db.tables import ApiToken, Person, SessionToken, SetupToken, SignInFailure
@@ -112,6 +112,27 @@ def issue_token(app: Application, actor: Actor, label: str) -> str:
         row = unit.add(ApiToken, token_hash=credentials.token_hash(token), person_id=actor.user_id, label=label)
         unit.audit(actor.user_id, "token.issued", row.id)
     return token
+
+
+def list_tokens(app: Application, actor: Actor) -> list[tuple[str, str]]:
+    """Id and label of the actor's tokens that still work."""
+    with app.unit(read_only=True) as unit:
+        mine = select(ApiToken).where(
+            ApiToken.project_id == unit.project_id,
+            ApiToken.person_id == actor.user_id,
+            ApiToken.revoked_at.is_(None),
+        )
+        return [(row.id, row.label) for row in unit.session.scalars(mine.order_by(ApiToken.created_at))]
+
+
+def revoke_token(app: Application, actor: Actor, token_id: str) -> None:
+    """End one of the actor's own tokens."""
+    with app.unit() as unit:
+        row = unit.get(ApiToken, token_id)
+        if row is None or row.person_id != actor.user_id:
+            raise NotFound("There is no such token of yours.", "Look at the list of your tokens.")
+        row.revoked_at = row.revoked_at or unit.now
+        unit.audit(actor.user_id, "token.revoked", token_id)
 
 
 def actor_for_token(app: Application, token: str) -> Actor:

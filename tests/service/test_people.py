@@ -1,7 +1,7 @@
 import pytest
 from sqlalchemy import select
 
-from synthgen.errors import Conflict, InputError, NotSignedIn
+from synthgen.errors import Conflict, InputError, NotFound, NotSignedIn
 from synthgen.service import people
 from synthgen.service.db.tables import ApiToken, AuditRow, Person, SessionToken, SetupToken
 
@@ -66,6 +66,18 @@ def test_api_tokens_work_until_revoked_or_the_person_is_disabled(app, actor):
     assert people.actor_for_token(app, token) == actor
     with app.unit() as unit:
         unit.session.scalar(select(Person)).disabled_at = unit.now
+    with pytest.raises(NotSignedIn):
+        people.actor_for_token(app, token)
+
+
+def test_a_person_revokes_their_own_tokens_only(app, actor):
+    token = people.issue_token(app, actor, "nightly")
+    ((token_id, label),) = people.list_tokens(app, actor)
+    assert label == "nightly"
+    with pytest.raises(NotFound):
+        people.revoke_token(app, actor.model_copy(update={"user_id": "another"}), token_id)
+    people.revoke_token(app, actor, token_id)
+    assert people.list_tokens(app, actor) == []
     with pytest.raises(NotSignedIn):
         people.actor_for_token(app, token)
 

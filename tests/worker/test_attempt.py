@@ -5,13 +5,16 @@ import time
 
 import psutil
 import pytest
-from conftest import EVA
 
+from synthgen.errors import Unavailable
 from synthgen.service import datasets, execution, jobs
 from synthgen.service.artifacts import keys
 from synthgen.service.db.tables import Job
+from synthgen.service.read_models import Actor
 from synthgen.spec import RunSpec
 from worker.child import TRAINER
+
+EVA = Actor(user_id="1", name="eva", project_id="default")
 
 GOOD = """
 for done in range(3):
@@ -162,6 +165,29 @@ def test_an_attempt_that_lost_its_lease_publishes_nothing_and_stops_its_child(ap
     assert stored(app, view) == []
     pid = int(next(event.payload["text"] for event in jobs.events(app, EVA, view.id) if event.kind == "log"))
     assert not psutil.pid_exists(pid)
+
+
+class Away:
+    """A database that does not answer for a while, then takes the result but loses the answer once."""
+
+    def __init__(self, monkeypatch):
+        self.real, self.calls = execution.succeed, 0
+        monkeypatch.setattr(execution, "succeed", self)
+
+    def __call__(self, *given):
+        self.calls += 1
+        if self.calls == 2:
+            self.real(*given)
+        if self.calls < 3:
+            raise Unavailable("The database did not answer.")
+        return self.real(*given)
+
+
+def test_a_commit_waits_for_the_database_and_a_lost_answer_loses_no_result(app, attempt, program, monkeypatch):
+    away = Away(monkeypatch)
+    view = run(app, attempt(program(GOOD)))
+    assert (view.state, away.calls) == ("succeeded", 3)
+    assert datasets.schema(app, EVA, view.dataset_id) == {"columns": []}
 
 
 def test_an_erasure_waits_for_running_jobs_then_deletes_everything(app, attempt, program):

@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Engine, select, text, update
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from synthgen.errors import Unavailable
@@ -80,6 +81,17 @@ class UnitOfWork:
         """Write down who did what."""
         self.add(tables.AuditRow, person_id=person_id, action=action, subject=subject, detail=detail)
 
+    def seen_lately(self, person_id: str, action: str, subject: str, seconds: float = 600.0) -> bool:
+        """Whether the same look by the same person was written down a moment ago: a page that redraws is one look."""
+        same = select(tables.AuditRow.id).where(
+            tables.AuditRow.project_id == self.project_id,
+            tables.AuditRow.created_at > self.after(-seconds),
+            tables.AuditRow.person_id == person_id,
+            tables.AuditRow.action == action,
+            tables.AuditRow.subject == subject,
+        )
+        return self.session.scalar(same.limit(1)) is not None
+
 
 @contextmanager
 def unit_of_work(engine: Engine, project_id: str, *, read_only: bool = False) -> Iterator[UnitOfWork]:
@@ -91,5 +103,5 @@ def unit_of_work(engine: Engine, project_id: str, *, read_only: bool = False) ->
     try:
         with Session(bound, expire_on_commit=False) as session, session.begin():
             yield UnitOfWork(session, project_id)
-    except OperationalError as error:
+    except (OperationalError, InterfaceError, PoolTimeout) as error:
         raise Unavailable("The database did not answer.", "Try again; if it stays so, ask the operator.") from error
