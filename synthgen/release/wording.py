@@ -12,6 +12,8 @@ METHODS = (
     "A group (mode) is a value of the target, a rare category, a spike or tail of a number, a missing value or a rare "
     "pair of values that enough people share. Lost: the 95 % interval of its synthetic share over its real share lies "
     "below 1/4; thin: below 4/5; too few to tell: fewer than 5 synthetic rows were to be expected.",
+    "Of a table with more than 300 columns, 300 drawn by the seed and the target are compared where pairs, distances "
+    "or classifiers are concerned.",
     "A score that failed, does not apply or rests on too little data is shown as such and never counts as a pass.",
 )
 

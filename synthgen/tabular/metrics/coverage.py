@@ -7,13 +7,15 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from synthgen.contracts import Figure, Generator, Group, GroupFigure, MetricResult, Split, SyntheticSet
+from synthgen.contracts import Figure, FitData, Generator, Group, GroupFigure, MetricResult, Split, SyntheticSet
 from synthgen.runtime import RunContext
+from synthgen.tabular.keys import prepare
 from synthgen.tabular.metrics.measure import FEWEST_ROWS, Measure, mean
 from synthgen.tabular.metrics.tables import Tables, coded, sample, tables, variation
 from synthgen.tabular.modes import membership
 
 LEAST, MOST_IN_GROUP, GROUP_BINS = 150, 500, 5  # rows of a group whose inside is compared
+COLUMNS_INSIDE = 100
 MOST_SURPRISED = 10_000
 
 
@@ -39,7 +41,7 @@ class WorstGroup(Measure):
         generator: Generator | None = None,
     ) -> MetricResult:
         """Worst, worst tenth and mean over the groups of at least 150 and at most half of the training rows."""
-        t = tables(split, synthetic, schema, ctx)
+        t = tables(split, synthetic, schema, ctx, columns=COLUMNS_INSIDE)
         inside = _Inside(t, [g for g in groups if len(set(g.columns)) == 1 and g.columns[0] in t.columns], ctx)
         if not inside.groups or len(t.columns) < 2 or t.equal_rows < FEWEST_ROWS:
             return self.insufficient(f"No group of at least {LEAST} rows and at most half of the table.")
@@ -131,8 +133,9 @@ class Surprise(Measure):
         surprise = getattr(generator, "surprise", None)
         if surprise is None:
             return self.not_applicable("The generator gives no probability of a record.")
-        held = sample(split.holdout, MOST_SURPRISED, ctx.rng("hold-out"))
-        seen = sample(split.train, len(held), ctx.rng("train"))
+        real = _as_trained(split, schema)
+        held = sample(real.validation, MOST_SURPRISED, ctx.rng("hold-out"))
+        seen = sample(real.train, len(held), ctx.rng("train"))
         masks = membership(groups, held)
         big = [i for i in range(len(groups)) if masks[i].sum() >= FEWEST_ROWS]
         if not big:
@@ -151,6 +154,12 @@ class Surprise(Measure):
             ),
             groups=tuple(_surprised(groups[big[j]], masks[big[j]], worst, int(j)) for j in order),
         )
+
+
+def _as_trained(split: Split, schema: Any) -> FitData:
+    """Training rows and, in the place of the validation rows, the hold-out, with the columns a generator is handed."""
+    parts = FitData(split.train, split.holdout, split.train_people, split.holdout_people)
+    return prepare(parts, schema)[0]
 
 
 def _surprised(group: Group, mask: np.ndarray, worst: dict[str, list[float]], j: int) -> GroupFigure:

@@ -9,13 +9,15 @@ import pandas as pd
 
 from synthgen.tabular.metrics.tables import Tables
 
-LEVELS = 200
+LEVELS, MOST_LEVELS = 200, 4_000
 BLOCK = 1_000
 
 
 def space(t: Tables) -> Callable[[pd.DataFrame], np.ndarray]:
     """A map from rows to vectors: two levels of a column are 1 apart, numbers count in standard deviations."""
     levels = {c: pd.Index(t.train[c].value_counts().index[:LEVELS]) for c in t.discrete}
+    if sum(map(len, levels.values())) > MOST_LEVELS:
+        levels = {c: found[: MOST_LEVELS // len(levels)] for c, found in levels.items()}
     middle = {c: float(np.nan_to_num(t.train[c].median())) for c in t.numeric}
     spread = {c: float(t.train[c].fillna(middle[c]).std(ddof=0)) or 1.0 for c in t.numeric}
 

@@ -12,7 +12,7 @@ import pandas as pd
 from synthgen.contracts import Generator, Group, GroupFigure, MetricResult, Split, SyntheticSet
 from synthgen.runtime import RunContext
 from synthgen.tabular.metrics.measure import FEWEST_ROWS, Measure, mean
-from synthgen.tabular.metrics.tables import Codes, Tables, coded, tables, variation
+from synthgen.tabular.metrics.tables import MOST_COLUMNS, Codes, Tables, coded, tables, variation
 
 BINS = 10
 MOST_PAIRS = 300
@@ -37,7 +37,7 @@ class _Shares(Measure):
         generator: Generator | None = None,
     ) -> MetricResult:
         """Similarity of synthetic to training rows, beside that of hold-out rows, as many at a time."""
-        t = tables(split, synthetic, schema, ctx)
+        t = tables(split, synthetic, schema, ctx, columns=None if self.columns_at_once == 1 else MOST_COLUMNS)
         if len(t.columns) < self.columns_at_once:
             return self.not_applicable(f"Fewer than {self.columns_at_once} modelled columns.")
         if t.equal_rows < FEWEST_ROWS or len(t.train) < FEWEST_ROWS:

@@ -16,7 +16,7 @@ from synthgen.contracts import Figure, Generator, Group, GroupFigure, Interval, 
 from synthgen.runtime import RunContext
 from synthgen.tabular.metrics.distances import nearest, space
 from synthgen.tabular.metrics.measure import Measure, against_holdout, mean
-from synthgen.tabular.metrics.tables import Tables, sample, tables
+from synthgen.tabular.metrics.tables import MOST_COLUMNS, Tables, sample, tables
 
 FEWEST = 30
 MOST_REFERENCE, MOST_SYNTHETIC, MOST_NEAR = 12_000, 5_000, 4_000
@@ -29,6 +29,7 @@ class _Privacy(Measure):
     family: ClassVar[Literal["privacy"]] = "privacy"
     better: ClassVar[Literal["higher", "lower", "closer"]] = "lower"
     best = 0.0
+    columns: ClassVar[int | None] = MOST_COLUMNS
 
     def compute(
         self,
@@ -40,7 +41,7 @@ class _Privacy(Measure):
         generator: Generator | None = None,
     ) -> MetricResult:
         """What the set scores, beside what hold-out rows score."""
-        t = tables(split, synthetic, schema, ctx, mixed=False)
+        t = tables(split, synthetic, schema, ctx, once=True, columns=self.columns)
         if not t.columns:
             return self.not_applicable("No modelled column.")
         if min(len(t.train), len(t.holdout), len(t.synthetic)) < FEWEST:
@@ -125,6 +126,7 @@ class CopiedRows(_Privacy):
     """Rows equal to a training row in every modelled column."""
 
     name, title = "copied_rows", "Copied rows"
+    columns = None
     explanation = (
         "Share of synthetic rows that equal a training row in every column. Where people share whole rows, unseen"
         " real rows do so as well: compare with the hold-out."
@@ -156,6 +158,7 @@ class LoneNumbers(_Privacy):
     """Numbers that belong to one person."""
 
     name, title = "lone_numbers", "Numbers that belong to one person"
+    columns = None
     explanation = (
         "In columns where most numbers occur once: share of synthetic cells equal to a number that occurs once "
         "among the training rows. A value drawn from a list of real values scores near 1; the hold-out shows "

@@ -18,6 +18,7 @@ from synthgen.tabular.modes import DATES, DISCRETE, NUMERIC
 from synthgen.tabular.requests import mix_of
 
 MOST_ROWS = 20_000
+MOST_COLUMNS = 300
 MISSING = -1
 
 
@@ -47,19 +48,26 @@ class Tables:
 
 
 def tables(
-    split: Split, synthetic: SyntheticSet, schema: Any, ctx: RunContext, most: int = MOST_ROWS, mixed: bool = True
+    split: Split,
+    synthetic: SyntheticSet,
+    schema: Any,
+    ctx: RunContext,
+    once: bool = False,
+    columns: int | None = MOST_COLUMNS,
 ) -> Tables:
-    """The frames of one comparison, at most `most` rows each (training rows are all kept).
+    """The frames of one comparison, at most 20,000 rows each (training rows are all kept).
 
-    `mixed`: bring the real rows to the mix that was asked of the generator, so that a set balanced on request is
-    compared with a balanced table.
+    Real rows are brought to the mix that was asked of the generator: a set balanced on request is compared with a
+    balanced table. `once`: no real row comes twice, as privacy and learning need it; fixed values still choose rows.
+    `columns`: of a wider table, so many columns drawn by the seed, and the target.
     """
-    drawn = synthetic.take(most, ctx.seed_for("take"))
+    drawn = synthetic.take(MOST_ROWS, ctx.seed_for("take"))
     train, holdout = split.train, split.holdout
-    if mixed and (synthetic.spec.fixed or synthetic.spec.targets or synthetic.spec.mix != "data"):
-        train, holdout = (f.iloc[mix_of(f, synthetic.spec, schema, ctx.rng("mix"))] for f in (train, holdout))
-    discrete, numeric = kinds(schema, split.train, drawn)
-    holdout = sample(holdout, most, ctx.rng("hold-out rows"))
+    if synthetic.spec.fixed or synthetic.spec.targets or synthetic.spec.mix != "data":
+        rows = [mix_of(f, synthetic.spec, schema, ctx.rng("mix")) for f in (train, holdout)]
+        train, holdout = (f.iloc[np.unique(r) if once else r] for f, r in zip((train, holdout), rows, strict=True))
+    discrete, numeric = _cut(kinds(schema, split.train, drawn), columns, schema.target, ctx)
+    holdout = sample(holdout, MOST_ROWS, ctx.rng("hold-out rows"))
     typed = (train, holdout, drawn)
     plain = [_plain(f, discrete, numeric) for f in typed]
     return Tables(discrete, numeric, plain[0], plain[1], plain[2], typed)
@@ -71,6 +79,16 @@ def kinds(schema: Any, train: pd.DataFrame, synthetic: pd.DataFrame) -> tuple[tu
     discrete = [c.name for c in shared if c.kind in DISCRETE or (c.kind in NUMERIC and few_whole(train[c.name]))]
     numeric = [c.name for c in shared if c.kind in NUMERIC | DATES and c.name not in discrete]
     return tuple(discrete), tuple(numeric)
+
+
+def _cut(
+    kinds: tuple[tuple[str, ...], tuple[str, ...]], most: int | None, target: str | None, ctx: RunContext
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    names = [*kinds[0], *kinds[1]]
+    if most is None or len(names) <= most:
+        return kinds
+    kept = {names[i] for i in ctx.rng("columns").choice(len(names), most, replace=False)} | {target}
+    return tuple(c for c in kinds[0] if c in kept), tuple(c for c in kinds[1] if c in kept)
 
 
 def few_whole(values: pd.Series) -> bool:

@@ -48,7 +48,7 @@ class Utility(Measure):
         """Scores on the hold-out of a model trained on synthetic rows, and of one trained on as many real rows."""
         if schema.target is None:
             return self.not_applicable("No target column was named.")
-        t = tables(split, synthetic, schema, ctx, mixed=False)
+        t = tables(split, synthetic, schema, ctx, once=True)
         if schema.target not in t.columns or len(t.columns) < 2:
             return self.not_applicable("The target is not a modelled column, or it is the only one.")
         n = min(len(t.train), len(t.synthetic), MOST_TRAIN)

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
-from scenes import hospital
+from scenes import hospital, scene
 
 from synthgen.contracts import Status
+from synthgen.spec import ColumnOverride
 
 
 class Payer:
@@ -54,6 +55,20 @@ def test_surprise_shows_worst_and_mean_at_both_ends_of_the_dial(good):
     assert card.emphasis == {"reducer": "log_sum_exp", "emphasis": 4.0, "largest_weight": 1.5}
 
 
+def test_records_are_handed_over_as_the_generator_was_trained(tmp_path):
+    """Where a person has several rows, training adds a column; the hold-out gets it as well."""
+
+    class Counting(Payer):
+        def surprise(self, frame, end):
+            return frame["#rows_per_person"].to_numpy()
+
+    real, fresh = (hospital(1200, seed).assign(patient=np.arange(1200) // 2) for seed in (1, 2))
+    found = scene(real, fresh, tmp_path, columns={"patient": ColumnOverride(kind="person")})
+    result = found.measured("surprise", Counting())
+    assert result.status is Status.OK, result.reason
+    assert result.value == 2.0
+
+
 def test_without_a_probability_there_is_no_surprise(good):
     result = good.measured("surprise")
     assert result.status is Status.NOT_APPLICABLE
@@ -61,7 +76,5 @@ def test_without_a_probability_there_is_no_surprise(good):
 
 
 def test_no_group_is_large_enough(good, tmp_path):
-    from scenes import scene
-
     small = scene(hospital(60, 1), hospital(60, 2), tmp_path)
     assert small.measured("worst_group").status is Status.INSUFFICIENT

@@ -4,6 +4,7 @@ import pytest
 from scenes import hospital, scene
 
 from synthgen.contracts import Status
+from synthgen.spec import SampleSpec
 from synthgen.tabular.metrics.measure import against_holdout, wilson
 
 
@@ -63,6 +64,19 @@ def test_no_lone_number_no_verdict_on_them(tmp_path):
     columns = ["sex", "ward", "age", "outcome"]
     result = scene(hospital(800, 1)[columns], hospital(800, 2)[columns], tmp_path).measured("lone_numbers")
     assert result.status is Status.NOT_APPLICABLE
+
+
+def test_a_set_with_fixed_values_is_compared_with_people_who_meet_them(good, tmp_path):
+    frame = good.synthetic.take(10_000)
+    surgery = frame[frame["ward"] == "surgery"].reset_index(drop=True)
+    found = good.with_set(surgery, tmp_path, SampleSpec(fixed={"ward": "surgery"}))
+    for name in ("near_copies", "copied_rows"):
+        result = found.measured(name)
+        assert result.status is Status.OK
+        assert result.interval.low - result.holdout < 0.005
+    assert found.measured("closest_record").interval.low < 0.5
+    assert found.measured("detection").value < 0.6
+    assert {g.census for g in found.measured("mode_census").groups if g.label == "ward = eyes"} == {"too few to tell"}
 
 
 @pytest.mark.parametrize("rows", [300, 1500])
