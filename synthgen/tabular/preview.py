@@ -21,6 +21,7 @@ from synthgen.tabular.people import people_per_code
 from synthgen.tabular.schema import NUMERIC, TIMES, Column, Schema
 
 MOST_PLOTS = 60
+MOST_COUNTED = 300
 MOST_BARS = 20
 MOST_BINS = 12
 LONGEST_TEXT = 80
@@ -97,7 +98,7 @@ def _edge_labels(edges: np.ndarray, column: Column) -> list[str]:
 def preview(source: Source, schema: Schema, rows: int = 20) -> dict[str, Any]:
     """JSON for the schema page: first rows as text, and per column kind, reason, gaps and a small histogram."""
     raw: pd.DataFrame = source.data
-    columns = [_column_preview(column, raw[column.name]) for column in schema.columns]
+    columns = [_column_preview(c, raw[c.name], place < MOST_COUNTED) for place, c in enumerate(schema.columns)]
     return {
         "name": source.name,
         "row_count": len(raw),
@@ -109,24 +110,31 @@ def preview(source: Source, schema: Schema, rows: int = 20) -> dict[str, Any]:
     }
 
 
-def _column_preview(column: Column, raw: pd.Series) -> dict[str, Any]:
-    cells = pd.Series(typed_column(raw, column), name=column.name)
+def _column_preview(column: Column, raw: pd.Series, counted: bool) -> dict[str, Any]:
+    """What is shown of one column; only the first columns of a very wide table are counted."""
     known: dict[str, Any] = {
         "name": column.name,
         "kind": column.kind,
         "reason": column.reason,
         "warning": column.warning,
-        "missing": len(raw) if column.kind == "empty" else int(cells.isna().sum()),
-        "distinct": int(cells.nunique()),
+        "missing": None,
+        "distinct": None,
         "format": shown_format(column.date_format) if column.date_format else "",
         "histogram": {},
     }
+    return {**known, **_counts(column, raw)} if counted else known
+
+
+def _counts(column: Column, raw: pd.Series) -> dict[str, Any]:
+    cells = pd.Series(typed_column(raw, column), name=column.name)
+    missing = len(raw) if column.kind == "empty" else int(cells.isna().sum())
+    counted: dict[str, Any] = {"missing": missing, "distinct": int(cells.nunique())}
     if column.modelled:
         bins = make_bins(cells, column)
         counts = np.bincount(bins.codes(cells), minlength=len(bins.labels))
         shown = [i for i, label in enumerate(bins.labels) if counts[i] or label not in (MISSING, OTHERS)]
-        known["histogram"] = {"labels": [bins.labels[i] for i in shown], "counts": [int(counts[i]) for i in shown]}
-    return known
+        counted["histogram"] = {"labels": [bins.labels[i] for i in shown], "counts": [int(counts[i]) for i in shown]}
+    return counted
 
 
 def set_preview(synthetic: SyntheticSet, schema: Schema, rows: int = 20) -> dict[str, Any]:

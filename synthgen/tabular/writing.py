@@ -1,7 +1,8 @@
-"""Typed chunks to files: a CSV written as the source was, a Parquet file with the source's dtypes. One chunk at a time."""
+"""Typed chunks to files: a CSV written as the source was, a Parquet file with the source's dtypes; chunk by chunk."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -66,13 +67,20 @@ def _quoted_cells(cells: Iterable[str], layout: Layout, always: bool) -> list[st
 
 def write_parquet(chunks: Iterable[pd.DataFrame], schema: Schema, path: Path) -> Path:
     """Write typed chunks with the dtypes of the source (of a CSV: the natural ones of each kind)."""
-    fields = arrow_schema(schema)
-    with pq.ParquetWriter(path, fields, compression="zstd") as out:
-        for chunk in chunks:
-            out.write_table(
-                pa.Table.from_pandas(presented(chunk, schema), schema=fields, preserve_index=False, safe=False)
-            )
+    tables = (_arrow_table(chunk, schema) for chunk in chunks)
+    first = next(tables)
+    with pq.ParquetWriter(path, first.schema, compression="zstd") as out:
+        for table in itertools.chain([first], tables):
+            out.write_table(table)
     return path
+
+
+def _arrow_table(chunk: pd.DataFrame, schema: Schema) -> pa.Table:
+    """One chunk with the same Arrow types as every other, and what pandas needs to give its own dtypes back."""
+    table = pa.Table.from_pandas(
+        presented(chunk, schema), schema=arrow_schema(schema), preserve_index=False, safe=False
+    )
+    return table.replace_schema_metadata(None) if schema.layout.format == "csv" else table
 
 
 def arrow_schema(schema: Schema) -> pa.Schema:
