@@ -10,7 +10,7 @@ from typing import Any
 
 from synthgen import catalog
 from synthgen.contracts import Entry, Scorecard, Verdict
-from synthgen.service import bootstrap, datasets, exports, jobs, operations, people, reviews
+from synthgen.service import audit, bootstrap, datasets, exports, jobs, operations, people, reviews
 from synthgen.service.bootstrap import Application
 from synthgen.service.read_models import (
     Actor,
@@ -158,6 +158,10 @@ class Backend:
     def health(self) -> Mapping[str, Any]:
         """Which component answers."""
         return operations.health(self.app)
+
+    def trail(self, limit: int = 100) -> list[dict[str, Any]]:
+        """The newest lines of the audit trail."""
+        return audit.trail(self.app, self.actor, limit)
 
     def issue_token(self, label: str) -> str:
         """A new API token, shown once."""

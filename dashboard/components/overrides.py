@@ -37,9 +37,7 @@ def editor(dataset_id: str, schema: dict[str, Any]) -> dict[str, ColumnOverride]
         },
     )
     after = {
-        str(row["Column"]): override
-        for row in edited.to_dict("records")
-        if (override := _override(row)) != ColumnOverride()
+        str(row["Column"]): said for row in edited.to_dict("records") if (said := override(row)) != ColumnOverride()
     }
     st.session_state["overrides"][dataset_id] = after
     return after
@@ -48,10 +46,10 @@ def editor(dataset_id: str, schema: dict[str, Any]) -> dict[str, ColumnOverride]
 def describe(overrides: dict[str, ColumnOverride]) -> str:
     """The overrides in one sentence."""
     parts = []
-    for name, override in overrides.items():
-        words = [f"as {override.kind}"] if override.kind else []
-        words += ["public"] if override.public else []
-        words = ["left out"] if override.drop else words
+    for name, one in overrides.items():
+        words = [f"as {one.kind}"] if one.kind else []
+        words += ["public"] if one.public else []
+        words = ["left out"] if one.drop else words
         parts.append(f"{name} ({', '.join(words)})")
     return "; ".join(parts)
 
@@ -70,6 +68,7 @@ def _frame(columns: list[dict[str, Any]], before: dict[str, ColumnOverride]) -> 
     )
 
 
-def _override(row: dict[Any, Any]) -> ColumnOverride:
+def override(row: dict[Any, Any]) -> ColumnOverride:
+    """What one line of the table says; nothing where it was left as it stood."""
     kind = row["Use as"] if row["Use as"] != row["Read as"] else None
     return ColumnOverride(kind=kind, public=True if row["Public"] else None, drop=True if row["Leave out"] else None)

@@ -7,12 +7,15 @@ import streamlit as st
 from dashboard import session
 from dashboard.components import layout, wording
 
+SHOWN = 30
+
 
 def show() -> None:
     """Draw the page."""
     layout.header("Admin")
     _health()
     _token()
+    _trail()
 
 
 @st.fragment(run_every=5)
@@ -41,3 +44,18 @@ def _token() -> None:
     if made:
         st.code(session.connect().issue_token(label), language=None)
         st.caption("Copy it now; only its hash is kept. Use it as SYNTHGEN_TOKEN, or after 'Authorization: Bearer'.")
+
+
+def _trail() -> None:
+    layout.section("Audit trail", "Who did what, newest first. It is written in the same transaction as the deed.")
+    service = session.connect()
+    rows = [
+        (
+            f"{line['at']:%Y-%m-%d %H:%M:%S}",
+            service.actor.name if line["person_id"] == service.actor.user_id else str(line["person_id"]),
+            str(line["action"]).replace(".", " "),
+            str(line["subject"] or ""),
+        )
+        for line in service.trail(SHOWN)
+    ]
+    layout.table(("When (UTC)", "Who", "What", "Subject"), rows)

@@ -1,0 +1,195 @@
+"""Every screen in every situation draws without an error and says what it should; no browser needed."""
+
+from __future__ import annotations
+
+import played_worker
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from dashboard import backend, session
+from dashboard.backend import Backend
+from dashboard.components import overrides
+from synthgen.api.access import COOKIE
+from synthgen.errors import InputError
+from synthgen.service import bootstrap, datasets, people
+from synthgen.service.settings import Settings
+from synthgen.spec import ColumnOverride, RunSpec
+
+NASTY = "<img src=x onerror=alert(1)> ward"
+
+
+@pytest.fixture
+def service(tmp_path, monkeypatch):
+    """The service as the first person sees it; the screens get it as from a signed-in session."""
+    with bootstrap.running(Settings(home=tmp_path)) as app:
+        actor = people.create_first_account(app, people.new_setup_token(app), "Vera", "a few unrelated words")
+        service = Backend(app, actor)
+        monkeypatch.setattr(session, "connect", lambda: service)
+        yield service
+
+
+def draw(screen, **parameters):
+    """Run one screen by itself; its HTML as one text."""
+
+    def script(name):
+        import importlib
+
+        importlib.import_module(f"dashboard.screens.{name}").show()
+
+    page = AppTest.from_function(script, kwargs={"name": screen}, default_timeout=30)
+    for name, value in parameters.items():
+        page.query_params[name] = value
+    page.run()
+    assert not page.exception, page.exception
+    return page, "\n".join(element.proto.body for element in page.get("html"))
+
+
+@pytest.fixture
+def dataset(service):
+    made = datasets.add(service.app, service.actor, name=NASTY, filename="w.csv", chunks=[b"a,b\n1,2\n"])
+    played_worker.work(service.app)
+    return made.id
+
+
+def fitted(service, dataset, **outcome):
+    job = service.submit(dataset, RunSpec(target="stroke"))
+    played_worker.work(service.app, **outcome)
+    return service.job(job.id)
+
+
+@pytest.mark.parametrize("screen", ["overview", "datasets", "new_job", "jobs", "review", "releases", "admin"])
+def test_an_empty_installation_says_what_to_do(service, screen):
+    _, text = draw(screen)
+    assert "No " in text or "Nothing" in text or "Start by uploading" in text
+
+
+@pytest.mark.parametrize("screen", ["overview", "datasets", "new_job", "jobs", "review", "releases", "admin"])
+def test_a_busy_installation_draws_and_escapes(service, dataset, screen):
+    fitted(service, dataset)
+    fitted(service, dataset, blocked=True)
+    fitted(service, dataset, error=InputError("One row.", "More are needed."))
+    service.submit(dataset, RunSpec())
+    service.release(service.sets()[-1].id, NASTY, NASTY, None, "")
+    _, text = draw(screen)
+    assert "<img" not in text
+
+
+def test_the_dataset_page_explains_every_column(service, dataset):
+    _, text = draw("dataset", id=dataset)
+    for name, kind, reason in played_worker.COLUMNS:
+        assert name in text
+        assert kind in text
+        assert reason.split("because ")[1] in text
+    assert "<img" not in text
+
+
+def test_a_dataset_that_could_not_be_read_says_why(service):
+    made = datasets.add(service.app, service.actor, name="w", filename="w.csv", chunks=[b"x"])
+    played_worker.work(service.app, error=InputError("The file has a header and no row.", "Add rows."))
+    _, text = draw("dataset", id=made.id)
+    assert "The file has a header and no row." in text
+
+
+def test_the_review_page_shows_verdict_census_and_hold_out(service, dataset):
+    job = fitted(service, dataset)
+    _, text = draw("synthetic_set", id=job.set_id)
+    assert "Passed the gate, awaiting your review." in text
+    assert "21 of 23" in text
+    for word in ("represented", "thin", "lost", "too few to tell", "Both ends of the dial", "hold-out 0.981"):
+        assert word in text
+    assert "work_type = never worked" in text
+
+
+def test_a_blocked_set_shows_the_rule_and_no_release_form(service, dataset):
+    job = fitted(service, dataset, blocked=True)
+    page, text = draw("synthetic_set", id=job.set_id)
+    assert "Blocked by the gate" in text
+    assert "The worst group is 0.31 away" in text
+    labels = [button.label for button in page.button]
+    assert "Release this set" not in labels
+    assert "Reject this set" in labels
+
+
+def test_a_release_needs_a_purpose(service, dataset):
+    job = fitted(service, dataset)
+    page, _ = draw("synthetic_set", id=job.set_id)
+    next(button for button in page.button if button.label == "Release this set").click().run()
+    assert any("purpose" in error.value for error in page.error)
+    assert service.synthetic_set(job.set_id).state == "awaiting_review"
+
+
+def test_a_set_is_rejected_with_a_reason(service, dataset):
+    job = fitted(service, dataset)
+    page, _ = draw("synthetic_set", id=job.set_id)
+    next(area for area in page.text_area if area.label == "Reason").set_value("too thin")
+    next(button for button in page.button if button.label == "Reject this set").click().run()
+    assert service.synthetic_set(job.set_id).state == "rejected"
+
+
+@pytest.mark.parametrize("outcome", [{}, {"error": InputError("One row.", "More are needed.")}])
+def test_the_job_page_tells_how_it_ended(service, dataset, outcome):
+    job = fitted(service, dataset, **outcome)
+    page, text = draw("job", id=job.id)
+    labels = [button.label for button in page.button]
+    if outcome:
+        assert "One row." in text
+        assert "Retry" in labels
+    else:
+        assert "Review the synthetic set" in labels
+        assert "Training on 3,577 rows" in text
+
+
+def test_a_queued_job_can_be_cancelled(service, dataset):
+    job = service.submit(dataset, RunSpec())
+    page, text = draw("job", id=job.id)
+    assert "Waiting for a worker." in text
+    next(button for button in page.button if button.label == "Cancel").click().run()
+    assert service.job(job.id).state == "cancelled"
+
+
+def test_the_form_of_a_new_job_follows_the_generator(service, dataset):
+    page, _ = draw("new_job", dataset=dataset)
+    assert any(slider.label == "Emphasis" for slider in page.select_slider)
+    box = next(box for box in page.selectbox if box.label == "Generator")
+    box.set_value("independent").run()
+    assert not page.exception
+    assert not any(slider.label == "Emphasis" for slider in page.select_slider)
+
+
+def test_a_token_is_shown_once_and_works(service):
+    page, _ = draw("admin")
+    page.text_input[0].set_value("nightly")
+    page.button[0].click().run()
+    token = page.code[0].value
+    assert people.actor_for_token(service.app, token).name == "Vera"
+
+
+def test_only_what_differs_is_an_override():
+    row = {"Column": "age", "Read as": "integer", "Use as": "category", "Public": True, "Leave out": False}
+    assert overrides.override(row) == ColumnOverride(kind="category", public=True)
+    unchanged = row | {"Use as": "integer", "Public": False}
+    assert overrides.override(unchanged) == ColumnOverride()
+
+
+def test_overrides_of_the_dataset_page_reach_the_job(service, dataset):
+    page, _ = draw("new_job", dataset=dataset)
+    page.session_state["overrides"] = {dataset: {"age": ColumnOverride(drop=True)}}
+    page.run()
+    next(button for button in page.button if button.label == "Start the job").click().run()
+    newest = service.jobs()[0]
+    assert newest.kind == "fit"
+    assert newest.spec["columns"]["age"]["drop"] is True
+
+
+@pytest.mark.parametrize("cookies", [{}, {COOKIE: "ended long ago"}])
+def test_the_script_shows_a_stranger_nothing_but_the_way_in(tmp_path, monkeypatch, cookies):
+    monkeypatch.setattr(type(st.context), "cookies", property(lambda _: cookies))
+    with bootstrap.running(Settings(home=tmp_path)) as app:
+        monkeypatch.setattr(backend, "application", lambda: app)
+        page = AppTest.from_file("../../dashboard/app.py", default_timeout=30).run()
+    assert not page.exception
+    shown = "\n".join(element.proto.body for element in page.get("html"))
+    assert "You are signed out." in shown
+    assert not page.button
+    assert "Overview" not in shown
