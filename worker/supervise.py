@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import shutil
+import signal
 import threading
 import time
 from collections.abc import Sequence
@@ -18,10 +19,9 @@ from synthgen.service import execution
 from synthgen.service.artifacts import keys
 from synthgen.service.artifacts.base import Stored
 from synthgen.service.bootstrap import Application
-from synthgen.service.db.tables import Job
 from synthgen.service.execution import Claim, LeaseLost
 from synthgen.service.outcomes import Failure
-from worker import checkpoints, staging
+from worker import checkpoints, leftovers, staging
 from worker.child import TRAINER, Child
 from worker.lease import Lease
 from worker.limits import limits_for
@@ -32,6 +32,12 @@ TICK = 0.1  # seconds between two looks at the child
 COMMIT_PAUSE = 1.0  # seconds between two tries to commit
 FLUSH = 1.0  # seconds between two writes of its events
 ERASE_WAIT = 120.0  # seconds that an erasure waits for the dataset's other jobs to end
+KILLED = Failure(
+    "killed",
+    "The process doing this job was ended from outside, perhaps because the machine ran out of memory.",
+    "Use fewer rows or columns, or ask the operator.",
+    True,
+)
 
 
 @dataclass
@@ -52,7 +58,7 @@ class Attempt:
         except LeaseLost:
             log.warning("job %s: attempt %d lost its lease, dropped", self.held.job_id, self.held.fence)
             with contextlib.suppress(SynthgenError):
-                self._drop()
+                leftovers.after_loss(self.app, self.held)
         except Exception as error:
             self._explain(error)
         finally:
@@ -121,6 +127,7 @@ class Attempt:
             self._stopped(keeper)
         else:
             execution.fail(self.app, self.held, self._failure(child))
+            leftovers.after_failure(self.app, self.held)
 
     def _commit(self, lease: Lease) -> None:
         """Upload first, then one transaction that checks the fence."""
@@ -129,10 +136,8 @@ class Attempt:
         while (state := self._try_to_commit(summary, files)) is None:
             lease.check()
             time.sleep(COMMIT_PAUSE)
-        if state == "succeeded":
-            self._tidy()
-        else:
-            self._drop()
+        clean = leftovers.after_commit if state == "succeeded" else leftovers.after_failure
+        clean(self.app, self.held)
 
     def _try_to_commit(self, summary: dict[str, Any], files: dict[str, Stored]) -> str | None:
         """The state after the commit; None while the database does not answer, hours of training are worth waiting."""
@@ -146,6 +151,7 @@ class Attempt:
         """It stopped because it was asked to: for good, or because this worker is shutting down."""
         if execution.cancel_requested(self.app, self.held):
             execution.cancelled(self.app, self.held)
+            leftovers.after_failure(self.app, self.held)
         else:
             keeper.keep()
             execution.give_back(self.app, self.held)
@@ -159,6 +165,8 @@ class Attempt:
         failure, reference = execution.unknown()
         code = child.process.returncode
         log.error("reference %s: job %s: child ended with %s\n%s", reference, self.held.job_id, code, child.log_tail())
+        if code == -signal.SIGKILL:
+            return KILLED
         if self.held.kind == "inspect":
             return Failure.of(
                 InputError(
@@ -173,7 +181,10 @@ class Attempt:
         until = time.monotonic() + ERASE_WAIT
         while execution.others_running(self.app, self.held):
             lease.check()
-            if time.monotonic() > until or self.draining.wait(0.5):
+            if self.draining.wait(0.5):
+                execution.give_back(self.app, self.held)
+                return
+            if time.monotonic() > until:
                 raise Unavailable("Other jobs of this dataset have not ended yet.", "The erasure is tried again.")
         with self.app.unit(read_only=True) as unit:
             folder = keys.dataset_folder(unit.project_id, self.held.dataset_id)
@@ -189,30 +200,6 @@ class Attempt:
             log.exception("reference %s: job %s", reference, self.held.job_id)
         try:
             execution.fail(self.app, self.held, failure)
-            self._drop_outputs()
+            leftovers.after_failure(self.app, self.held)
         except (LeaseLost, SynthgenError):
             log.warning("job %s: could not record a failure; the reaper will find it", self.held.job_id)
-
-    def _tidy(self) -> None:
-        """The job is done: delete its checkpoints and what earlier attempts left."""
-        with self.app.unit(read_only=True) as unit:
-            folder = keys.job_folder(unit.get(Job, self.held.job_id))
-        attempts = {key.removeprefix(f"{folder}/").split("/")[0] for key in self.app.store.keys(folder)}
-        for attempt in attempts - {str(self.held.fence), keys.SPEC_FILE}:
-            self.app.store.delete_all(f"{folder}/{attempt}")
-        self.app.store.delete_all(f"{folder}/{self.held.fence}/checkpoint")
-
-    def _drop(self) -> None:
-        """Delete everything this attempt wrote; nothing refers to it."""
-        with self.app.unit(read_only=True) as unit:
-            job: Job = unit.get(Job, self.held.job_id)
-            if job.state == "succeeded" and job.fence == self.held.fence:
-                return  # it is this very attempt that was committed, only the answer was lost
-            kept = {file["key"] for file in job.checkpoint}
-        folder = keys.attempt_folder(job, self.held.fence)
-        if not any(key.startswith(f"{folder}/") for key in kept):
-            self.app.store.delete_all(folder)
-        self._drop_outputs()
-
-    def _drop_outputs(self) -> None:
-        self.app.store.delete_all(staging.outputs_prefix(self.app, self.held))

@@ -68,6 +68,11 @@ def test_a_child_that_crashes_gives_one_clear_sentence(app, attempt, program, cr
     assert "reference" in view.error
 
 
+def test_a_child_killed_from_outside_is_tried_again(app, attempt, program):
+    view = run(app, attempt(program("os.kill(os.getpid(), 9)")))
+    assert (view.state, view.attempts) == ("queued", 1)
+
+
 def test_a_child_that_takes_too_much_memory_is_ended(app, attempt, program):
     view = run(app, attempt(program("hog = [bytearray(20_000_000) for _ in range(40)]\ntime.sleep(30)")))
     assert (view.state, view.error_code) == ("failed", "limit_exceeded")

@@ -1,0 +1,49 @@
+"""What attempts leave in the store: everything that no committed job refers to is deleted, and nothing else."""
+
+from __future__ import annotations
+
+from synthgen.service.artifacts import keys
+from synthgen.service.bootstrap import Application
+from synthgen.service.db.tables import Job
+from synthgen.service.execution import Claim
+from worker import staging
+
+
+def after_commit(app: Application, held: Claim) -> None:
+    """The job is done: delete its checkpoints and what earlier attempts left."""
+    job = _job(app, held)
+    for attempt in _attempts(app, job, held.fence - 1):
+        app.store.delete_all(keys.attempt_folder(job, attempt))
+    app.store.delete_all(f"{keys.attempt_folder(job, held.fence)}/checkpoint")
+
+
+def after_failure(app: Application, held: Claim) -> None:
+    """The attempt has no result: delete the outputs of this and earlier attempts; a checkpoint stays for a retry."""
+    job = _job(app, held)
+    for attempt in _attempts(app, job, held.fence):
+        app.store.delete_all(f"{keys.attempt_folder(job, attempt)}/outputs")
+    app.store.delete_all(staging.outputs_prefix(app, held))
+
+
+def after_loss(app: Application, held: Claim) -> None:
+    """Somebody else owns the job: delete what this attempt wrote, unless it is what the job goes on from."""
+    job = _job(app, held)
+    if job.state == "succeeded" and job.fence == held.fence:
+        return  # it is this very attempt that was committed, only the answer was lost
+    folder = keys.attempt_folder(job, held.fence)
+    if not any(file["key"].startswith(f"{folder}/") for file in job.checkpoint):
+        app.store.delete_all(folder)
+    app.store.delete_all(staging.outputs_prefix(app, held))
+
+
+def _job(app: Application, held: Claim) -> Job:
+    with app.unit(read_only=True) as unit:
+        job: Job = unit.get(Job, held.job_id)
+        return job
+
+
+def _attempts(app: Application, job: Job, newest: int) -> list[int]:
+    """The numbers of the attempts up to `newest` that left files."""
+    folder = keys.job_folder(job)
+    names = {key.removeprefix(f"{folder}/").split("/")[0] for key in app.store.keys(folder)}
+    return sorted(int(name) for name in names if name.isdigit() and int(name) <= newest)
