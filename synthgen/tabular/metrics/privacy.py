@@ -6,6 +6,7 @@ None of these is a proof of privacy: sets judged safe by distance alone have fal
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
@@ -23,7 +24,7 @@ MOST_REFERENCE, MOST_SYNTHETIC, MOST_NEAR = 12_000, 5_000, 4_000
 TIE = 1e-4  # squared distances that differ by less are equal: single precision
 
 
-class _Privacy(Measure):
+class _Privacy(Measure, ABC):
     """Opens the tables and refuses what is too small to judge."""
 
     family: ClassVar[Literal["privacy"]] = "privacy"
@@ -48,8 +49,9 @@ class _Privacy(Measure):
             return self.insufficient(f"Fewer than {FEWEST} training, hold-out or synthetic rows.")
         return self._judge(t, ctx)
 
+    @abstractmethod
     def _judge(self, t: Tables, ctx: RunContext) -> MetricResult:
-        raise TypeError("a privacy metric says what it judges")
+        """The result on tables that are large enough."""
 
 
 class ClosestRecord(_Privacy):
