@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+SLACK = 0.02  # of its validation surprise, which a group may pay less on training records
+
 
 def per_factor(logits: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
     """`-log q(code | context)` of each code under the logits of its own factor.
@@ -47,8 +49,10 @@ def shrunk(means: np.ndarray, errors: np.ndarray) -> np.ndarray:
     if not known.any():
         return np.zeros(len(means))
     noise = np.where(known, errors, 0.0) ** 2
-    centre = np.average(means[known], weights=1 / (noise[known] + 1e-4))
-    between = max(float(np.mean((means[known] - centre) ** 2 - noise[known])), 0.0)
+    certainty = known / (noise + 1e-4)
+    centre = np.average(np.where(known, means, 0.0), weights=certainty)
+    spread = (np.where(known, means, centre) - centre) ** 2 - noise
+    between = max(float(np.average(spread, weights=certainty)), 0.0)
     trust = np.where(known, between / (between + noise + 1e-12), 0.0)
     return centre + trust * (np.where(known, means, centre) - centre)
 
@@ -58,19 +62,24 @@ def overfitted(
 ) -> np.ndarray:
     """Which groups pay clearly less on records that were trained on than on records that were not (DESIGN 2, point 5).
 
-    `train` and `validation` are surprises per record, `*_in` the memberships. "Clearly" is two standard errors of the
-    difference. A group with too few validation records to tell is judged by all such groups together, so that the
-    smallest groups, whose people are the most exposed, are the first to lose their emphasis and not the last.
+    `train` and `validation` are surprises per record, `*_in` the memberships. "Clearly" is by more than `SLACK` of what
+    it pays on validation and two standard errors of the difference. A group with too few validation records to tell is
+    judged by all such groups together, so that the smallest groups, whose people are the most exposed, are the first to
+    lose their emphasis and not the last.
     """
     enough = 20
     mean_t, error_t, _ = per_group(train, train_in)
     mean_v, error_v, count_v = per_group(validation, validation_in)
     with np.errstate(invalid="ignore"):
-        clear = (mean_v - mean_t) > 2 * np.sqrt(error_t**2 + error_v**2)
+        clear = _clearly_less(mean_t, mean_v, error_t, error_v)
     small = count_v < enough
     if small.any():
         pooled_t, pooled_v = train_in[:, small].any(1)[:, None], validation_in[:, small].any(1)[:, None]
         (mt,), (et,), _ = per_group(train, pooled_t)
         (mv,), (ev,), _ = per_group(validation, pooled_v)
-        clear[small] = not (np.isfinite(ev) and np.isfinite(et)) or bool(mv - mt > 2 * np.sqrt(et**2 + ev**2))
+        clear[small] = not (np.isfinite(ev) and np.isfinite(et)) or bool(_clearly_less(mt, mv, et, ev))
     return clear
+
+
+def _clearly_less(train: np.ndarray, validation: np.ndarray, error_t: np.ndarray, error_v: np.ndarray) -> np.ndarray:
+    return validation - train > SLACK * np.abs(validation) + 2 * np.sqrt(error_t**2 + error_v**2)

@@ -20,16 +20,24 @@ class Critics:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.nets = [Critic(layout, WIDTH).to(device) for _ in range(2)]
-        self.device, self.gap = device, 0.0
+        self.device, self.gap, self.slope = device, 0.0, 1.0
 
     def train(
         self, real: torch.Tensor, folds: np.ndarray, fake: torch.Tensor, epochs: int, rng: np.random.Generator
     ) -> None:
-        """Go over the reals `epochs` times with equally many fakes; fold 0 trains critic 0, fold 1 critic 1."""
-        halves = np.array_split(rng.permutation(len(fake)), 2)
+        """Go over the reals `epochs` times with equally many fakes; fold 0 trains critic 0, fold 1 critic 1.
+
+        A tenth of the fakes is kept back: on it and on unseen reals the logit's slope is calibrated, so that a critic
+        which knows nothing says nothing.
+        """
+        order = rng.permutation(len(fake))
+        unseen, *halves = np.split(order, [len(order) // 10, len(order) * 11 // 20])
         for net, fold, half in zip(self.nets, (0, 1), halves, strict=True):
             _fit(net, real[np.flatnonzero(folds == fold)], fake[half], epochs, rng)
-        self.gap = float(self.score_unseen(real, folds).mean() - self.score(fake).mean())
+        self.slope = 1.0
+        of_real, of_fake = self.score_unseen(real, folds), np.concatenate([_logits(n, fake[unseen]) for n in self.nets])
+        self.slope = calibrated_slope(of_real, of_fake)
+        self.gap = self.slope * float(of_real.mean() - of_fake.mean())
 
     def score_unseen(self, real: torch.Tensor, folds: np.ndarray) -> np.ndarray:
         """Clipped logit of each training record by the critic that did not train on it."""
@@ -37,11 +45,11 @@ class Critics:
         for net, fold in zip(self.nets, (1, 0), strict=True):
             rows = np.flatnonzero(folds == fold)
             out[rows] = _logits(net, real[rows])
-        return out
+        return self.slope * out
 
     def score(self, codes: torch.Tensor) -> np.ndarray:
         """Mean clipped logit of both critics, for records neither has seen."""
-        return (_logits(self.nets[0], codes) + _logits(self.nets[1], codes)) / 2
+        return self.slope * (_logits(self.nets[0], codes) + _logits(self.nets[1], codes)) / 2
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """Everything learned, by name."""
@@ -53,6 +61,23 @@ class Critics:
             for i, net in enumerate(self.nets):
                 for name, value in net.named_parameters():
                     value.copy_(tensors[f"{i}.{name}"])
+
+
+def calibrated_slope(of_real: np.ndarray, of_fake: np.ndarray, rounds: int = 20) -> float:
+    """The factor, 0 to 1, by which logits must be multiplied to be honest log ratios on unseen records.
+
+    Logistic regression of real against made on the logit, both sides with equal weight, by Newton (Platt 1999).
+    """
+    if not len(of_real) or not len(of_fake):
+        return 0.0
+    h, label = np.concatenate([of_real, of_fake]), np.repeat([1.0, 0.0], [len(of_real), len(of_fake)])
+    weight = np.where(label == 1, 0.5 / len(of_real), 0.5 / len(of_fake))
+    x, beta = np.stack([h, np.ones(len(h))], axis=1), np.zeros(2)
+    for _ in range(rounds):
+        p = 1 / (1 + np.exp(-np.clip(x @ beta, -30, 30)))
+        curvature = (x * (weight * p * (1 - p))[:, None]).T @ x + 1e-9 * np.eye(2)
+        beta = beta + np.linalg.solve(curvature, x.T @ (weight * (label - p)))
+    return float(np.clip(beta[0], 0.0, 1.0)) if np.isfinite(beta[0]) else 0.0
 
 
 def folds_of(people: np.ndarray | None, rows: int, rng: np.random.Generator) -> np.ndarray:

@@ -123,6 +123,7 @@ class AutoregressiveGAN:
             "params": self.params.model_dump(mode="json"),
             "encoding": self.encoding.model_dump(mode="json"),
             "target": self.target,
+            "critic_slope": self.critics.slope,
             "report": self._report,
         }
         checkpoint.write(checkpoint.State(tensors, facts), Path(directory))
@@ -141,6 +142,7 @@ class AutoregressiveGAN:
             made.ends[end] = {n: v.to(device) for n, v in checkpoint.under(end, state.tensors).items()}
         load_weights(made.network, made.ends["chosen"])
         made.critics.restore(checkpoint.under("critics", state.tensors))
+        made.critics.slope = state.facts["critic_slope"]
         return made
 
     # --- details -----------------------------------------------------------------------------------------------------
@@ -196,19 +198,28 @@ class AutoregressiveGAN:
             torch.from_numpy(self._active_codes(frame)).to(ctx.device) for frame in (data.train, data.validation)
         )
         inside = weights.membership(data.train), weights.membership(data.validation)
-        return Coded(train, validation, *inside, data.train_people)
+        rng = ctx.rng("members")
+
+        def members(codes: np.ndarray) -> np.ndarray:
+            return weights.membership(self.encoding.decode(self._all_codes(codes), rng))
+
+        return Coded(train, validation, *inside, data.train_people, members)
 
     def _active_codes(self, frame: pd.DataFrame) -> np.ndarray:
         return np.ascontiguousarray(self.encoding.encode(frame)[:, self.active])
+
+    def _all_codes(self, codes: np.ndarray) -> np.ndarray:
+        """Codes of all columns from those of the active ones; the others have one level."""
+        out = np.zeros((len(codes), len(self.encoding.columns)), dtype=np.int64)
+        out[:, self.active] = codes
+        return out
 
     def _drawer(self) -> Drawer:
         score = self._score if self.active else None
         return Drawer(self.encoding, self._draw, score, self.target)
 
     def _draw(self, given: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        codes = np.zeros_like(given)
-        codes[:, self.active] = draw(self.network, given[:, self.active], rng)
-        return codes
+        return self._all_codes(draw(self.network, given[:, self.active], rng))
 
     def _score(self, codes: np.ndarray) -> np.ndarray:
         return self.critics.score(torch.from_numpy(codes[:, self.active]).to(self.device))
@@ -252,6 +263,7 @@ def _account(steps: planning.Steps, runs: list[loop.Progress], task: GanTask) ->
         "stages": stages,
         "renewals": task.history,
         "critic_gap": round(task.critics.gap, 4),
+        "critic_slope": round(task.critics.slope, 4),
         "groups": json.loads(json.dumps(groups)),
         "emphasis": task.params.emphasis,
         "reducer": task.params.reducer,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,13 +27,17 @@ WARM_UP = 50  # steps
 
 @dataclass(frozen=True)
 class Coded:
-    """What training sees of a table: codes and who belongs to which group, never the hold-out."""
+    """What training sees of a table: codes and who belongs to which group, never the hold-out.
+
+    `members` tells for codes that were drawn (rows, columns) which groups they belong to (rows, groups).
+    """
 
     train: torch.Tensor
     validation: torch.Tensor
     train_in: np.ndarray
     validation_in: np.ndarray
     people: np.ndarray | None
+    members: Callable[[np.ndarray], np.ndarray]
 
 
 class GanTask:
@@ -87,9 +92,9 @@ class GanTask:
     def renew(self, step: int) -> None:
         """Train the critics on fresh fakes, estimate every group's excess, and turn it into weights."""
         rng = self.ctx.rng(f"renew/{self.stage}/{step}")
-        self.train_critics(rng)
+        fakes = self.train_critics(rng)
         h = self.critics.score_unseen(self.data.train, self.folds)
-        means, errors, _ = surprise.per_group(h, self.data.train_in)
+        means, errors = self._inside(h, fakes)
         self.excess = self._running(means)
         self._check_overfitting(rng)
         self._reweight(h, surprise.shrunk(self.excess, errors))
@@ -124,7 +129,10 @@ class GanTask:
         }
         if self.row_weights is not None:
             tensors["rows"] = self.row_weights
-        return State(tensors, {"stage": self.stage, "history": self.history, "gap": self.critics.gap})
+        return State(
+            tensors,
+            {"stage": self.stage, "history": self.history, "gap": self.critics.gap, "slope": self.critics.slope},
+        )
 
     def restore(self, state: State) -> None:
         """Put back what `state` gave."""
@@ -137,7 +145,7 @@ class GanTask:
         self.weights.weights, self.excess = state.tensors["weights"].numpy(), state.tensors["excess"].numpy()
         self.overfitted, self.row_weights = state.tensors["overfitted"].numpy(), state.tensors.get("rows")
         self.stage, self.history = state.facts["stage"], state.facts["history"]
-        self.critics.gap = state.facts["gap"]
+        self.critics.gap, self.critics.slope = state.facts["gap"], state.facts["slope"]
 
     # --- between stages ----------------------------------------------------------------------------------------------
 
@@ -148,10 +156,12 @@ class GanTask:
         self._load(self.best)
         self.stage = "worst"
 
-    def train_critics(self, rng: np.random.Generator) -> None:
-        """Fresh fakes from the smoothed generator, then some epochs of both critics."""
-        fakes = torch.from_numpy(self.fakes(min(len(self.data.train), FAKES), rng)).to(self.ctx.device)
-        self.critics.train(self.data.train, self.folds, fakes, self.params.critic_epochs, rng)
+    def train_critics(self, rng: np.random.Generator) -> np.ndarray:
+        """Fresh fakes from the smoothed generator, then some epochs of both critics. Returns the fakes."""
+        fakes = self.fakes(min(len(self.data.train), FAKES), rng)
+        made = torch.from_numpy(fakes).to(self.ctx.device)
+        self.critics.train(self.data.train, self.folds, made, self.params.critic_epochs, rng)
+        return fakes
 
     def fakes(self, rows: int, rng: np.random.Generator) -> np.ndarray:
         """Codes drawn from the smoothed generator."""
@@ -189,17 +199,31 @@ class GanTask:
         return torch.from_numpy(visibility(order)).to(self.ctx.device)
 
     def _set_rate(self, step: int) -> None:
-        """Warm up, then fall along a cosine over both stages to a fiftieth."""
-        done = step if self.stage == "mean" else self.steps.mean + step
-        fall = 0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * min(done / max(self.steps.total, 1), 1)))
+        """Warm up and fall along a cosine; the worst-case stage starts again from a fifth."""
+        mean = self.stage == "mean"
+        top, low, steps = (1.0, 0.05, self.steps.mean) if mean else (0.2, 0.02, self.steps.worst)
+        rate = low + (top - low) * 0.5 * (1 + np.cos(np.pi * min(step / max(steps, 1), 1)))
+        if mean:
+            rate *= min(1.0, (step + 1) / WARM_UP)
         for group in self.optimiser.param_groups:
-            group["lr"] = self.params.learning_rate * fall * min(1.0, (done + 1) / WARM_UP)
+            group["lr"] = self.params.learning_rate * rate
 
     def _follow(self, step: int) -> None:
         done = step if self.stage == "mean" else self.steps.mean + step
         decay = min(0.998, (1 + done) / (10 + done))
         names, values = zip(*self.network.named_parameters(), strict=True)
         torch._foreach_lerp_([self.average[n] for n in names], [v.detach() for v in values], 1 - decay)
+
+    def _inside(self, h: np.ndarray, fakes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Excess inside each group and its standard error: mean logit, less the log ratio of the group's own shares.
+
+        Without the last part a group that comes out too often would look well fitted however wrong its inside is. How
+        often it comes out is a matter of the factors before it, which its weight never touches.
+        """
+        means, errors, count = surprise.per_group(h, self.data.train_in)
+        made = self.data.members(fakes).sum(0)
+        share, made_share = (count + 0.5) / (len(h) + 1), (made + 0.5) / (len(fakes) + 1)
+        return means - np.log(share / made_share), np.sqrt(errors**2 + 1 / (count + 0.5) + 1 / (made + 0.5))
 
     def _running(self, means: np.ndarray) -> np.ndarray:
         """The running estimate of the groups' excess with these new means in it."""

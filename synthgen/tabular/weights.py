@@ -14,6 +14,7 @@ import pandas as pd
 import torch
 
 from synthgen.contracts import Group
+from synthgen.tabular.modes import membership
 
 
 class GroupWeights:
@@ -28,9 +29,7 @@ class GroupWeights:
 
     def membership(self, frame: pd.DataFrame) -> np.ndarray:
         """(rows, groups), boolean."""
-        if not self.groups:
-            return np.zeros((len(frame), 0), dtype=bool)
-        return np.stack([np.asarray(g.mask(frame), dtype=bool) for g in self.groups], axis=1)
+        return np.ascontiguousarray(membership(self.groups, frame).T)
 
     def attach(self, membership: np.ndarray, device: str) -> None:
         """Remember who belongs where among the training rows."""

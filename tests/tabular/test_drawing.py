@@ -1,0 +1,121 @@
+"""Conditions, balance and resampling, over a generator whose law is known exactly."""
+
+import numpy as np
+import pytest
+from prepared import prepared
+from scenes import WARDS, hospital
+
+from synthgen.errors import SpecError, Stopped
+from synthgen.runtime import RunContext
+from synthgen.spec import GroupTarget, SampleSpec
+from synthgen.tabular.baselines import IndependentColumns
+from synthgen.tabular.drawing import CHUNK, Drawer
+from synthgen.tabular.sampling import choose
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    scene = prepared(hospital(2000), target="outcome")
+    return IndependentColumns().fit(scene.data, scene.schema, scene.groups, RunContext())
+
+
+def drawn(generator, rows=1000, **spec):
+    return [*generator.sample(SampleSpec(**spec), rows, RunContext(seed=1))]
+
+
+def test_chunks_are_bounded_and_complete(fitted):
+    sizes = [len(chunk) for chunk in drawn(fitted, 2 * CHUNK + 5)]
+    assert sizes == [CHUNK, CHUNK, 5]
+
+
+def test_balance_gives_equal_shares(fitted):
+    (made,) = drawn(fitted, mix="balanced", balance=("ward",))
+    counts = made["ward"].value_counts()
+    assert set(counts.index) == set(WARDS)
+    assert counts.max() - counts.min() <= 1
+
+
+def test_balance_without_columns_balances_the_target(fitted):
+    (made,) = drawn(fitted, mix="balanced")
+    assert (made["outcome"] == "died").mean() == pytest.approx(0.5, abs=0.01)
+
+
+def test_balance_over_two_columns_gives_both_their_margins(fitted):
+    (made,) = drawn(fitted, 3000, mix="balanced", balance=("ward", "outcome"))
+    assert made["ward"].value_counts(normalize=True).to_numpy() == pytest.approx(np.full(6, 1 / 6), abs=0.02)
+    assert (made["outcome"] == "died").mean() == pytest.approx(0.5, abs=0.02)
+
+
+def test_balance_makes_no_combination_that_does_not_exist(fitted):
+    """Two columns that always agree stay in agreement when both are balanced."""
+    names = fitted.encoding.names
+    ward, outcome = names.index("ward"), names.index("outcome")
+
+    def draw(given, rng):
+        out = fitted._draw(given, rng)
+        out[:, outcome] = np.where(given[:, outcome] >= 0, given[:, outcome], out[:, ward] % 2)
+        free = given[:, ward] < 0
+        out[free, ward] = out[free, outcome] + 2 * rng.integers(0, 3, free.sum())
+        out[~free, outcome] = out[~free, ward] % 2
+        return out
+
+    drawer = Drawer(fitted.encoding, draw)
+    spec = SampleSpec(mix="balanced", balance=("ward", "outcome"))
+    (made,) = drawer.chunks(spec, 1200, RunContext())
+    codes = fitted.encoding.encode(made)
+    assert (codes[:, ward] % 2 == codes[:, outcome]).all()
+    assert np.bincount(codes[:, ward]).tolist() == pytest.approx([200] * 6, abs=12)
+
+
+def test_targets_give_the_counts_that_were_asked_for(fitted):
+    targets = (GroupTarget(where={"ward": "burns"}, rows=30), GroupTarget(where={"sex": "f", "age": 40}, rows=20))
+    chunks = drawn(fitted, 1, targets=targets, fixed={"smoker": "yes"})
+    assert [len(c) for c in chunks] == [30, 20]
+    assert (chunks[0]["ward"] == "burns").all()
+    assert (chunks[1]["age"] == 40).all()
+    assert all((c["smoker"] == "yes").all() for c in chunks)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"mix": "balanced", "balance": ("nothing",)},
+        {"mix": "balanced", "balance": ("ward",), "fixed": {"ward": "eyes"}},
+        {"fixed": {"ward": "nowhere"}},
+        {"fixed": {"nothing": 1}},
+    ],
+)
+def test_what_cannot_be_met_is_refused(fitted, spec):
+    with pytest.raises(SpecError):
+        drawn(fitted, **spec)
+
+
+def test_sampling_stops_when_asked(fitted):
+    chunks = fitted.sample(SampleSpec(), 3 * CHUNK, RunContext(stop=iter([False, True, True]).__next__))
+    next(chunks)
+    with pytest.raises(Stopped):
+        next(chunks)
+
+
+def test_resampling_keeps_every_conditions_count_and_prefers_high_scores():
+    rng = np.random.default_rng(0)
+    condition = np.repeat([0, 1, 2], [4000, 400, 4])
+    scores = rng.normal(0, 1, len(condition)) + 3 * (condition == 0)
+    chosen, share = choose(scores, condition, 4, rng)
+    assert np.bincount(condition[chosen]).tolist() == [1000, 100, 1]
+    assert len(np.unique(chosen)) == len(chosen)
+    assert scores[chosen][condition[chosen] == 0].mean() > scores[condition == 0].mean() + 0.5
+    assert 0 < share < 1
+
+
+def test_equal_scores_leave_all_candidates_effective():
+    assert choose(np.zeros(40), np.zeros(40, int), 2, np.random.default_rng(0))[1] == pytest.approx(1)
+
+
+def test_resampling_corrects_a_wrong_generator():
+    """Candidates uniform over four levels, scores log(p/q): the chosen follow p as far as the pool allows."""
+    rng = np.random.default_rng(0)
+    p = np.array([0.4, 0.3, 0.2, 0.1])
+    levels = rng.integers(0, 4, 40_000)
+    chosen, _ = choose(np.log(p[levels] / 0.25), np.zeros(len(levels), int), 8, rng)
+    assert np.bincount(levels[chosen]) / len(chosen) == pytest.approx(p, abs=0.02)
