@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from synthgen.contracts import (
@@ -78,12 +79,20 @@ def release(
         problems.append(f"The scorecard is about {scorecard.rows} rows, the set has {synthetic.rows}.")
     if not release.purpose.strip() or not release.recipient.strip():
         problems.append("A release needs a purpose and a recipient.")
-    if release.expires_at is not None and release.expires_at <= release.released_at:
-        problems.append("The release would expire before it begins.")
+    problems += _time_problems(release)
     raise_all(GateError, problems, "Nothing was released.")
     return ReleasedSet(
         synthetic, schema, scorecard, verdict, release, spec, modality, dict(evidence or {}), token=_TOKEN
     )
+
+
+def _time_problems(release: Release) -> list[str]:
+    try:
+        begins, ends = (datetime.fromisoformat(t) for t in (release.released_at, release.expires_at or "9999-12-31"))
+    except ValueError:
+        return ["The times of a release are written in ISO 8601."]
+    begins, ends = (t if t.tzinfo else t.replace(tzinfo=UTC) for t in (begins, ends))
+    return ["The release would expire before it begins."] if ends <= begins else []
 
 
 def _judge(rule: GateRule, scorecard: Scorecard) -> Reason:

@@ -170,7 +170,16 @@ def test_a_verdict_that_was_not_earned_is_refused(good, good_card):
         released(good, other, decide(other, "standard"))
 
 
-@pytest.mark.parametrize("changes", [{"purpose": " "}, {"recipient": ""}, {"expires_at": "2026-11-21T09:00:00Z"}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"purpose": " "},
+        {"recipient": ""},
+        {"expires_at": "2026-11-21T09:00:00Z"},
+        {"expires_at": "2026-11-21T11:00:00+02:00"},
+        {"expires_at": "soon"},
+    ],
+)
 def test_a_release_needs_purpose_recipient_and_a_future(good, good_card, changes):
     with pytest.raises(GateError):
         released(good, good_card, decide(good_card, "standard"), **changes)
