@@ -41,9 +41,19 @@ LEGACY = [
     "mac_roman",
 ]
 LATIN = frozenset({"cp1252", "latin_1", "cp1250", "cp1254", "cp437", "mac_roman"})
-FOREIGN = {b"%PDF": "a PDF document", b"\x89PNG": "a picture", b"\xff\xd8\xff": "a picture", b"\xd0\xcf\x11\xe0": "an old Excel or Word file",
-           b"SQLite format 3": "a SQLite database", b"\x7fELF": "a program", b"7z\xbc\xaf": "a 7z archive", b"BZh": "a bzip2 file",
-           b"\xfd7zXZ": "an xz file", b"\x28\xb5\x2f\xfd": "a zstd file", b"Rar!": "a RAR archive"}  # fmt: skip
+FOREIGN = {
+    b"%PDF": "a PDF document",
+    b"\x89PNG": "a picture",
+    b"\xff\xd8\xff": "a picture",
+    b"\xd0\xcf\x11\xe0": "an old Excel or Word file",
+    b"SQLite format 3": "a SQLite database",
+    b"\x7fELF": "a program",
+    b"7z\xbc\xaf": "a 7z archive",
+    b"BZh": "a bzip2 file",
+    b"\xfd7zXZ": "an xz file",
+    b"(\xb5/\xfd": "a zstd file",
+    b"Rar!": "a RAR archive",
+}
 
 
 @dataclass(frozen=True)
@@ -174,7 +184,7 @@ def _is_utf8(path: Path) -> bool:
 
 
 def _guess(path: Path) -> str:
-    """The best legacy encoding for the lines that are not ASCII; Western European where that is as good as any other."""
+    """The best legacy encoding for the lines that are not ASCII; Western European where that is as good as any."""
     lines: list[bytes] = []
     size = 0
     with path.open("rb") as file:

@@ -1,8 +1,8 @@
-"""Cells as text: distinct values of a column, missing tokens and number formats, all worked out on distinct values only.
+"""Cells as text: distinct values of a column, missing tokens, number formats.
 
-Every test runs over the distinct values of a column, never over its rows, so that 71,000 x 50 cells take a second or two.
-Numbers are recognised by a pattern before anything converts them: pandas < 3 crashes the process on text such as digits,
-"e" and a very long exponent.
+Every test runs over the distinct values of a column, never over its rows, so that 71,000 x 50 cells take a second or
+two. Numbers are recognised by a pattern before anything converts them: pandas < 3 crashes the process on text such as
+digits, "e" and a very long exponent.
 """
 
 from __future__ import annotations

@@ -30,7 +30,8 @@ def typed_column(series: pd.Series, column: Column) -> np.ndarray:
     table = distinct_of(series)
     missing = cells.missing_mask(table.values, column.missing_tokens)
     if column.kind in NUMERIC:
-        values = _numbers(table.values, missing, column)
+        values = numbers_of(table.values, column)
+        values[missing] = np.nan
         return np.append(values, np.nan)[table.codes]
     if column.kind in TIMES:
         moments = dates.parse(table.values, column.date_format or "%Y-%m-%d")
@@ -44,12 +45,12 @@ def typed_column(series: pd.Series, column: Column) -> np.ndarray:
     return words[table.codes]
 
 
-def _numbers(values: Sequence[str], missing: np.ndarray, column: Column) -> np.ndarray:
+def numbers_of(values: Sequence[str], column: Column) -> np.ndarray:
+    """The numbers that texts in the writing of `column` stand for, on its grid; NaN where one is none."""
     style = NumberStyle(column.decimal_mark, column.thousands, column.prefix, column.suffix)
     out = cells.floats(cells.plain_numbers(values, style))
     if column.decimals is not None:
         out = np.round(out, column.decimals)
-    out[missing] = np.nan
     return out + 0.0  # no negative zero
 
 

@@ -1,7 +1,7 @@
 """Dates and times: finding the one format a column is written in, reading it to microseconds, writing it back.
 
-Parsing goes through ISO text and NumPy, not through pandas, whose nanoseconds end in the year 2262: year 9999 is a common
-"still open" marker in hospital data.
+Parsing goes through ISO text and NumPy, not through pandas, whose nanoseconds end in the year 2262: year 9999 is a
+common "still open" marker in hospital data.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ import numpy as np
 import pandas as pd
 
 DATE_PARTS = (
-    "%Y-%m-%d", "%Y/%m/%d", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%d.%m.%Y", "%d/%m/%y", "%m/%d/%y", "%d.%m.%y",
-    "%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%Y-%m", "%Y%m%d",
+    "%Y-%m-%d", "%Y/%m/%d", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%d.%m.%Y", "%d/%m/%y", "%m/%d/%y",
+    "%d.%m.%y", "%d-%b-%Y", "%d-%b-%y", "%d %b %Y", "%d %B %Y", "%b %d, %Y", "%B %d, %Y", "%Y-%m", "%Y%m%d",
 )  # fmt: skip
 TIME_PARTS = ("", "%H:%M", "%H:%M:%S", "%H:%M:%S.%f")
 ZONES = ("", "Z", "%z")
 TOKENS = {
-    "%Y": r"(?P<Y>\d{4})", "%y": r"(?P<y>\d{2})", "%m": r"(?P<m>\d{1,2})", "%d": r"(?P<d>\d{1,2})", "%b": r"(?P<b>[A-Za-z]{3})",
-    "%B": r"(?P<B>[A-Za-z]{3,9})", "%H": r"(?P<H>\d{1,2})", "%M": r"(?P<M>\d{2})", "%S": r"(?P<S>\d{2})", "%f": r"(?P<f>\d{1,9})",
-    "%z": r"(?P<z>[+-]\d{2}:?\d{2})",
+    "%Y": r"(?P<Y>\d{4})", "%y": r"(?P<y>\d{2})", "%m": r"(?P<m>\d{1,2})", "%d": r"(?P<d>\d{1,2})",
+    "%b": r"(?P<b>[A-Za-z]{3})", "%B": r"(?P<B>[A-Za-z]{3,9})", "%H": r"(?P<H>\d{1,2})", "%M": r"(?P<M>\d{2})",
+    "%S": r"(?P<S>\d{2})", "%f": r"(?P<f>\d{1,9})", "%z": r"(?P<z>[+-]\d{2}:?\d{2})",
 }  # fmt: skip
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 DAY_FIRST = {"%m/%d/%Y": "%d/%m/%Y", "%m-%d-%Y": "%d-%m-%Y", "%m/%d/%y": "%d/%m/%y"}
@@ -99,7 +99,7 @@ def parse(values: Sequence[str], date_format: str) -> np.ndarray:
 def find_format(
     values: Sequence[str], weights: np.ndarray, allow_digits: bool, share: float
 ) -> tuple[str, bool] | None:
-    """(format, whether day and month could be swapped) in which at least `share` of the weighted values read; or None."""
+    """(format, whether day and month could be swapped) in which at least `share` of the cells read; or None."""
     sample = [value.strip() for value in values[:60]]
     like = sum(bool(DATE_LIKE.fullmatch(value)) and any(c.isdigit() for c in value) for value in sample)
     if not sample or like < 0.5 * len(sample):

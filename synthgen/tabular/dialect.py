@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -103,7 +104,7 @@ def line_end_of(sample: str) -> str:
 
 
 def header_place(rows: Sequence[Sequence[str]], width: int) -> int:
-    """The index of the header row: the first row when it is full enough, else the first one that is (preambles above)."""
+    """The index of the header row: the first row that is full enough; what stands above it is a preamble."""
     filled = [sum(bool(cell.strip()) for cell in row) for row in rows]
     body = sorted(count for row, count in zip(rows, filled, strict=True) if len(row) == width)
     if not body:
@@ -135,6 +136,6 @@ def _counts(heads: list[str], body: Sequence[Sequence[str]], numeric: list[int])
     """Whether numeric heads are years or positions (2001, 2002, ...) while the body holds other numbers."""
     if len(heads) < 3 or not all(head.isdigit() for head in heads):
         return False
-    steps = {int(b) - int(a) for a, b in zip(heads, heads[1:], strict=False)}
+    steps = {int(b) - int(a) for a, b in itertools.pairwise(heads)}
     same = {row[i].strip() for row in body[:50] for i in numeric if i < len(row)}
     return steps <= {1, -1} and not set(heads) & same

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,16 +12,15 @@ import pandas as pd
 from synthgen.spec import ColumnKind, ColumnOverride
 from synthgen.tabular import cells, dates
 from synthgen.tabular.cells import Distinct
-from synthgen.tabular.names import is_date_name, is_key_name, is_personal_name
-from synthgen.tabular.numbers import integer_key, number_fields
-from synthgen.tabular.schema import Column, KeyStyle
+from synthgen.tabular.key_styles import HASH, NUMBERED, UUID, integer_key, key_style
+from synthgen.tabular.names import is_code_name, is_date_name, is_key_name, is_personal_name
+from synthgen.tabular.numbers import number_fields
+from synthgen.tabular.schema import Column
 
 NUMBERS_NEEDED = 0.95
 DATES_NEEDED = 0.95
 CODES_FROM = 50
-UUID = re.compile(r"\{?[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\}?")
-HASH = re.compile(r"[0-9a-fA-F]{16,128}")
-NUMBERED = re.compile(r"(?P<prefix>[^\d\s]{0,24})(?P<digits>\d{1,18})(?P<suffix>[^\d\s]{0,12})")
+EXACT_DIGITS = 15  # longer whole numbers are not exact as floats, and are codes
 KINDS: dict[str, str] = {"integer": "whole number", "number": "number", "datetime": "date and time", "code": "code"}
 
 
@@ -155,6 +153,8 @@ def _numbers(found: Cells) -> Column | None:
     whole = fields["decimals"] == 0
     if whole and not strays and (key := _integer_key(found, texts)) is not None:
         return key
+    if whole and (is_code_name(found.name) or is_personal_name(found.name) or max(map(len, texts)) > EXACT_DIGITS):
+        return None
     kind: ColumnKind = "integer" if whole else "number"
     if strays:
         fields["warning"] = f"{strays} different entries are no numbers and are read as missing"
@@ -227,8 +227,8 @@ def _moments(found: Cells, allow_digits: bool = False) -> Column | None:
 
 def shown_format(date_format: str) -> str:
     """A date format as people write it: dd/mm/yyyy."""
-    shown = {"%Y": "yyyy", "%y": "yy", "%m": "mm", "%d": "dd", "%b": "mon", "%B": "month", "%H": "hh", "%M": "mm", "%S": "ss",
-             "%f": "fraction", "%z": "+hh:mm"}  # fmt: skip
+    shown = {"%Y": "yyyy", "%y": "yy", "%m": "mm", "%d": "dd", "%b": "mon", "%B": "month",
+             "%H": "hh", "%M": "mm", "%S": "ss", "%f": "fraction", "%z": "+hh:mm"}  # fmt: skip
     for token, words in shown.items():
         date_format = date_format.replace("%-", "%").replace(token, words)
     return date_format
@@ -267,27 +267,6 @@ def _text(found: Cells, reason: str) -> Column:
 def _key(found: Cells, reason: str, kind: ColumnKind = "id") -> Column:
     warning = "" if found.unique or kind == "person" else "that some keys repeat is not kept"
     return _column(found, kind, reason, key=key_style(found.values), warning=warning)
-
-
-def key_style(values: Sequence[str]) -> KeyStyle:
-    """How fresh keys should look, from at most 2,000 of the source's."""
-    sample = [value.strip() for value in values[:2000]]
-    if all(cells.INTEGER.fullmatch(value) and not cells.LEADING_ZERO.fullmatch(value) for value in sample):
-        plain = [value.strip() for value in values]
-        if all(cells.INTEGER.fullmatch(value) for value in plain):
-            return integer_key(plain)
-    upper = any(value != value.lower() for value in sample)
-    if sum(bool(UUID.fullmatch(value)) for value in sample) > 0.9 * len(sample):
-        return KeyStyle(style="uuid", upper=upper)
-    matches = [NUMBERED.fullmatch(value.strip()) for value in values]
-    parts = {(m["prefix"], m["suffix"]) for m in matches if m}
-    if len(parts) == 1 and all(matches):
-        prefix, suffix = next(iter(parts))
-        digits = [m["digits"] for m in matches if m]
-        width = max(len(text) for text in digits)
-        return KeyStyle(style="numbered", prefix=prefix, suffix=suffix, width=width, start=integer_key(digits).start)
-    width = int(np.median([len(value) for value in sample])) if sample else 8
-    return KeyStyle(style="hex", width=max(width, 12), upper=upper)
 
 
 def _of_kind(found: Cells, kind: ColumnKind) -> Column:

@@ -1,7 +1,7 @@
 """Keys are never modelled: fresh ones are made. A person key comes back with the rows per person of the source.
 
-How people are made. `prepare` adds one modelled column to the training rows: how many rows their person has, `r`. Such a
-person shows up `r` times among training rows, so a generated row is kept as the *first row of a new person* with
+How people are made. `prepare` adds one modelled column to the training rows: how many rows their person has, `r`. Such
+a person shows up `r` times among training rows, so a generated row is kept as the *first row of a new person* with
 probability 1/r; then `r - 1` further rows are drawn given what never changes within a person and `r`. One candidate
 gives one row on average, the rows per person follow the source, and what is constant within a person stays so. Beyond
 these columns the rows of one person are independent of each other.

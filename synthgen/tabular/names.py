@@ -1,58 +1,30 @@
-"""What a column's name suggests: key, person, date, or something that identifies people."""
+"""What a column's name suggests: key, code, person, date, or something that identifies people."""
 
 from __future__ import annotations
 
 import re
 
-KEY_WORDS = frozenset(
-    {"id", "ids", "key", "uuid", "guid", "nbr", "no", "nr", "num", "number", "mrn", "pk", "identifier", "rowid", "index", "idx",
-     "code", "ref", "reference", "accession"}
-)  # fmt: skip
-PERSON_WORDS = frozenset(
-    {"patient", "subject", "person", "member", "participant", "client", "customer", "user", "individual", "pat", "subj",
-     "proband", "insured", "beneficiary", "respondent", "employee", "student"}
-)  # fmt: skip
-PERSON_KEYS = frozenset(
-    {
-        "mrn",
-        "usubjid",
-        "subjid",
-        "pid",
-        "ssn",
-        "empi",
-        "nhsnumber",
-        "patid",
-        "patientid",
-        "patno",
-        "subjectid",
-        "personid",
-    }
+
+def _set(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+KEY_WORDS = _set(
+    "id ids key uuid guid nbr no nr num number mrn pk identifier rowid index idx code ref reference accession"
 )
-NO_KEYS = frozenset(
-    {
-        "paid",
-        "unpaid",
-        "prepaid",
-        "covid",
-        "acid",
-        "fluid",
-        "steroid",
-        "thyroid",
-        "valid",
-        "grid",
-        "said",
-        "bid",
-        "rapid",
-    }
+NO_KEYS = _set("paid unpaid prepaid covid acid fluid steroid thyroid valid grid said bid rapid")
+PERSON_WORDS = _set(
+    "patient subject person member participant client customer user individual pat subj proband insured beneficiary "
+    "respondent employee student"
 )
-DATE_WORDS = frozenset({"date", "dt", "dat", "day", "dob", "birthdate", "birth", "datum"})
-IDENTIFYING = frozenset(
-    {"firstname", "lastname", "surname", "forename", "fullname", "maidenname", "address", "street", "phone", "telephone", "mobile",
-     "fax", "email", "mail", "ssn", "passport", "drivers", "iban"}
-)  # fmt: skip
-NAME_OF = frozenset(
-    {"first", "last", "full", "middle", "given", "family", "maiden", "patient", "person", "sur", "fore", "nick", "user"}
+PERSON_KEYS = _set("mrn usubjid subjid pid ssn empi nhsnumber patid patientid patno subjectid personid")
+CODE_WORDS = _set("icd snomed loinc cpt drg atc ndc zip postcode plz fips codes")
+DATE_WORDS = _set("date dt dat day dob birthdate birth datum")
+IDENTIFYING = _set(
+    "firstname lastname surname forename fullname maidenname address street phone telephone mobile fax email mail ssn "
+    "passport drivers iban"
 )
+NAME_OF = _set("first last full middle given family maiden patient person sur fore nick user")
 
 
 def words(name: str) -> list[str]:
@@ -72,7 +44,7 @@ def is_key_name(name: str) -> bool:
 
 
 def is_person_key_name(name: str) -> bool:
-    """Whether the name says that the column tells people apart: patient_nbr, Subject ID, PATIENT, MRN; not patient_class."""
+    """Whether the name says that the column tells people apart: patient_nbr, Subject ID, MRN; not patient_class."""
     parts = words(name)
     if not parts:
         return False
@@ -80,6 +52,12 @@ def is_person_key_name(name: str) -> bool:
     if joined in PERSON_KEYS or parts[-1] in PERSON_KEYS:
         return True
     return parts[0] in PERSON_WORDS and (len(parts) == 1 or (len(parts) <= 3 and parts[-1] in KEY_WORDS | {"hash"}))
+
+
+def is_code_name(name: str) -> bool:
+    """Whether the name says that whole numbers are codes, between which nothing lies."""
+    parts = words(name)
+    return bool(parts) and (parts[-1] in CODE_WORDS or parts[-1].endswith("code"))
 
 
 def is_date_name(name: str) -> bool:

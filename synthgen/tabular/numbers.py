@@ -1,4 +1,4 @@
-"""How the numbers of a column are written, which of them look like codes, and where fresh numbered keys may start."""
+"""How the numbers of a column are written, and which of them look like codes for something special."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from synthgen.tabular.cells import NumberStyle, decimals_of, floats, significant_decimals_of
-from synthgen.tabular.schema import KeyStyle
 
 MOST_DECIMALS = 12
 SENTINELS = (-1.0, -7.0, -8.0, -9.0, -99.0, -999.0, -9999.0, 99.0, 999.0, 9999.0, 99999.0, 999999.0, 7777.0, 8888.0)
@@ -44,15 +43,3 @@ def suspected_sentinels(values: np.ndarray, counts: np.ndarray, k: int) -> tuple
         return ()
     low, high = float(usual.min()), float(usual.max())
     return tuple(sorted(code for code in present if (code < 0 <= low) or (code > 0 and code > 2 * high)))
-
-
-def integer_key(texts: Sequence[str]) -> KeyStyle:
-    """A counter that starts at a round number above every key of the source, with as many digits where there is room."""
-    numbers = [abs(int(float(text)) if "." in text or "e" in text.lower() else int(text)) for text in texts]
-    highest = max(numbers, default=0)
-    width = len(str(highest))
-    unit = 10 ** (width - 1)
-    start = (highest // unit + 1) * unit
-    if 10**width - start < 10**width // 10 or start <= highest:
-        start = 10**width
-    return KeyStyle(style="integer" if start < 10**18 else "digits", width=width, start=start + 1)

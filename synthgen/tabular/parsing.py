@@ -40,7 +40,7 @@ MOST_FAST_COLUMNS = 500  # Arrow reserves buffers per column and block
 
 @dataclass(frozen=True)
 class Plan:
-    """What the beginning of the file says about the whole: dialect, where the header is, what the columns are called."""
+    """What the beginning of the file says about the whole: dialect, place of the header, names of the columns."""
 
     dialect: Dialect
     line_end: str

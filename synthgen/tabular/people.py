@@ -1,4 +1,4 @@
-"""Which rows belong to one person: finding the key, what is constant within it, and counts of people instead of rows."""
+"""Which rows belong to one person: finding the key, what is constant within it, counting people instead of rows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from synthgen.errors import SchemaError
 from synthgen.spec import RunSpec
-from synthgen.tabular import inference
+from synthgen.tabular import cells, conversion, key_styles
 from synthgen.tabular.cells import Distinct
 from synthgen.tabular.names import is_person_key_name
 from synthgen.tabular.schema import Column
@@ -18,7 +18,7 @@ FEWEST_PEOPLE = 20
 
 
 def find(columns: Sequence[Column], tables: Mapping[str, Distinct], spec: RunSpec) -> tuple[str | None, list[Column]]:
-    """The person key (chosen by the owner, by name, or by the order of rows) and the columns, completed with what it implies."""
+    """The person key (said by the owner, found by name or by order of rows), and the columns with what it implies."""
     chosen = [name for name, override in spec.columns.items() if override.kind == "person" and not override.drop]
     if len(chosen) > 1:
         raise SchemaError(
@@ -37,7 +37,7 @@ def find(columns: Sequence[Column], tables: Mapping[str, Distinct], spec: RunSpe
             else c
             for c in out
         ]
-    return person, [_with_rare_values(c, tables[c.name], codes, spec.k_floor) for c in out]
+    return person, [_over_the_floor(c, tables[c.name], codes, spec.k_floor) for c in out]
 
 
 def _as_person(column: Column, table: Distinct) -> Column:
@@ -46,9 +46,10 @@ def _as_person(column: Column, table: Distinct) -> Column:
     reason = (
         "read as person because its values repeat and its name or the order of rows says that it tells people apart"
     )
-    fresh = inference.key_style(values)
-    return Column(name=column.name, kind="person", reason=reason, dtype=column.dtype, missing_tokens=column.missing_tokens,
-                  missing_token=column.missing_token, key=fresh, quoted=column.quoted)  # fmt: skip
+    fresh = key_styles.key_style(values)
+    update = {"kind": "person", "reason": reason, "warning": "", "key": fresh, "dtype": column.dtype}
+    kept = ("name", "missing_tokens", "missing_token", "quoted")
+    return Column.model_validate({**update, **{field: getattr(column, field) for field in kept}})
 
 
 def _by_name(columns: Sequence[Column], tables: Mapping[str, Distinct]) -> str | None:
@@ -78,8 +79,8 @@ def _key_like(table: Distinct) -> bool:
 def _by_order(columns: Sequence[Column], tables: Mapping[str, Distinct]) -> str | None:
     """A whole number or code whose equal values stand together and within which several other columns are constant.
 
-    Panel data often name their key unlike a key. Only a column with 5 % to 90 % different values, at most 60 rows a value,
-    is considered, and at least 4 other columns that vary over the table must be constant within it.
+    Panel data often name their key unlike a key. Only a column with 5 % to 90 % different values, at most 60 rows a
+    value, is considered, and at least 4 other columns that vary over the table must be constant within it.
     """
     for column in columns:
         table = tables[column.name]
@@ -115,17 +116,20 @@ def constant_within(people: np.ndarray, codes: np.ndarray) -> bool:
     return bool((np.diff(codes[order])[same] == 0).all())
 
 
-def _with_rare_values(column: Column, table: Distinct, people: np.ndarray | None, k: int) -> Column:
-    """Warn how many categories fewer than k people hold: they become "other"."""
+def _over_the_floor(column: Column, table: Distinct, people: np.ndarray | None, k: int) -> Column:
+    """Count people: warn how many categories fewer than k hold (they become "other"), drop such sentinels."""
+    held = table.counts if people is None else people_per_code(table.codes, people, len(table.values))
+    if column.sentinels:
+        values = conversion.numbers_of(table.values, column)
+        kept = tuple(code for code in column.sentinels if int(held[values == code].sum()) >= k)
+        return column.model_copy(update={"sentinels": kept})
     if column.kind not in ("category", "code") or column.public:
         return column
-    tokens = set(column.missing_tokens)
-    kept = np.array([value not in tokens for value in table.values], bool)
-    held = table.counts if people is None else people_per_code(table.codes, people, len(table.values))
-    rare = int((held[kept] < k).sum())
+    filled = ~cells.missing_mask(table.values, column.missing_tokens)
+    rare = int((held[filled] < k).sum())
     if not rare:
         return column
-    text = f"{rare} of its {int(kept.sum())} values are held by fewer than {k} people and become 'other'"
+    text = f"{rare} of its {int(filled.sum())} values are held by fewer than {k} people and become 'other'"
     return column.model_copy(update={"warning": "; ".join(filter(None, (column.warning, text)))})
 
 

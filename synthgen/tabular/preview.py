@@ -5,6 +5,7 @@ Everything here holds cell values and is for those who may see the source; relea
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -19,6 +20,7 @@ from synthgen.tabular.conversion import typed_column, written
 from synthgen.tabular.inference import shown_format
 from synthgen.tabular.people import people_per_code
 from synthgen.tabular.schema import NUMERIC, TIMES, Column, Schema
+from synthgen.tabular.splitting import refusal
 
 MOST_PLOTS = 60
 MOST_COUNTED = 300
@@ -91,14 +93,18 @@ def _edge_labels(edges: np.ndarray, column: Column) -> list[str]:
         names = list(dates.write(moments, "%Y-%m-%d" if (column.grid_seconds or 1) >= 86_400 else "%Y-%m-%d %H:%M"))
     else:
         names = [f"{edge:.6g}" for edge in edges]
-    between = [f"{low} to {high}" for low, high in zip(names, names[1:], strict=False)]
+    between = [f"{low} to {high}" for low, high in itertools.pairwise(names)]
     return [f"below {names[0]}", *between, f"{names[-1]} and above"]
 
 
 def preview(source: Source, schema: Schema, rows: int = 20) -> dict[str, Any]:
-    """JSON for the schema page: first rows as text, and per column kind, reason, gaps and a small histogram."""
+    """JSON for the schema page: first rows as text, and per column kind, reason, gaps and a small histogram.
+
+    `refused` says why no generator could be trained on the table; empty when one can.
+    """
     raw: pd.DataFrame = source.data
     columns = [_column_preview(c, raw[c.name], place < MOST_COUNTED) for place, c in enumerate(schema.columns)]
+    refused = refusal(schema, _people(raw, schema))
     return {
         "name": source.name,
         "row_count": len(raw),
@@ -107,7 +113,16 @@ def preview(source: Source, schema: Schema, rows: int = 20) -> dict[str, Any]:
         "notes": list(source.notes),
         "person": schema.person,
         "target": schema.target,
+        "refused": "" if refused is None else str(refused),
     }
+
+
+def _people(raw: pd.DataFrame, schema: Schema) -> int:
+    """How many people the table is about; a row without a key is a person of its own."""
+    if schema.person is None:
+        return len(raw)
+    keys = pd.Series(typed_column(raw[schema.person], schema.column(schema.person)))
+    return int(keys.nunique()) + int(keys.isna().sum())
 
 
 def _column_preview(column: Column, raw: pd.Series, counted: bool) -> dict[str, Any]:
@@ -155,7 +170,7 @@ def _absent(cell: object) -> bool:
 
 
 def plots(split: Split, synthetic: SyntheticSet, schema: Schema, spec: RunSpec) -> tuple[Plot, ...]:
-    """Real (training) and synthetic shares over the same bins, for the first modelled columns; bins know their people."""
+    """Real (training) and synthetic shares over the same bins for the first modelled columns, with people per bin."""
     train: pd.DataFrame = split.train
     bins = [make_bins(train[column.name], column) for column in schema.modelled[:MOST_PLOTS]]
     made = [np.zeros(len(each.labels), dtype=np.int64) for each in bins]

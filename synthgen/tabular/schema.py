@@ -1,7 +1,7 @@
 """The schema of a table: what each column is, why, and how its cells were written.
 
 It is shown to the owner, may be overridden before training, and travels with the model. It holds no list of observed
-values: the value of a constant, the two tokens of a boolean, missing tokens and sentinels (each held by k people) excepted.
+values: only the value of a constant, the two tokens of a boolean, missing tokens, and sentinels that k people hold.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ class KeyStyle(Record):
 class Column(Record):
     """One column: its kind, the reason for it in words, and the writing of its cells.
 
-    `decimals` is the grid 10^-decimals on which its numbers lie, `least_decimals` the digits that are always shown. `grid_seconds` is the step of a date. `missing_token` is what a missing cell is written as.
+    `decimals` is the grid 10^-decimals on which its numbers lie, `least_decimals` the digits that are always shown.
+    `grid_seconds` is the step of a date. `missing_token` is what a missing cell is written as.
     """
 
     name: str
@@ -146,7 +147,7 @@ def load(json_text: str) -> Schema:
 
 
 def infer(source: Source, spec: RunSpec) -> Schema:
-    """The schema of `source` with the overrides of `spec` applied; every problem is collected before one error is raised."""
+    """The schema of `source` with the overrides of `spec` applied; all problems are collected before one is raised."""
     from synthgen.tabular import inference, people
 
     raw: pd.DataFrame = source.data

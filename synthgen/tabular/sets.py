@@ -41,7 +41,7 @@ class SyntheticTable:
             yield _read(self.directory / name, sha256)
 
     def take(self, n: int, seed: int = 0) -> pd.DataFrame:
-        """At most `n` typed rows drawn over the whole set without replacement, in order; one chunk in memory at a time."""
+        """At most `n` typed rows drawn over the whole set without replacement, in order, reading a chunk at a time."""
         if n >= self.rows:
             parts = list(self.chunks())
         else:

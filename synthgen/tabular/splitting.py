@@ -1,4 +1,4 @@
-"""Train, validation and hold-out: by person where a key repeats, stratified by a discrete target, the same for a seed."""
+"""Train, validation, hold-out: by person where a key repeats, stratified by a discrete target, the same for a seed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from synthgen.contracts import Source, Split
-from synthgen.errors import InputError, SchemaError
+from synthgen.errors import InputError, SchemaError, SynthgenError
 from synthgen.runtime import RunContext
 from synthgen.spec import RunSpec
 from synthgen.tabular.schema import Schema
@@ -21,15 +21,10 @@ def split(source: Source, schema: Schema, spec: RunSpec, ctx: RunContext) -> Spl
     Raises `SchemaError` when no column can be modelled and `InputError` when there are too few people to learn from.
     """
     frame = schema.typed(source.data)
-    check_modelled(frame, schema)
     people = people_of(frame, schema)
     count = int(people.max()) + 1 if len(people) else 0
-    if count < FEWEST_PEOPLE:
-        what = "rows" if schema.person is None else "people"
-        raise InputError(
-            f"The table has {count} {what}; at least {FEWEST_PEOPLE} are needed to train on and to judge the result.",
-            "Submit a larger table.",
-        )
+    if (refused := refusal(schema, count)) is not None:
+        raise refused
     rng = ctx.at("split").rng("assign")
     part = _assign(_strata(frame, schema, people, count), spec, rng)[people]
     keyed = schema.person is not None
@@ -38,14 +33,21 @@ def split(source: Source, schema: Schema, spec: RunSpec, ctx: RunContext) -> Spl
     return Split(*frames, *owners)
 
 
-def check_modelled(frame: pd.DataFrame, schema: Schema) -> None:
-    """Raise `SchemaError` unless there is at least one column a generator can model."""
+def refusal(schema: Schema, people: int) -> SynthgenError | None:
+    """Why no generator can be trained on this many people with this schema; None when one can."""
     if not schema.modelled:
         kinds = sorted({column.kind for column in schema.columns})
-        raise SchemaError(
+        return SchemaError(
             f"None of the {len(schema.columns)} columns can be modelled: they were read as {', '.join(kinds)}.",
-            "A column that is the same in every row, empty, or a key teaches nothing. Override a kind or submit another table.",
+            "Keys, texts and columns without variety teach nothing. Override a kind or submit another table.",
         )
+    if people < FEWEST_PEOPLE:
+        what = "rows" if schema.person is None else "people"
+        return InputError(
+            f"The table has {people} {what}; at least {FEWEST_PEOPLE} are needed to train on and to judge the result.",
+            "Submit a larger table.",
+        )
+    return None
 
 
 def people_of(frame: pd.DataFrame, schema: Schema) -> np.ndarray:

@@ -94,7 +94,7 @@ def test_the_longest_histories_are_capped():
     frame = visits()
     long = pd.concat([frame, frame.iloc[[0] * 50].assign(visit_id=[f"W{i}" for i in range(50)])], ignore_index=True)
     for seed in range(8):  # the person may land in the hold-out
-        parts, made, _, model, _ = scene(long, seed=seed)
+        parts, _made, _, model, _ = scene(long, seed=seed)
         if parts.train["patient_nbr"].value_counts().max() > 50:
             assert model.most_rows == 6
             return
@@ -117,7 +117,7 @@ def test_people_come_back(kind):
 
 
 def test_further_rows_are_drawn_given_the_person():
-    parts, made, _, model, generator = scene(visits())
+    _parts, made, _, model, generator = scene(visits())
     out = completed(made, model, generator, ROWS)
     per_person = out.groupby("patient_nbr").agg(rows=("sex", "size"), often=("often", "first")).iloc[:-1]
     assert ((per_person["rows"] > 2) == (per_person["often"] == "yes")).all()
@@ -182,7 +182,7 @@ def test_balanced_values_stay_balanced():
 
 def test_a_table_without_people_is_only_completed():
     frame = pd.DataFrame({"id": np.arange(500) + 1, "x": np.arange(500) % 17, "word": list("ab") * 250})
-    parts, made, wider, model, generator = scene(frame)
+    _parts, made, wider, model, generator = scene(frame)
     assert wider == made
     assert model.rows_column is None
     out = completed(made, model, generator, 1234)

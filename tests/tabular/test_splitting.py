@@ -83,5 +83,5 @@ def test_too_few_rows_or_people_are_refused():
 
 
 def test_a_table_without_anything_to_model_is_refused():
-    with pytest.raises(SchemaError, match="None of the 2 columns.*constant, id"):
+    with pytest.raises(SchemaError, match=r"None of the 2 columns.*constant, id"):
         parted(pd.DataFrame({"same": ["x"] * 50, "id": range(50)}))
