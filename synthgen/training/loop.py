@@ -18,6 +18,8 @@ from synthgen.runtime import RunContext
 from synthgen.training import checkpoint
 from synthgen.training.checkpoint import State
 
+REPORT_SECONDS = 1.0
+
 
 class Task(Protocol):
     """What is trained."""
@@ -90,6 +92,7 @@ def run(task: Task, plan: Plan, ctx: RunContext) -> Progress:
         if progress.step % plan.validate_every == 0 or progress.step == plan.steps:
             _validate(task, plan, progress, ctx)
             began.report(progress, plan, ctx)
+        began.report_if_due(progress, plan, ctx)
         progress.stopped = _reason(progress, plan, ctx)
         saver.save_if_due(progress)
     if saver.saved_step != progress.step:
@@ -133,17 +136,19 @@ class _Clock:
 
     def __init__(self, step: int) -> None:
         self.first, self.since = step, time.monotonic()
+        self.told = self.since
+
+    def report_if_due(self, progress: Progress, plan: Plan, ctx: RunContext) -> None:
+        """Report between validations too, about once a second."""
+        if time.monotonic() - self.told >= REPORT_SECONDS:
+            self.report(progress, plan, ctx)
 
     def report(self, progress: Progress, plan: Plan, ctx: RunContext) -> None:
-        seconds = time.monotonic() - self.since
+        self.told = time.monotonic()
+        seconds = self.told - self.since
         left = seconds / max(progress.step - self.first, 1) * (plan.steps - progress.step)
-        ctx.progress(
-            plan.stage,
-            progress.step,
-            plan.steps,
-            eta_seconds=round(left, 1),
-            validation=progress.curve[-1]["validation"],
-        )
+        figures = {"validation": progress.curve[-1]["validation"]} if progress.curve else {}
+        ctx.progress(plan.stage, progress.step, plan.steps, eta_seconds=round(left, 1), **figures)
 
 
 class _Saver:
