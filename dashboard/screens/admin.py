@@ -7,7 +7,7 @@ import streamlit as st
 from dashboard import session
 from dashboard.components import layout, wording
 
-SHOWN = 30
+SHOWN, SHORT = 30, 12
 
 
 def show() -> None:
@@ -31,7 +31,7 @@ def _health() -> None:
         return
     layout.table(
         ("Worker", "Machine", "Process", "Jobs at work", "Last seen"),
-        [(w.id, w.host, str(w.pid), w.running, wording.ago(w.last_seen)) for w in workers],
+        [(w.id[:SHORT], w.host, str(w.pid), w.running, wording.ago(w.last_seen)) for w in workers],
         numbers=(2, 3),
     )
 
@@ -52,9 +52,9 @@ def _trail() -> None:
     rows = [
         (
             f"{line['at']:%Y-%m-%d %H:%M:%S}",
-            service.actor.name if line["person_id"] == service.actor.user_id else str(line["person_id"]),
+            service.actor.name if line["person_id"] == service.actor.user_id else str(line["person_id"])[:SHORT],
             str(line["action"]).replace(".", " "),
-            str(line["subject"] or ""),
+            str(line["subject"] or "")[:SHORT],
         )
         for line in service.trail(SHOWN)
     ]
