@@ -10,7 +10,7 @@ import torch
 from synthgen.losses import adversarial
 from synthgen.tabular.networks import Critic, Layout
 
-WIDTH, BATCH, RATE, DECAY, LIMIT = 128, 256, 2e-3, 1e-2, 3.0
+WIDTH, BATCH, RATE, DECAY, LIMIT = 128, 256, 5e-3, 1.0, 3.0
 
 
 class Critics:
