@@ -4,15 +4,15 @@ How people are made. `prepare` adds one modelled column to the training rows: ho
 a person shows up `r` times among training rows, so a generated row is kept as the *first row of a new person* with
 probability 1/r; then `r - 1` further rows are drawn given what never changes within a person and `r`. One candidate
 gives one row on average, the rows per person follow the source, and what is constant within a person stays so. Beyond
-these columns the rows of one person are independent of each other.
+these columns the rows of one person are independent of each other. A column that seldom changes within a person (age,
+a diagnosis) is kept for as many people as in the source.
 """
 
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,28 +23,30 @@ from synthgen.contracts import FitData, Generator, Record
 from synthgen.errors import SchemaError, TrainingError
 from synthgen.runtime import RunContext
 from synthgen.spec import SampleSpec
-from synthgen.tabular.schema import Column, KeyStyle, Schema
+from synthgen.tabular import people
+from synthgen.tabular.fresh_keys import Maker
+from synthgen.tabular.schema import Column, Schema
 
 ROWS_PER_PERSON = "#rows_per_person"
-PLACEHOLDER = "text removed"
 FILE = "keys.json"
 SMALLEST_DRAW = 256
 MOST_DRAWS = 200
-LEAST_HEX = 16
+STEADY, MOST_STEADY = 0.8, 12
 
 
 class KeyModel(Record):
     """What `complete` needs besides the generator; learned on training rows only.
 
     `rows_column` names the modelled count of rows per person (None: every row is a person), `most_rows` its cap: the
-    k-th highest count. `constant` names the modelled columns that never change within a person. `missing` holds the
-    share of empty cells of keys and texts, rounded to a hundredth.
+    k-th highest count. `constant` names the modelled columns that never change within a person, `steady` those that
+    seldom do, with the share of people in whom they do not. `missing` holds the share of empty cells of keys and texts.
     """
 
     person: str | None = None
     rows_column: str | None = None
     most_rows: int = 1
     constant: tuple[str, ...] = ()
+    steady: dict[str, float] = {}
     missing: dict[str, float] = {}
 
     def save(self, directory: Path) -> None:
@@ -72,7 +74,14 @@ def prepare(data: FitData, schema: Schema) -> tuple[FitData, Schema, KeyModel]:
     while name in schema.names:
         name = "#" + name
     constant = tuple(c.name for c in schema.modelled if c.within_person_constant)
-    made = KeyModel(person=schema.person, rows_column=name, most_rows=most, constant=constant, missing=missing)
+    made = KeyModel(
+        person=schema.person,
+        rows_column=name,
+        most_rows=most,
+        constant=constant,
+        steady=_steady_columns(data, schema, constant),
+        missing=missing,
+    )
     column = Column(
         name=name, kind="integer", dtype="float64", decimals=0, within_person_constant=True, reason="rows per person"
     )
@@ -82,6 +91,19 @@ def prepare(data: FitData, schema: Schema) -> tuple[FitData, Schema, KeyModel]:
         validation=data.validation.assign(**{name: _rows_per_person(data.validation, data.validation_people, most)}),
     )
     return wider, schema.model_copy(update={"columns": (*schema.columns, column)}), made
+
+
+def _steady_columns(data: FitData, schema: Schema, constant: Sequence[str]) -> dict[str, float]:
+    """Columns that seldom change within a person, most steady first; the shares are rounded to a hundredth."""
+    assert data.train_people is not None
+    found = {}
+    for column in schema.modelled:
+        if column.name not in constant:
+            codes = pd.factorize(data.train[column.name], use_na_sentinel=False)[0]
+            share, by_chance = people.steadiness(data.train_people, codes)
+            if share >= STEADY and (share - by_chance) >= (1 - by_chance) / 2:
+                found[column.name] = round(share, 2)
+    return dict(sorted(found.items(), key=lambda item: -item[1])[:MOST_STEADY])
 
 
 def _rows_per_person(frame: pd.DataFrame, people: np.ndarray | None, most: int) -> np.ndarray:
@@ -124,7 +146,7 @@ def complete(
     generator: Generator, schema: Schema, keys: KeyModel, rows: int, request: SampleSpec, ctx: RunContext
 ) -> Iterator[pd.DataFrame]:
     """Exactly `rows` typed rows in chunks, every column of `schema` in source order, keys fresh."""
-    maker = _Maker(schema, keys, ctx)
+    maker = Maker(schema, keys.missing, ctx)
     draw = _people if keys.rows_column else _single_rows
     for number, (part, wanted) in enumerate(_parts(request, rows)):
         for chunk, owners in draw(generator, keys, part, wanted, ctx.at(f"part{number}")):
@@ -198,18 +220,24 @@ def _counts(frame: pd.DataFrame, keys: KeyModel) -> np.ndarray:
 def _expanded(
     generator: Generator, keys: KeyModel, request: SampleSpec, first: pd.DataFrame, ctx: RunContext
 ) -> tuple[pd.DataFrame, np.ndarray]:
-    """First rows and the further rows of the same people, person by person."""
+    """First rows and the further rows of the same people, person by person.
+
+    A person keeps the steady columns whose share is above one number drawn for the person: people differ in how many of
+    the columns they keep, and each column is kept by its share of people.
+    """
     counts = _counts(first, keys)
-    people = np.arange(len(first))
-    owners = np.concatenate([people, np.repeat(people, counts - 1)])
-    more = first.iloc[np.repeat(people, counts - 1)].reset_index(drop=True)
-    if not len(more):
-        return first, people
-    kept = [c for c in first.columns if c in {*keys.constant, keys.rows_column, *request.fixed, *request.balance}]
-    further = _further_rows(generator, request, more[kept], list(first.columns), ctx)
-    whole: pd.DataFrame = pd.concat([first, further], ignore_index=True)
-    order = np.argsort(owners, kind="stable")
-    return whole.iloc[order].reset_index(drop=True), owners[order]
+    always = {*keys.constant, keys.rows_column, *request.fixed, *request.balance}
+    kept = (ctx.rng("kept").random(len(first))[:, None] < np.array([*keys.steady.values(), 0.0])).sum(axis=1)
+    parts, owners = [first], [np.arange(len(first))]
+    for number in np.unique(kept[counts > 1]):
+        who = np.repeat(np.flatnonzero(kept == number), counts[kept == number] - 1)
+        held = always | set(list(keys.steady)[:number])
+        given = first.iloc[who][[c for c in first.columns if c in held]].reset_index(drop=True)
+        parts.append(_further_rows(generator, request, given, list(first.columns), ctx.at(f"kept{number}")))
+        owners.append(who)
+    whole: pd.DataFrame = pd.concat(parts, ignore_index=True) if len(parts) > 1 else first
+    order = np.argsort(np.concatenate(owners), kind="stable")
+    return whole.iloc[order].reset_index(drop=True), np.concatenate(owners)[order]
 
 
 def _further_rows(
@@ -225,71 +253,3 @@ def _further_rows(
     for name in given.columns:
         drawn[name] = given[name].to_numpy()
     return drawn[list(columns)]
-
-
-@dataclass
-class _Counter:
-    """Where a counting key stands."""
-
-    made: int = 0
-
-
-class _Maker:
-    """Adds what no generator makes: keys, placeholders, constants, empty columns."""
-
-    def __init__(self, schema: Schema, keys: KeyModel, ctx: RunContext) -> None:
-        self.schema = schema
-        self.keys = keys
-        self.rng = ctx.rng("keys")
-        self.counters = {c.name: _Counter() for c in schema.columns if c.kind in ("id", "person")}
-
-    def finish(self, chunk: pd.DataFrame, owners: np.ndarray) -> pd.DataFrame:
-        """`chunk` with every column of the schema in source order; `owners` numbers the people of the chunk from 0."""
-        columns = {
-            c.name: chunk[c.name].to_numpy() if c.modelled else self._fill(c, owners) for c in self.schema.columns
-        }
-        return pd.DataFrame(columns, copy=False)
-
-    def _fill(self, column: Column, owners: np.ndarray) -> np.ndarray:
-        rows = len(owners)
-        if column.kind == "person":
-            return self._fresh(column, int(owners.max()) + 1 if rows else 0)[owners]
-        if column.kind == "id":
-            return self._with_gaps(column, self._fresh(column, rows))
-        if column.kind == "text":
-            return self._with_gaps(column, np.full(rows, PLACEHOLDER, dtype=object))
-        return np.full(rows, column.value if column.kind == "constant" else column.missing_token, dtype=object)
-
-    def _with_gaps(self, column: Column, cells: np.ndarray) -> np.ndarray:
-        share = self.keys.missing.get(column.name, 0.0)
-        if share > 0:
-            cells[self.rng.random(len(cells)) < share] = None
-        return cells
-
-    def _fresh(self, column: Column, count: int) -> np.ndarray:
-        """`count` new keys that no source row holds and no earlier call gave."""
-        style = column.key or KeyStyle(style="uuid")
-        counter = self.counters[column.name]
-        start = style.start + counter.made
-        counter.made += count
-        out = np.empty(count, dtype=object)
-        out[:] = [fresh_key(style, start + i, self.rng) for i in range(count)]
-        return out
-
-
-def fresh_key(style: KeyStyle, number: int, rng: np.random.Generator) -> str:
-    """One key: counted where the source counts (from above its highest key), else random."""
-    if style.style == "integer":
-        return str(number)
-    if style.style == "numbered":
-        return f"{style.prefix}{number:0{style.width}d}{style.suffix}"
-    if style.style == "uuid":
-        text = str(uuid.UUID(bytes=rng.bytes(16), version=4))
-    elif style.style == "digits":
-        digits = rng.integers(0, 10, size=style.width + 1)
-        digits[0] = max(1, digits[0])
-        return "".join(map(str, digits))
-    else:
-        width = max(style.width, LEAST_HEX)
-        text = rng.bytes(-(-width // 2)).hex()[:width]
-    return text.upper() if style.upper else text

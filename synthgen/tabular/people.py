@@ -139,3 +139,21 @@ def people_per_code(codes: np.ndarray, people: np.ndarray, length: int) -> np.nd
     width = int(people.max()) + 2 if len(people) else 1
     pairs = np.unique(codes[keep].astype(np.int64) * width + people[keep] + 1)
     return np.bincount(pairs // width, minlength=length)
+
+
+def steadiness(people: np.ndarray, codes: np.ndarray) -> tuple[float, float]:
+    """Among people with several rows, the share in whom `codes` never differ; and the share if rows were independent.
+
+    Both are 0 where no person has several rows. Absent (-1) is a value like any other.
+    """
+    order = np.argsort(people, kind="stable")
+    starts = np.flatnonzero(np.diff(people[order], prepend=people[order][:1] - 1))
+    counts = np.diff(starts, append=len(order))
+    several = counts > 1
+    if not several.any():
+        return 0.0, 0.0
+    ordered = codes[order]
+    same = np.minimum.reduceat(ordered, starts) == np.maximum.reduceat(ordered, starts)
+    shares = np.unique(codes, return_counts=True)[1] / len(codes)
+    by_chance = float(np.mean([(shares**count).sum() for count in counts[several][:2000]]))
+    return float(same[several].mean()), by_chance

@@ -8,6 +8,7 @@ from synthgen.errors import SchemaError, TrainingError
 from synthgen.runtime import RunContext
 from synthgen.spec import GroupTarget, RunSpec, SampleSpec
 from synthgen.tabular import io, keys, schema
+from synthgen.tabular.fresh_keys import PLACEHOLDER
 from synthgen.tabular.splitting import split
 
 ROWS = 3000
@@ -124,6 +125,26 @@ def test_further_rows_are_drawn_given_the_person():
     assert out.groupby("patient_nbr")["weight"].nunique().max() > 1
 
 
+def test_what_seldom_changes_is_kept_for_as_many_people():
+    rng = np.random.default_rng(3)
+    frame = visits()
+    frame["race"] = np.where(frame["patient_nbr"] % 3 == 0, "north", "south")
+    moved = rng.random(len(frame)) < 0.05
+    frame.loc[moved, "race"] = "west"
+    frame["rare"] = np.where(rng.random(len(frame)) < 0.02, "yes", "no")  # steady by chance only
+    parts, made, _, model, generator = scene(frame)
+    assert list(model.steady) == ["race"]
+
+    def kept(table):
+        several = table[table.groupby("patient_nbr")["race"].transform("size") > 1]
+        return several.groupby("patient_nbr")["race"].nunique().eq(1).mean()
+
+    out = completed(made, model, generator, ROWS)
+    assert kept(parts.train) < 0.95
+    assert kept(out) == pytest.approx(kept(parts.train), abs=0.06)
+    assert out["race"].eq("west").mean() == pytest.approx(parts.train["race"].eq("west").mean(), abs=0.03)
+
+
 def test_keys_are_fresh_and_look_alike():
     frame = visits()
     _, made, _, model, generator = scene(frame)
@@ -224,7 +245,7 @@ def test_missing_keys_and_texts_stay_missing_as_often():
     out = completed(made, model, generator, 2000)
     assert out["case_id"].isna().mean() == pytest.approx(0.25, abs=0.04)
     assert out["remark"].isna().mean() == pytest.approx(0.5, abs=0.05)
-    assert set(out["remark"].dropna()) == {keys.PLACEHOLDER}
+    assert set(out["remark"].dropna()) == {PLACEHOLDER}
 
 
 def test_the_model_survives_the_disk_and_holds_no_key(tmp_path):
