@@ -95,7 +95,7 @@ async def signed_in(app: Application, request: Request, form: dict[str, str]) ->
         max_age=int(app.settings.session_hours * 3600),
         httponly=True,
         samesite="lax",
-        secure=request.url.scheme == "https",
+        secure="https" in (request.url.scheme, app.settings.address.partition(":")[0]),
         path="/",
     )
     return answer

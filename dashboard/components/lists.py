@@ -13,6 +13,8 @@ from dashboard.components import layout, wording
 from dashboard.components.layout import Html
 from synthgen.service.read_models import DatasetView, JobView, ReleaseView, SetView
 
+MOST_COLUMNS = 200  # of a table of rows; a browser does not want more
+
 
 def datasets(found: Iterable[DatasetView]) -> None:
     """Datasets, one a line."""
@@ -114,4 +116,4 @@ def frame(preview: Mapping[str, Any]) -> pd.DataFrame:
     names = [c["name"] if isinstance(c, Mapping) else str(c) for c in preview.get("columns", ())]
     if rows and isinstance(rows[0], Mapping):
         return pd.DataFrame(list(rows), dtype=object)
-    return pd.DataFrame([list(row) for row in rows], columns=names or None, dtype=object)
+    return pd.DataFrame([list(row) for row in rows], columns=names or None, dtype=object).iloc[:, :MOST_COLUMNS]

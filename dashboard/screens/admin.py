@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import session
-from dashboard.components import layout, wording
+from dashboard.components import layout, live, wording
 
 SHOWN, SHORT = 30, 12
 
@@ -18,7 +18,7 @@ def show() -> None:
     _trail()
 
 
-@st.fragment(run_every=5)
+@live.every(5)
 def _health() -> None:
     service = session.connect()
     layout.section("Components")

@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard import links, session
 from dashboard.backend import Backend
-from dashboard.components import artifacts, charts, layout, lists, overrides, wording
+from dashboard.components import artifacts, charts, layout, lists, live, overrides, wording
 from dashboard.components.layout import Cell, Html
 from synthgen.service.read_models import DatasetView
 
@@ -36,7 +36,7 @@ def show() -> None:
         layout.empty("This dataset is being erased", "What was made from it and not released goes with it.")
 
 
-@st.fragment(run_every=1)
+@live.every(1)
 def _reading(dataset_id: str) -> None:
     if session.connect().dataset(dataset_id).state != "inspecting":
         st.rerun()

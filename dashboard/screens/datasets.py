@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import links, session
-from dashboard.components import layout, lists, uploads, wording
+from dashboard.components import layout, lists, live, uploads, wording
 
 
 def show() -> None:
@@ -23,7 +23,7 @@ def show() -> None:
     _list()
 
 
-@st.fragment(run_every=5)
+@live.every(5)
 def _list() -> None:
     found = [d for d in session.connect().datasets() if d.state != "erased"]
     if found:

@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard import backend, links, session
 from dashboard.backend import Backend
-from dashboard.components import charts, history, layout, lists, wording
+from dashboard.components import charts, history, layout, lists, live, wording
 from dashboard.components.layout import Cell
 from synthgen.service.read_models import JobView
 
@@ -25,7 +25,7 @@ def show() -> None:
         _page(session.connect(), job)
 
 
-@st.fragment(run_every=1.5)
+@live.every(1.5)
 def _live(job_id: str) -> None:
     service = session.connect()
     job = service.job(job_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import links, session
-from dashboard.components import layout, lists
+from dashboard.components import layout, lists, live
 
 MAIN = "Training and sampling"
 KINDS = {MAIN: ("fit", "sample"), "Everything": ("fit", "sample", "inspect", "export", "erase")}
@@ -22,7 +22,7 @@ def show() -> None:
     _list(KINDS[wanted or "Everything"])
 
 
-@st.fragment(run_every=3)
+@live.every(3)
 def _list(kinds: tuple[str, ...]) -> None:
     found = [job for job in session.connect().jobs() if job.kind in kinds]
     if found:

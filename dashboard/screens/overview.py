@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from dashboard import links, session
-from dashboard.components import layout, lists
+from dashboard.components import layout, lists, live
 from dashboard.components.layout import Html
 from synthgen.service.read_models import DatasetView, JobView, ReleaseView, SetView
 
@@ -51,7 +51,7 @@ def show() -> None:
     _live()
 
 
-@st.fragment(run_every=5)
+@live.every(5)
 def _live() -> None:
     service = session.connect()
     alive = [d for d in service.datasets() if d.state not in ("erased", "erasing")]

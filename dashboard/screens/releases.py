@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import links, session
-from dashboard.components import layout, lists, wording
+from dashboard.components import layout, lists, live, wording
 from dashboard.components.layout import Cell, Html
 from synthgen.service.read_models import ReleaseView
 
@@ -17,7 +17,7 @@ def show() -> None:
     _withdraw()
 
 
-@st.fragment(run_every=3)
+@live.every(3)
 def _list() -> None:
     service = session.connect()
     found = service.releases()

@@ -32,7 +32,8 @@ def same_origin(request: Request) -> bool:
     if site is not None:
         return site == "same-origin"
     origin = request.headers.get("origin")
-    return origin is not None and urlsplit(origin).netloc == request.headers.get("host", "")
+    ours = {request.headers.get("host", ""), urlsplit(application(request).settings.address).netloc}
+    return origin is not None and urlsplit(origin).netloc in ours
 
 
 def bearer(request: Request) -> str | None:
