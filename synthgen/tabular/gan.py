@@ -198,10 +198,9 @@ class AutoregressiveGAN:
             torch.from_numpy(self._active_codes(frame)).to(ctx.device) for frame in (data.train, data.validation)
         )
         inside = weights.membership(data.train), weights.membership(data.validation)
-        rng = ctx.rng("members")
 
         def members(codes: np.ndarray) -> np.ndarray:
-            return weights.membership(self.encoding.decode(self._all_codes(codes), rng))
+            return weights.membership(self.encoding.decode(self._all_codes(codes), ctx.rng("members")))
 
         return Coded(train, validation, *inside, data.train_people, members)
 

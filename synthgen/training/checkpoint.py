@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from synthgen.errors import InputError
@@ -51,7 +52,7 @@ def read(directory: Path) -> State | None:
         return None
     try:
         return State(load_file(found / TENSORS), json.loads((found / FACTS).read_text(encoding="utf-8")))
-    except (OSError, ValueError, RuntimeError) as problem:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as problem:
         raise InputError(
             f"The saved state in folder {found.name!r} cannot be read ({type(problem).__name__}).",
             "It was cut off or changed; delete it and run the job again.",
