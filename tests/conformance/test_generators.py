@@ -1,0 +1,164 @@
+"""Every generator of the catalog keeps the contract, at settings that train in seconds."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from prepared import TINY, prepared
+from scenes import hospital
+
+from synthgen import catalog
+from synthgen.errors import Stopped, SynthgenError
+from synthgen.runtime import RunContext
+from synthgen.spec import SampleSpec
+from synthgen.tabular.params import CtganParams, IndependentParams
+
+SMALL = {"autoregressive_gan": TINY, "ctgan": CtganParams(epochs=1, batch=100), "independent": IndependentParams()}
+NAMES = sorted(catalog.generators("tabular"))
+COLUMNS = ["age", "sex", "ward", "smoker", "visits", "sodium", "charge", "admitted", "outcome"]
+
+
+@pytest.fixture(scope="module")
+def scene():
+    return prepared(hospital(600), target="outcome")
+
+
+def build(name):
+    entry = catalog.generators("tabular")[name]
+    return entry.load()(SMALL[name]) if name in SMALL else entry.load()()
+
+
+def fit(name, scene, **ctx):
+    return build(name).fit(scene.data, scene.schema, scene.groups, RunContext(seed=4, **ctx))
+
+
+def sample(generator, rows=200, seed=0, **spec):
+    ctx = RunContext(seed=4)
+    return pd.concat([*generator.sample(SampleSpec(seed=seed, **spec), rows, ctx)], ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def fitted(scene):
+    made = {}
+
+    def one(name):
+        if name not in made:
+            made[name] = fit(name, scene)
+        return made[name]
+
+    return one
+
+
+def able(name, what):
+    if what not in catalog.generators("tabular")[name].load().capabilities:
+        pytest.skip(f"{name} does not claim to {what}")
+
+
+def test_the_small_settings_cover_the_catalog():
+    assert set(SMALL) == set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_fit_returns_self_and_the_name_is_the_catalogs(name, scene):
+    generator = build(name)
+    assert generator.fit(scene.data, scene.schema, scene.groups, RunContext()) is generator
+    assert generator.name == name
+    assert catalog.params_class("tabular", name) is type(SMALL[name])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_constructing_only_stores(name):
+    assert set(vars(build(name))) == {"params"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_samples_are_typed_complete_and_in_bounded_chunks(name, scene, fitted):
+    chunks = [*fitted(name).sample(SampleSpec(), 9000, RunContext())]
+    assert sum(map(len, chunks)) == 9000
+    assert max(map(len, chunks)) <= 8192
+    for chunk in chunks:
+        assert list(chunk.columns) == [c.name for c in scene.schema.modelled]
+        assert (chunk.dtypes == scene.split.train.dtypes[chunk.columns]).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_same_seed_gives_the_same_sample_and_another_does_not(name, scene, fitted):
+    first = sample(fitted(name))
+    pd.testing.assert_frame_equal(first, sample(fitted(name)))
+    pd.testing.assert_frame_equal(first, sample(fit(name, scene)))
+    assert not first.equals(sample(fitted(name), seed=1))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_survives_save_and_load_without_a_pickle(name, fitted, tmp_path):
+    fitted(name).save(tmp_path / "model")
+    assert {p.suffix for p in (tmp_path / "model").rglob("*") if p.is_file()} <= {".json", ".safetensors"}
+    again = type(fitted(name)).load(tmp_path / "model")
+    pd.testing.assert_frame_equal(sample(fitted(name)), sample(again))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_stops_when_asked(name, scene):
+    with pytest.raises(Stopped):
+        fit(name, scene, stop=lambda: True)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_bad_input_is_refused_with_our_error(name, scene, tmp_path):
+    data = type(scene.data)
+    with pytest.raises(SynthgenError):
+        build(name).fit(data(scene.split.train.head(3), scene.split.validation), scene.schema, (), RunContext())
+    with pytest.raises(SynthgenError):
+        type(build(name)).load(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_it_cannot_honour_is_refused(name, fitted):
+    with pytest.raises(SynthgenError):
+        sample(fitted(name), fixed={"no such column": 1})
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("column", COLUMNS)
+def test_conditions_are_honoured_for_every_column(name, column, scene, fitted):
+    able(name, "condition")
+    values = scene.split.train[column].dropna()
+    value = values.mode()[0] if values.dtype == object else values.sort_values().iloc[len(values) // 2]
+    plain = str(value) if isinstance(value, pd.Timestamp | str) else float(value)
+    made = sample(fitted(name), 40, fixed={column: plain})
+    assert (made[column] == value).all()
+    assert len(made) == 40
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_balance_is_honoured(name, fitted):
+    able(name, "balance")
+    counts = sample(fitted(name), 600, mix="balanced", balance=("ward",))["ward"].value_counts()
+    assert counts.max() - counts.min() <= 1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_log_probabilities_are_finite_and_prefer_real_records(name, scene, fitted):
+    able(name, "log_prob")
+    real = scene.split.train.head(200).reset_index(drop=True)
+    shuffled = real.assign(**{c: real[c].sample(frac=1, random_state=i).to_numpy() for i, c in enumerate(COLUMNS)})
+    found = fitted(name).log_prob(real)
+    assert np.isfinite(found).all()
+    assert found.mean() >= fitted(name).log_prob(shuffled).mean() - 1e-6
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_report_is_json(name, fitted):
+    json.dumps(fitted(name).report(), allow_nan=False)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_numbers_stay_on_the_grid_and_between_the_kth_extremes(name, scene, fitted):
+    made, train, k = sample(fitted(name), 2000), scene.split.train, scene.schema.k_floor
+    for column in ("age", "visits", "sodium", "charge"):
+        ordered, cells = np.sort(train[column].dropna()), made[column].dropna()
+        decimals = scene.schema.column(column).decimals or 0
+        assert np.allclose(cells, cells.round(decimals))
+        assert cells.min() >= ordered[k - 1]
+        assert cells.max() <= ordered[-k]
