@@ -9,6 +9,7 @@ import altair as alt
 import pandas as pd
 import streamlit as st
 
+from dashboard.components import wording
 from synthgen.contracts import Plot
 
 REAL, SYNTHETIC = "#7c8a99", "#0d9488"
@@ -24,13 +25,13 @@ def curves(points: pd.DataFrame) -> None:
     for i, name in enumerate(names):
         chart = (
             alt.Chart(points[points["figure"] == name])
-            .mark_line(color=SYNTHETIC, point=len(points) < 3 * len(names))
+            .mark_line(color=SYNTHETIC, point=alt.OverlayMarkDef(color=SYNTHETIC, size=18))
             .encode(
                 x=alt.X("step:Q", title="step", axis=alt.Axis(tickCount=4)),
                 y=alt.Y("value:Q", title=None, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=4)),
                 tooltip=["step", alt.Tooltip("value:Q", format=".4f")],
             )
-            .properties(height=220, title=alt.TitleParams(name.replace("_", " "), fontSize=12, anchor="start"))
+            .properties(height=220, title=alt.TitleParams(wording.figure(name), fontSize=12, anchor="start", offset=8))
         )
         with columns[i % len(columns)]:
             st.altair_chart(chart, key=f"curve-{name}")

@@ -25,7 +25,9 @@ WIDTHS = (44, 9, 15, 9, 6, 17)
 def verdict(found: Verdict, state: str) -> None:
     """What the gate decided, and the rules that were not met."""
     if found.outcome == "blocked":
-        layout.banner("bad", "Blocked by the gate: this set cannot be released.", [_reason(r) for r in found.failed])
+        todo = "What helps: more time for training, a corrected schema, another mix, or more data."
+        lines = [*map(_reason, found.failed), todo]
+        layout.banner("bad", "Blocked by the gate: this set cannot be released.", lines)
     elif state == "awaiting_review":
         said = f"All {len(found.reasons)} rules of the policy “{found.policy.name}” are met. Now a person decides."
         layout.banner("warn", "Passed the gate, awaiting your review.", [said])

@@ -56,12 +56,22 @@ CENSUS: dict[str, tuple[str, Tone, str]] = {
     "too few to tell": ("Too few to tell", "calm", "fewer than five synthetic rows would be expected"),
 }
 
+FIGURES = {
+    "validation": "Surprise of validation records, nats (lower is better)",
+    "loss": "Training loss, nats",
+}
+
 FAMILIES = {
     "coverage": "Coverage of minorities",
     "fidelity": "Fidelity",
     "utility": "Usefulness",
     "privacy": "Privacy",
 }
+
+
+def figure(name: str) -> str:
+    """A figure of the live curves."""
+    return FIGURES.get(name, name.replace("_", " ").capitalize())
 
 
 def generator(name: str) -> str:
