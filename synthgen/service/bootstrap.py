@@ -43,7 +43,13 @@ def read_settings() -> Settings:
 def build(settings: Settings | None = None) -> Application:
     """Connect everything that `settings` name (default: the environment)."""
     chosen = settings or read_settings()
+    make_home(chosen)
     return Application(chosen, connect(chosen.database), artifact_store(chosen))
+
+
+def make_home(settings: Settings) -> None:
+    """The home directory, closed to everybody else on the machine: database, source data and models lie in it."""
+    settings.root.mkdir(parents=True, exist_ok=True, mode=0o700)
 
 
 def artifact_store(settings: Settings) -> ArtifactStore:

@@ -40,6 +40,7 @@ def up(
     """
     settings = _chosen(settings or bootstrap.read_settings(), host, port, home)
     say = say or _to_terminal
+    bootstrap.make_home(settings)
     stop = threading.Event()
     with _signals(stop), _only_one(settings):
         parts = _parts(settings, web=web)

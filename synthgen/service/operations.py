@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from synthgen.errors import SynthgenError
 from synthgen.service import queue
-from synthgen.service.bootstrap import Application, artifact_store
+from synthgen.service.bootstrap import Application, artifact_store, make_home
 from synthgen.service.db.connection import connect
 from synthgen.service.db.migrate import is_current
 from synthgen.service.db.tables import WorkerRow
@@ -82,7 +82,7 @@ def _port(settings: Settings) -> dict[str, Any]:
 
 def _home(settings: Settings) -> dict[str, Any]:
     try:
-        settings.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_home(settings)
         probe = settings.root / ".probe"
         probe.write_bytes(b"")
         probe.unlink()
