@@ -214,7 +214,7 @@ class AutoregressiveGAN:
         return out
 
     def _drawer(self) -> Drawer:
-        score = self._score if self.active else None
+        score = self._score if self.active and self.critics.slope > 0 else None
         return Drawer(self.encoding, self._draw, score, self.target)
 
     def _draw(self, given: np.ndarray, rng: np.random.Generator) -> np.ndarray:

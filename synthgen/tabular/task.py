@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from synthgen.losses import surprise, worst_case
-from synthgen.runtime import RunContext
+from synthgen.runtime import Event, RunContext
 from synthgen.tabular.critic import Critics, folds_of
 from synthgen.tabular.networks import AutoregressiveNetwork, visibility
 from synthgen.tabular.params import AutoregressiveParams
@@ -23,6 +23,7 @@ VALIDATION_ROWS, CHECKED_ROWS, FAKES = 8192, 8192, 50_000
 CHUNKS = 8  # column orders a validation goes over
 KEPT_EXCESS = 0.5  # of the running estimate, at each renewal
 WARM_UP = 50  # steps
+CHANCE = 0.05  # slope of the critics' logit under which they know nothing
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,11 @@ class GanTask:
         self.excess = self._running(means)
         self._check_overfitting(rng)
         self._reweight(h, surprise.shrunk(self.excess, errors))
-        self.history.append({"step": step, "critic_gap": round(self.critics.gap, 4), **self._summary()})
+        figures = {"critic_gap": round(self.critics.gap, 4), "critic_slope": round(self.critics.slope, 4)}
+        self.history.append({"step": step, **figures, **self._summary()})
+        self.ctx.listener(Event("health", {"step": step, **figures}))
+        if self.critics.slope < CHANCE:
+            self.ctx.log("The critics cannot tell real records from made ones: no group is emphasised.")
 
     def validate(self) -> float:
         """Mean surprise of validation records; in the worst-case stage halfway to the mean over groups."""
