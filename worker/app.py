@@ -14,13 +14,14 @@ from typing import Any
 from celery import Celery, signals
 
 from synthgen.errors import SynthgenError, Unavailable
-from synthgen.service import bootstrap, execution, relay, roster
+from synthgen.service import bootstrap, execution, orphans, relay, roster
 from synthgen.service.bootstrap import Application
 from synthgen.service.db.migrate import is_current
 from synthgen.service.queue import RUN_JOB, make_queue
 from synthgen.service.settings import Settings
 from worker.supervise import Attempt
 
+TIDY_SECONDS = 6 * 3600.0  # between two searches for orphaned uploads
 HELD: list[Any] = []  # lock files kept open: the kernel drops a lock when its process ends, however it ends
 log = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ class Worker:
 
     def sweep(self, queue: Celery) -> None:
         """Until the process ends: publish what is due, take jobs from silent workers, report that we live."""
-        reported = 0.0
+        reported, tidied = 0.0, 0.0
         while not self.finished.wait(self.app.settings.sweep_seconds):
             for task in (lambda: execution.reap(self.app), lambda: relay.republish(self.app)):
                 _attempt(task)
@@ -61,6 +62,10 @@ class Worker:
             if time.monotonic() - reported > self.app.settings.heartbeat_seconds:
                 reported = time.monotonic()
                 _attempt(lambda: roster.report(self.app, self.id, self.running))
+
+            if time.monotonic() - tidied > TIDY_SECONDS or not tidied:
+                tidied = time.monotonic()
+                _attempt(lambda: orphans.delete_orphans(self.app))
 
     def _count(self, change: int) -> None:
         with self.lock:

@@ -1,6 +1,8 @@
+import time
+
 import pytest
 
-from synthgen.errors import NotFound
+from synthgen.errors import NotFound, Unavailable
 from synthgen.service.artifacts.local import LocalArtifacts
 from synthgen.service.artifacts.s3 import S3Artifacts
 from synthgen.service.settings import Settings
@@ -81,6 +83,34 @@ def test_deleting_a_folder_spares_its_neighbours(store):
 
 def test_the_check_passes(store):
     store.check()
+
+
+def test_a_folder_is_stale_only_when_nothing_in_it_is_fresh(store):
+    store.put("f/old/a", [b"x"])
+    time.sleep(2.1)
+    store.put("f/new/a", [b"x"])
+    assert list(store.stale_folders("f", 1.0)) == ["f/old"]
+    assert list(store.stale_folders("f", 60.0)) == []
+
+
+def test_deleting_takes_half_written_files_along(tmp_path):
+    store = LocalArtifacts(tmp_path / "store")
+    store.put("x/y/z", [b"1"])
+    half = tmp_path / "store" / "x" / "y" / "source#1"
+    half.write_bytes(b"a patient")
+    store.delete_all("x/y")
+    assert not half.exists()
+
+
+@pytest.mark.parametrize("prefix", ["", ".", "..", "../elsewhere", "/"])
+def test_deleting_never_leaves_the_store_or_takes_it_whole(tmp_path, prefix):
+    store = LocalArtifacts(tmp_path / "store")
+    store.put("x/y", [b"1"])
+    (tmp_path / "elsewhere").mkdir()
+    with pytest.raises((ValueError, Unavailable)):
+        store.delete_all(prefix)
+    assert list(store.keys("x")) == ["x/y"]
+    assert (tmp_path / "elsewhere").exists()
 
 
 def test_a_local_store_leaves_no_empty_folder(tmp_path):

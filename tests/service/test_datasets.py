@@ -2,7 +2,7 @@ import pytest
 from committing import CSV, finish, fitted, ready_dataset
 
 from synthgen.errors import Conflict, InputError, LimitError, NotFound
-from synthgen.service import audit, bootstrap, datasets, execution, exports, jobs, reviews
+from synthgen.service import audit, bootstrap, datasets, execution, exports, jobs, orphans, reviews
 from synthgen.service.artifacts import keys
 from synthgen.service.read_models import Actor
 from synthgen.spec import RunSpec
@@ -91,6 +91,15 @@ def test_a_job_that_ends_after_the_erasure_began_publishes_nothing(app, actor):
     datasets.erase(app, actor, dataset.id)
     assert execution.succeed(app, held, {"rows": 1, "verdict": "awaiting_review"}, {}) == "cancelled"
     assert reviews.list_sets(app, actor) == []
+
+
+def test_an_upload_whose_process_died_is_deleted_and_others_are_not(app, actor):
+    kept = ready_dataset(app, actor)
+    app.store.put(keys.source("default", "0" * 32), [b"nobody knows of this"])
+    assert orphans.delete_orphans(app) == 0
+    assert orphans.delete_orphans(app, age=-1.0) == 1
+    assert stored(app, "0" * 32) == []
+    assert datasets.schema(app, actor, kept.id) == {"columns": []}
 
 
 def test_a_released_bundle_outlives_its_source(app, actor):

@@ -43,6 +43,10 @@ class ArtifactStore(Protocol):
         """Delete every object below the folder `prefix`; returns how many there were."""
         ...
 
+    def stale_folders(self, prefix: str, seconds: float) -> Iterator[str]:
+        """The folders directly below `prefix` in which nothing was written for so long, half-written files included."""
+        ...
+
     def check(self) -> None:
         """Write, read and delete a small object; raises when that fails."""
         ...

@@ -7,9 +7,14 @@ from synthgen.service.db.tables import Job
 SPEC_FILE = "spec.json"
 
 
+def datasets_folder(project_id: str) -> str:
+    """The folders of all datasets."""
+    return f"projects/{project_id}/datasets"
+
+
 def dataset_folder(project_id: str, dataset_id: str) -> str:
     """Everything that belongs to a dataset and is erased with it."""
-    return f"projects/{project_id}/datasets/{dataset_id}"
+    return f"{datasets_folder(project_id)}/{dataset_id}"
 
 
 def source(project_id: str, dataset_id: str) -> str:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from obstore.store import LocalStore
@@ -28,15 +31,25 @@ class LocalArtifacts(ObjectStore):
                 break
 
     def delete_all(self, prefix: str) -> int:
-        """Delete every object below `prefix` and the folders that are empty afterwards."""
+        """Delete everything below `prefix`, also the half-written files of a dead process, which no listing shows."""
+        folder = self._inside(prefix)
         count = super().delete_all(prefix)
-        root = self.folder / prefix
-        for directory, _, _ in os.walk(root, topdown=False):
-            try:
-                os.rmdir(directory)
-            except OSError:
-                continue
+        shutil.rmtree(folder, ignore_errors=True)
         return count
+
+    def stale_folders(self, prefix: str, seconds: float) -> Iterator[str]:
+        """The folders directly below `prefix` in which nothing was written for so long, half-written files included."""
+        for folder in sorted(self._inside(prefix).glob("*/")):
+            newest = max(path.stat().st_mtime for path in (folder, *folder.rglob("*")))
+            if time.time() - newest > seconds:
+                yield f"{prefix.rstrip('/')}/{folder.name}"
+
+    def _inside(self, prefix: str) -> Path:
+        """The path of a folder of the store; an empty prefix or one that leads out is a mistake of ours."""
+        path = (self.folder / prefix).resolve()
+        if self.folder.resolve() not in path.parents:
+            raise ValueError("a store folder must lie inside the store")
+        return path
 
 
 def _fsync(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -59,6 +60,8 @@ class ObjectStore:
 
     def delete_all(self, prefix: str) -> int:
         """Delete every object below the folder `prefix`; one that is gone already is no error."""
+        if not prefix.strip("/."):
+            raise ValueError("deleting the whole store is a mistake of ours")
         count = 0
         for key in list(self._ask(lambda: list(self.keys(prefix)))):
             try:
@@ -67,6 +70,16 @@ class ObjectStore:
             except FileNotFoundError:
                 continue
         return count
+
+    def stale_folders(self, prefix: str, seconds: float) -> Iterator[str]:
+        """The folders directly below `prefix` in which nothing was written for so long."""
+        newest: dict[str, float] = {}
+        start = prefix.rstrip("/") + "/"
+        for page in obstore.list(self.backend, prefix.rstrip("/")):
+            for found in page:
+                name = str(found["path"]).removeprefix(start).split("/")[0]
+                newest[name] = max(newest.get(name, 0.0), found["last_modified"].timestamp())
+        yield from (start + name for name, at in newest.items() if time.time() - at > seconds)
 
     def check(self) -> None:
         """Write, read and delete a small object; raises when that fails."""
