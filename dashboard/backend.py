@@ -10,6 +10,7 @@ from typing import Any
 
 from synthgen import catalog
 from synthgen.contracts import Entry, Scorecard, Verdict
+from synthgen.release.policies import POLICIES
 from synthgen.service import audit, bootstrap, datasets, exports, jobs, operations, people, reviews
 from synthgen.service.bootstrap import Application
 from synthgen.service.read_models import (
@@ -21,7 +22,7 @@ from synthgen.service.read_models import (
     SetView,
     WorkerView,
 )
-from synthgen.spec import RunSpec, SampleSpec, Spec
+from synthgen.spec import GatePolicy, RunSpec, SampleSpec, Spec
 
 
 @cache
@@ -48,6 +49,11 @@ def generator_name(name: str) -> str:
 def generator_parameters(name: str) -> type[Spec] | None:
     """The parameters class that makes a generator's form."""
     return catalog.params_class("tabular", name)
+
+
+def policies() -> dict[str, GatePolicy]:
+    """The gate policies a job may name."""
+    return dict(POLICIES)
 
 
 @dataclass(frozen=True)

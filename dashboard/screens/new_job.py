@@ -10,7 +10,7 @@ from dashboard import backend, links, session
 from dashboard.backend import Backend
 from dashboard.components import artifacts, layout, mix, overrides, parameters, wording
 from synthgen.service.read_models import DatasetView
-from synthgen.spec import RunSpec, SampleSpec
+from synthgen.spec import GateRule, RunSpec, SampleSpec
 
 BUDGETS = (15, 30, 60, 180, 600, 1800, 3600, 3 * 3600, 8 * 3600)
 NO_TARGET = "No target"
@@ -38,10 +38,13 @@ def show() -> None:
             "The synthetic set", "More sets can be drawn from the same model later, with scores of their own."
         )
         sample = mix.form(schema, dataset.rows, f"new-{dataset.id}", target)
+    with st.container(border=True):
+        layout.section("The gate", "A set that misses a rule of its policy is blocked; the others wait for a person.")
+        policy = _policy()
     changed = overrides.kept(dataset.id)
     if changed:
         layout.banner("busy", "Columns you corrected", [overrides.describe(changed)])
-    spec = RunSpec(target=target, positive=positive, columns=changed, sample=sample, **training)
+    spec = RunSpec(target=target, positive=positive, columns=changed, sample=sample, policy=policy, **training)
     _submit(service, dataset, spec)
 
 
@@ -102,7 +105,6 @@ def _training(dataset: DatasetView) -> dict[str, Any]:
         k_floor = b.number_input("k-floor", 2, 1000, 10, help="People a category, group or extreme needs to be kept.")
         holdout = c.slider("Hold-out", 0.05, 0.45, 0.2, 0.05, help="Share of the people kept aside for the scores.")
         params |= parameters.form(kind, f"params-{generator}")
-        st.caption("Gate policy: standard. Its rules are shown with the verdict.")
     return {
         "generator": generator,
         "params": params,
@@ -111,6 +113,20 @@ def _training(dataset: DatasetView) -> dict[str, Any]:
         "k_floor": int(k_floor),
         "holdout_share": holdout,
     }
+
+
+def _policy() -> str:
+    known = backend.policies()
+    names = list(known)
+    chosen = st.segmented_control("Policy", names, default="standard", format_func=str.capitalize) or "standard"
+    with st.expander(f"Its {wording.plural(len(known[chosen].rules), 'rule')}"):
+        layout.table(("About", "Why", "Must be there"), map(_rule, known[chosen].rules))
+    return chosen
+
+
+def _rule(rule: GateRule) -> tuple[str, str, str]:
+    about = rule.metric.replace("_", " ").replace("/", ": ")
+    return about, rule.because, "yes" if rule.required else "if it applies"
 
 
 def _submit(service: Backend, dataset: DatasetView, spec: RunSpec) -> None:

@@ -179,6 +179,7 @@ def test_overrides_of_the_dataset_page_reach_the_job(service, dataset):
     next(button for button in page.button if button.label == "Start the job").click().run()
     newest = service.jobs()[0]
     assert newest.kind == "fit"
+    assert newest.spec["policy"] == "standard"
     assert newest.spec["columns"]["age"]["drop"] is True
 
 
