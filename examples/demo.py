@@ -124,7 +124,7 @@ def show_scorecard(card: Scorecard, verdict: Verdict) -> None:
     say("Scorecard (the right-hand figure is what real, unseen records reach)")
     for result in card.results:
         print(f"  {result.family:<9} {result.title:<52} {number(result.value):>8}  {number(result.holdout):>8}")
-        for figure in result.figures:
+        for figure in (f for f in result.figures if f.value is not None):
             label = figure.title or figure.name
             print(f"  {'':<9}   {label:<50} {number(figure.value):>8}  {number(figure.holdout):>8}")
     show_census(card.result("mode_census"))
