@@ -28,6 +28,7 @@ def typed(raw: pd.DataFrame, schema: Schema) -> pd.DataFrame:
 def typed_column(series: pd.Series, column: Column) -> np.ndarray:
     """One typed column: float64, datetime64[us], or objects of str and None."""
     table = distinct_of(series)
+    column = _as_it_comes(series, column)
     missing = cells.missing_mask(table.values, column.missing_tokens)
     if column.kind in NUMERIC:
         values = numbers_of(table.values, column)
@@ -38,11 +39,32 @@ def typed_column(series: pd.Series, column: Column) -> np.ndarray:
         moments[missing] = np.datetime64("NaT", "us")
         return np.append(moments, np.datetime64("NaT", "us"))[table.codes]
     words = np.empty(len(table.values) + 1, dtype=object)
-    words[:-1] = table.values
+    words[:-1] = _flags(table.values, column) if column.kind == "boolean" else table.values
     if column.kind not in ("constant", "empty"):
         words[:-1][missing] = None
     words[-1] = None
     return words[table.codes]
+
+
+def _as_it_comes(series: pd.Series, column: Column) -> Column:
+    """The column as this very series writes it: native numbers and moments know no marks and formats of a text table.
+
+    So a table that comes back from Parquet is read by the schema of the CSV it was made from.
+    """
+    if series.dtype.kind == "M":
+        return column.model_copy(update={"date_format": dates.ISO})
+    if pd.api.types.is_numeric_dtype(series.dtype):
+        return column.model_copy(update={"decimal_mark": ".", "thousands": "", "prefix": "", "suffix": ""})
+    return column
+
+
+def _flags(values: Sequence[str], column: Column) -> list[str]:
+    """Flags in the tokens of the source, however they come: TRUE, True, 1.0."""
+    known: dict[str, str] = {}
+    for token in filter(None, (column.true_token, column.false_token)):
+        plain = token.strip().lower()
+        known |= {plain: token, f"{plain}.0": token}
+    return [known.get(value.strip().lower(), value) for value in values]
 
 
 def numbers_of(values: Sequence[str], column: Column) -> np.ndarray:

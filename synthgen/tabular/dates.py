@@ -24,6 +24,7 @@ TOKENS = {
     "%b": r"(?P<b>[A-Za-z]{3})", "%B": r"(?P<B>[A-Za-z]{3,9})", "%H": r"(?P<H>\d{1,2})", "%M": r"(?P<M>\d{2})",
     "%S": r"(?P<S>\d{2})", "%f": r"(?P<f>\d{1,9})", "%z": r"(?P<z>[+-]\d{2}:?\d{2})",
 }  # fmt: skip
+ISO = "%Y-%m-%dT%H:%M:%S.%f"
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 DAY_FIRST = {"%m/%d/%Y": "%d/%m/%Y", "%m-%d-%Y": "%d-%m-%Y", "%m/%d/%y": "%d/%m/%y"}
 DATE_LIKE = re.compile(r"[\d A-Za-z:/.,+-]{6,35}")

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 
 SEPARATORS = (",", ";", "\t", "|")
 SAMPLE_ROWS = 400
-NUMBERISH = re.compile(r"\s*[-+$£€]?\d[\d., ]*([eE][-+]?\d{1,3})?%?\s*")
+NUMBERISH = re.compile(r"[-+$£€]{0,2}\d[\d., ]{0,40}([eE][-+]?\d{1,3})?%?")
+SINGLE_QUOTED = re.compile(r"(?:^|[,;\t|])'[^'\n]{0,300}[,;\t|][^'\n]{0,300}'(?:[,;\t|]|$)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def rows_of(text: str, dialect: Dialect) -> list[list[str]]:
 def find_dialect(sample: str) -> Dialect:
     """The dialect in which the sample falls into the most even rows of the cleanest cells."""
     candidates = [Dialect(separator) for separator in SEPARATORS if separator in sample]
-    if re.search(r"(?:^|[,;\t|])'[^'\n]*[,;\t|][^'\n]*'(?:[,;\t|]|$)", sample, re.MULTILINE):
+    if SINGLE_QUOTED.search(sample):
         candidates += [replace(dialect, quote="'") for dialect in candidates]
     if '\\"' in sample:
         candidates += [replace(dialect, escape="\\") for dialect in candidates if dialect.quote == '"']
@@ -83,9 +84,14 @@ def rows_to_look_at(width: int) -> int:
     return max(5, min(100, 20_000 // max(1, width)))
 
 
+def is_numberish(cell: str) -> bool:
+    """Whether a cell looks like a number in any usual writing."""
+    return NUMBERISH.fullmatch(cell.strip()) is not None
+
+
 def _wordy(cell: str) -> bool:
     """Whether a cell is a phrase or a number, where a comma or semicolon is at home."""
-    return " " in cell.strip() or (bool(NUMBERISH.fullmatch(cell)) and cell.count(",") <= 3 and ";" not in cell)
+    return " " in cell.strip() or (is_numberish(cell) and cell.count(",") <= 3 and ";" not in cell)
 
 
 def _spaced(sample: str, dialect: Dialect) -> Dialect:
@@ -124,9 +130,9 @@ def is_header(first: Sequence[str], body: Sequence[Sequence[str]]) -> bool:
         i
         for i in range(len(first))
         if (cells := [row[i] for row in body if i < len(row) and row[i].strip()])
-        and sum(bool(NUMBERISH.fullmatch(cell)) for cell in cells) >= 0.9 * len(cells)
+        and sum(map(is_numberish, cells)) >= 0.9 * len(cells)
     ]
-    if not numeric or not all(NUMBERISH.fullmatch(first[i]) for i in numeric if first[i].strip()):
+    if not numeric or not all(is_numberish(first[i]) for i in numeric if first[i].strip()):
         return True
     heads = [first[i].strip() for i in numeric if first[i].strip()]
     return not heads or _counts(heads, body, numeric)

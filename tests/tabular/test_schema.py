@@ -252,6 +252,28 @@ def test_source_dtypes_come_back():
     pd.testing.assert_frame_equal(shown, NATIVE, check_exact=False, check_freq=False, check_column_type=False)
 
 
+def test_a_table_from_parquet_is_read_by_the_schema_of_its_csv():
+    frame = pd.DataFrame(
+        {
+            "day": texts(f"{1 + i % 28:02d}/{1 + i % 12:02d}/2019" for i in range(ROWS)),
+            "dose": texts(f"{i},{i % 10}" for i in range(ROWS)),
+            "ill": texts(["true", "false"][i % 2] for i in range(ROWS)),
+            "seen": texts(["0", "1", ""][i % 3] for i in range(ROWS)),
+        }
+    )
+    made = inferred(frame)
+    typed = made.typed(frame)
+    native = pd.DataFrame(
+        {
+            "day": typed["day"].astype("datetime64[ns]"),
+            "dose": typed["dose"],
+            "ill": typed["ill"] == "true",
+            "seen": typed["seen"].map({"0": 0.0, "1": 1.0}),
+        }
+    )
+    pd.testing.assert_frame_equal(made.typed(native), typed)
+
+
 def test_infinities_are_missing():
     typed = inferred({"x": [1.5, np.inf, -np.inf, 2.25] * 20}).typed(pd.DataFrame({"x": [np.inf, 1.5]}))
     assert np.isnan(typed["x"].iloc[0])
