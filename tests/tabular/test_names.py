@@ -16,7 +16,9 @@ def test_no_person_keys(name):
     assert not names.is_person_key_name(name)
 
 
-@pytest.mark.parametrize("name", ["id", "Id", "encounter_id", "Crime ID", "MEMBERID", "Transaction Number", "row-index"])
+@pytest.mark.parametrize(
+    "name", ["id", "Id", "encounter_id", "Crime ID", "MEMBERID", "Transaction Number", "row-index"]
+)
 def test_keys(name):
     assert names.is_key_name(name)
 
