@@ -1,3 +1,6 @@
+import re
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
@@ -32,6 +35,13 @@ def test_secrets_do_not_show_in_a_printed_settings_object():
     shown = repr(Settings(database_url="postgresql://u:hunter2@h/db", s3_secret_access_key="abc123"))
     assert "hunter2" not in shown
     assert "abc123" not in shown
+
+
+def test_the_documentation_lists_every_setting_and_no_other():
+    text = (Path(__file__).resolve().parents[2] / "docs" / "operations.md").read_text()
+    assert set(re.findall(r"^\| `(SYNTHGEN_\w+)`", text, re.MULTILINE)) == set(Settings().environment()) | {
+        "SYNTHGEN_WORK_DIRECTORY"
+    }
 
 
 def test_a_heartbeat_slower_than_the_lease_is_refused():
