@@ -56,7 +56,8 @@ export default function ({ parentElement, setTriggerValue }) {
     const chosen = file.files[0]
     button.disabled = !chosen
     if (!chosen) return
-    choice.textContent = `${chosen.name} (${(chosen.size / 1e6).toFixed(chosen.size < 1e6 ? 2 : 1)} MB)`
+    const [unit, amount] = chosen.size < 1e6 ? ["KB", chosen.size / 1e3] : ["MB", chosen.size / 1e6]
+    choice.textContent = `${chosen.name} (${amount.toFixed(1)} ${unit})`
     if (!name.value) name.value = chosen.name.replace(/(\\.(csv|tsv|txt|parquet|gz|zip))+$/i, "")
     say("")
   })

@@ -28,7 +28,9 @@ def show() -> None:
     if dataset.state == "inspecting":
         _reading(dataset_id)
     elif dataset.state == "failed":
-        layout.banner("bad", dataset.error or "The file could not be read.", ["Correct the file and upload it again."])
+        job = service.job(dataset.inspect_job_id) if dataset.inspect_job_id else None
+        hint = (job.hint if job else None) or "Correct the file and upload it again."
+        layout.banner("bad", dataset.error or "The file could not be read.", [hint])
         _erase(service, dataset)
     elif dataset.state == "ready":
         _ready(service, dataset)

@@ -18,7 +18,6 @@ def show() -> None:
         "The command line uploads too: `synthgen submit FILE`."
     )
     if uploaded:
-        session.flash("Uploaded. The schema will be ready in a moment.")
         links.go("dataset", id=uploaded)
     _list()
 

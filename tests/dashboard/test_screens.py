@@ -89,6 +89,7 @@ def test_a_dataset_that_could_not_be_read_says_why(service):
     played_worker.work(service.app, error=InputError("The file has a header and no row.", "Add rows."))
     _, text = draw("dataset", id=made.id)
     assert "The file has a header and no row." in text
+    assert "Add rows." in text
 
 
 def test_the_review_page_shows_verdict_census_and_hold_out(service, dataset):
