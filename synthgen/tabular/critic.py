@@ -23,19 +23,25 @@ class Critics:
         self.device, self.gap, self.slope = device, 0.0, 1.0
 
     def train(
-        self, real: torch.Tensor, folds: np.ndarray, fake: torch.Tensor, epochs: int, rng: np.random.Generator
+        self,
+        real: torch.Tensor,
+        folds: np.ndarray,
+        fake: torch.Tensor,
+        validation: torch.Tensor,
+        epochs: int,
+        rng: np.random.Generator,
     ) -> None:
         """Go over the reals `epochs` times with equally many fakes; fold 0 trains critic 0, fold 1 critic 1.
 
-        A tenth of the fakes is kept back: on it and on unseen reals the logit's slope is calibrated, so that a critic
-        which knows nothing says nothing.
+        The logit's slope is calibrated on validation records and on fakes kept back, so that a critic which knows
+        nothing says nothing. Records of the other fold will not do: a generator that fits both folds together has too
+        little of what one fold has too much of by chance, and the logit of the one misleads on the other.
         """
-        order = rng.permutation(len(fake))
-        unseen, *halves = np.split(order, [len(order) // 10, len(order) * 11 // 20])
+        unseen, *halves = np.split(rng.permutation(len(fake)), [len(fake) // 10, len(fake) * 11 // 20])
         for net, fold, half in zip(self.nets, (0, 1), halves, strict=True):
             _fit(net, real[np.flatnonzero(folds == fold)], fake[half], epochs, rng)
         self.slope = 1.0
-        of_real, of_fake = self.score_unseen(real, folds), np.concatenate([_logits(n, fake[unseen]) for n in self.nets])
+        of_real, of_fake = self.score(validation), self.score(fake[unseen])
         self.slope = calibrated_slope(of_real, of_fake)
         self.gap = self.slope * float(of_real.mean() - of_fake.mean())
 
@@ -66,18 +72,22 @@ class Critics:
 def calibrated_slope(of_real: np.ndarray, of_fake: np.ndarray, rounds: int = 20) -> float:
     """The factor, 0 to 1, by which logits must be multiplied to be honest log ratios on unseen records.
 
-    Logistic regression of real against made on the logit, both sides with equal weight, by Newton (Platt 1999).
+    Logistic regression of real against made on the logit, both sides with equal weight, by Newton's method (Platt
+    1999), less one standard error: with few records to calibrate on the critic is believed less.
     """
     if not len(of_real) or not len(of_fake):
         return 0.0
     h, label = np.concatenate([of_real, of_fake]), np.repeat([1.0, 0.0], [len(of_real), len(of_fake)])
     weight = np.where(label == 1, 0.5 / len(of_real), 0.5 / len(of_fake))
     x, beta = np.stack([h, np.ones(len(h))], axis=1), np.zeros(2)
+    curvature = np.eye(2)
     for _ in range(rounds):
         p = 1 / (1 + np.exp(-np.clip(x @ beta, -30, 30)))
         curvature = (x * (weight * p * (1 - p))[:, None]).T @ x + 1e-9 * np.eye(2)
         beta = beta + np.linalg.solve(curvature, x.T @ (weight * (label - p)))
-    return float(np.clip(beta[0], 0.0, 1.0)) if np.isfinite(beta[0]) else 0.0
+    records = 4 / (1 / len(of_real) + 1 / len(of_fake))
+    error = float(np.sqrt(np.linalg.inv(curvature)[0, 0] / records))
+    return float(np.clip(beta[0] - error, 0.0, 1.0)) if np.isfinite(beta[0]) else 0.0
 
 
 def folds_of(people: np.ndarray | None, rows: int, rng: np.random.Generator) -> np.ndarray:

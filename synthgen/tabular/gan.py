@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 import pandas as pd
 import torch
+from pydantic import ValidationError
 
 from synthgen.contracts import FitData, Group
 from synthgen.errors import InputError, TrainingError
@@ -134,8 +135,11 @@ class AutoregressiveGAN:
         state = checkpoint.read(Path(directory))
         if state is None or state.facts.get("generator") != cls.name or state.facts.get("format") != FORMAT:
             raise InputError("The folder holds no model of this generator and format.", "Fit one first.")
-        made = cls(AutoregressiveParams(**state.facts["params"]))
-        made.encoding = Encoding.model_validate(state.facts["encoding"])
+        try:
+            made = cls(AutoregressiveParams(**state.facts["params"]))
+            made.encoding = Encoding.model_validate(state.facts["encoding"])
+        except ValidationError as problem:
+            raise InputError("The folder holds a model of another version.", "Fit it again.") from problem
         made.target, made._report = state.facts["target"], state.facts["report"]
         made._build(0, device)
         for end in ("chosen", "mean"):

@@ -53,7 +53,7 @@ def plan(rows: int, layout: Layout, params: AutoregressiveParams) -> Steps:
 
 def useful_epochs(rows: int) -> int:
     """The most passes that still help; small tables need more of them, and validation ends them earlier."""
-    return int(min(300, max(8, 20 * (30_000 / rows) ** 0.5)))
+    return int(min(80, max(8, 20 * (30_000 / rows) ** 0.25)))
 
 
 def seconds_per_step(batch: int, layout: Layout, hidden: int) -> float:

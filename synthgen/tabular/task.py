@@ -165,7 +165,8 @@ class GanTask:
         """Fresh fakes from the smoothed generator, then some epochs of both critics. Returns the fakes."""
         fakes = self.fakes(min(len(self.data.train), FAKES), rng)
         made = torch.from_numpy(fakes).to(self.ctx.device)
-        self.critics.train(self.data.train, self.folds, made, self.params.critic_epochs, rng)
+        unseen = self.data.validation[:VALIDATION_ROWS]
+        self.critics.train(self.data.train, self.folds, made, unseen, self.params.critic_epochs, rng)
         return fakes
 
     def fakes(self, rows: int, rng: np.random.Generator) -> np.ndarray:

@@ -21,7 +21,7 @@ def test_excess_of_a_record_is_the_log_ratio():
     rng = np.random.default_rng(0)
     real, fake = draws(p, 6000, rng), draws(q, 6000, rng)
     critics, folds = Critics(LAYOUT, 0, "cpu"), folds_of(None, 6000, rng)
-    critics.train(real, folds, fake, 6, rng)
+    critics.train(real, folds, fake, draws(p, 3000, rng), 6, rng)
     found, cells = critics.score_unseen(real, folds), (real[:, 0] * 3 + real[:, 1]).numpy()
     means = np.array([found[cells == c].mean() for c in range(6)])
     assert means == pytest.approx(np.log(p / q).ravel(), abs=0.12)
@@ -33,7 +33,7 @@ def test_no_difference_no_excess():
     law = np.full((2, 3), 1 / 6)
     critics, folds = Critics(LAYOUT, 0, "cpu"), folds_of(None, 2000, rng)
     real = draws(law, 2000, rng)
-    critics.train(real, folds, draws(law, 2000, rng), 10, rng)
+    critics.train(real, folds, draws(law, 2000, rng), draws(law, 500, rng), 10, rng)
     assert np.abs(critics.score_unseen(real, folds)).mean() < 0.1
 
 
@@ -61,3 +61,4 @@ def test_an_overconfident_logit_is_turned_down_and_a_useless_one_off():
     assert calibrated_slope(4 * real, 4 * fake) == pytest.approx(0.25, abs=0.02)
     assert calibrated_slope(fake, real) == 0
     assert calibrated_slope(np.zeros(0), fake) == 0
+    assert calibrated_slope(real[:10], fake[:10]) < calibrated_slope(real, fake)
