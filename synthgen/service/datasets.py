@@ -98,6 +98,7 @@ def erase(app: Application, actor: Actor, dataset_id: str) -> JobView:
     """Queue the erasure of a dataset with its models and every set that was not released; its jobs are cancelled."""
     with app.unit() as unit:
         row = find(unit, actor, dataset_id)
+        unit.session.refresh(row, with_for_update=True)
         if row.state in {"erasing", "erased"}:
             raise Conflict(f"This dataset is {row.state} already.", "Nothing more needs to be done.")
         row.state = "erasing"

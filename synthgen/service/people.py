@@ -45,10 +45,12 @@ def create_first_account(app: Application, setup_token: str, name: str, password
     password_hash = credentials.hash_password(password)
     with app.unit() as unit:
         token = unit.session.scalar(
-            select(SetupToken).where(
+            select(SetupToken)
+            .where(
                 SetupToken.project_id == unit.project_id,
                 SetupToken.token_hash == credentials.token_hash(setup_token),
             )
+            .with_for_update()
         )
         if token is None or token.used_at is not None or token.expires_at <= unit.now or _count(unit):
             raise NotSignedIn(

@@ -1,3 +1,5 @@
+import threading
+
 import pytest
 from sqlalchemy import select
 
@@ -95,3 +97,20 @@ def test_the_database_holds_no_secret(app, actor):
 def test_a_session_token_is_no_api_token(app, actor):
     with pytest.raises(NotSignedIn):
         people.actor_for_token(app, people.sign_in(app, "eva", PASSWORD))
+
+
+def test_one_link_makes_one_account_however_many_use_it_at_once(app):
+    token, made = people.new_setup_token(app), []
+
+    def take(name):
+        try:
+            made.append(people.create_first_account(app, token, name, PASSWORD))
+        except NotSignedIn:
+            return
+
+    threads = [threading.Thread(target=take, args=(f"person {i}",)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(made) == 1
