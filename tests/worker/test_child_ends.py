@@ -55,10 +55,13 @@ def test_the_trainer_ends_when_its_input_ends(job):
     child = subprocess.Popen(
         [sys.executable, "-m", "worker.trainer", str(job)], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL
     )
-    time.sleep(1.0)
-    assert child.poll() is None
-    child.stdin.close()
-    assert child.wait(timeout=10) == 70
+    try:
+        time.sleep(1.0)
+        assert child.poll() is None
+        child.stdin.close()
+        assert child.wait(timeout=10) == 70
+    finally:
+        child.kill()
 
 
 def test_a_stray_print_does_not_reach_the_event_stream(tmp_path):
