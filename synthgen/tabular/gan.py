@@ -55,7 +55,7 @@ class AutoregressiveGAN:
 
     def fit(self, data: FitData, schema: Any, groups: Sequence[Group], ctx: RunContext) -> Self:
         """Train on `data.train`; `data.validation` decides when to stop and which weights are kept."""
-        with planning.threads():
+        with planning.one_thread():
             ctx.progress("encode", 0, 1)
             self.encoding = encoding.fit(
                 data.train, schema.modelled, data.train_people, schema.k_floor, self.params.bins
@@ -69,7 +69,7 @@ class AutoregressiveGAN:
 
     def sample(self, spec: SampleSpec, rows: int, ctx: RunContext) -> Iterator[pd.DataFrame]:
         """Typed chunks, calibrated to the data unless `spec` asks for another mix."""
-        with planning.threads():
+        with planning.one_thread():
             yield from self._drawer().chunks(spec, rows, ctx)
 
     def sample_given(self, fixed: pd.DataFrame, ctx: RunContext) -> pd.DataFrame:
@@ -80,7 +80,7 @@ class AutoregressiveGAN:
                 raise InputError(f"There is no modelled column {name!r} to condition on.", "Leave it out.")
             i = self.encoding.names.index(name)
             given[:, i] = self.encoding.columns[i].encode(fixed[name])
-        with planning.threads():
+        with planning.one_thread():
             cells = {str(name): fixed[name].to_numpy() for name in fixed.columns}
             return self._drawer().given(given, cells, ctx.rng("sample_given"))
 
@@ -94,7 +94,7 @@ class AutoregressiveGAN:
         codes = torch.from_numpy(self._active_codes(frame)).to(self.device)
         load_weights(self.network, self.ends[end])
         rng, total = np.random.default_rng(0), np.zeros(len(frame))
-        with torch.no_grad(), planning.threads():
+        with torch.no_grad(), planning.one_thread():
             self.network.eval()
             for _ in range(ORDERS if self.active else 0):
                 seen = torch.from_numpy(visibility(rng.permutation(len(self.active)))).to(self.device)
@@ -176,7 +176,7 @@ class AutoregressiveGAN:
         )
         runs = [loop.run(task, self._plan("mean", steps, coded), ctx)]
         task.enter_worst_case()
-        if steps.worst:
+        if steps.worst and not ctx.out_of_time():
             runs.append(loop.run(task, self._plan("worst", steps, coded), ctx))
         task.average = task.best
         task.train_critics(ctx.rng("last critics"))

@@ -1,12 +1,11 @@
 """How much to train: batch, epochs and steps from the table's size and the time budget, the same on every run.
 
 The plan must repeat from a seed, so it never looks at the clock: speed comes from a fixed cost model, measured on one
-server core with bf16 (two threads nearly halve it). A slower machine ends early, at its deadline.
+server core with bf16. A slower machine ends early, at its deadline.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -64,11 +63,14 @@ def seconds_per_step(batch: int, layout: Layout, hidden: int) -> float:
 
 
 @contextmanager
-def threads() -> Iterator[None]:
-    """Run with as many torch threads as help: the products are small, so at most four."""
+def one_thread() -> Iterator[None]:
+    """Run torch on one thread.
+
+    The products are small: a second thread saves less than half of the time on an idle machine and, waiting actively,
+    costs two and a half times the CPU seconds on a busy one. One thread also gives the same sums on every machine.
+    """
     before = torch.get_num_threads()
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    torch.set_num_threads(min(4, cores, before if before > 0 else 1))
+    torch.set_num_threads(1)
     try:
         yield
     finally:

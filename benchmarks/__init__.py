@@ -1,0 +1,1 @@
+"""Measurements that decide claims: run by hand, never part of the tests."""

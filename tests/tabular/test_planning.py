@@ -1,0 +1,47 @@
+"""The plan: the same on every run, within the time budget, smaller tables longer."""
+
+import pytest
+import torch
+
+from synthgen.tabular import planning
+from synthgen.tabular.networks import Layout
+from synthgen.tabular.params import AutoregressiveParams
+
+ADULT = Layout((67, 8, 117, 16, 16, 7, 14, 6, 5, 2, 68, 49, 59, 41, 2), (0,) * 15)
+
+
+def test_a_table_gets_the_epochs_it_can_use_when_time_allows():
+    steps = planning.plan(29_000, ADULT, AutoregressiveParams())
+    assert steps.total == pytest.approx(planning.useful_epochs(29_000) * steps.per_epoch, abs=1)
+    assert steps.worst == pytest.approx(0.3 * steps.total, abs=1)
+
+
+def test_less_time_means_fewer_steps():
+    short = planning.plan(29_000, ADULT, AutoregressiveParams(time_budget=10))
+    assert short.seconds <= 10
+    assert short.total < planning.plan(29_000, ADULT, AutoregressiveParams()).total
+
+
+def test_small_tables_get_more_epochs_in_smaller_batches():
+    small, large = (planning.plan(n, ADULT, AutoregressiveParams()) for n in (300, 100_000))
+    assert small.batch < large.batch
+    assert planning.useful_epochs(300) > planning.useful_epochs(100_000)
+
+
+def test_the_mean_end_has_no_second_stage():
+    assert planning.plan(5000, ADULT, AutoregressiveParams(emphasis=0)).worst == 0
+    assert planning.plan(5000, ADULT, AutoregressiveParams(reducer="mean")).worst == 0
+
+
+@pytest.mark.parametrize("rows", [1, 2, 21, 100])
+def test_the_smallest_tables_still_get_a_step(rows):
+    steps = planning.plan(rows, ADULT, AutoregressiveParams(time_budget=5))
+    assert 1 <= steps.batch <= rows
+    assert steps.mean >= 1
+
+
+def test_threads_are_put_back():
+    before = torch.get_num_threads()
+    with planning.one_thread():
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == before
