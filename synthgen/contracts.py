@@ -77,7 +77,7 @@ class Split:
 
 @runtime_checkable
 class Group(Protocol):
-    """A mode worth protecting: class, rare category, spike, tail, rare pair. At least k people of the source are in it."""
+    """A mode worth protecting: class, rare category, spike, tail, rare pair; at least k people are in it."""
 
     name: str  # may hold cell values: review rendering only, unless every value in it is over the k-floor
     kind: str

@@ -64,8 +64,8 @@ class SampleSpec(Spec):
 class GateRule(Spec):
     """One bound of a policy.
 
-    `metric` is "metric_name" or "metric_name/figure_name". `compare` picks the number: its value, the lower or upper end
-    of its interval, or value minus hold-out ("excess"), value over hold-out ("ratio"). `required`: a result that is
+    `metric` is "metric_name" or "metric_name/figure_name". `compare` picks the number: its value, the lower or upper
+    end of its interval, or value minus hold-out ("excess"), value over hold-out ("ratio"). `required`: a result that is
     missing, failed, insufficient, not applicable or NaN blocks.
     """
 

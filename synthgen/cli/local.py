@@ -12,6 +12,8 @@ from synthgen.cli.terminal import Progress
 from synthgen.errors import InputError
 
 File = Annotated[Path, typer.Argument(help="CSV (also .gz, .zip) or Parquet.")]
+MEMORY_PER_BYTE = 20  # of the file, for the child that reads it first
+READING_SECONDS = 300.0
 Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same result on a CPU.")]
 
 
@@ -27,7 +29,7 @@ def fit(
     set_: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE of a generator parameter.")] = None,
 ) -> None:
     """Train a generator on FILE, without any service."""
-    _must_exist(file)
+    _must_be_readable(file)
     from synthgen.synthesizer import TabularSynthesizer
 
     progress = Progress()
@@ -60,7 +62,7 @@ def sample(
     """Draw ROWS synthetic rows from MODEL, without any service."""
     if not model.is_dir():
         raise InputError(f"There is no model folder at {model}.", "Train one with 'synthgen fit'.")
-    _check_ending(out, (".csv", ".parquet", ".csv.gz"))
+    _check_ending(out, (".csv", ".parquet"))
     from synthgen.synthesizer import TabularSynthesizer
 
     fixed = inputs.pairs(where or [], "--where")
@@ -79,7 +81,7 @@ def score(
 ) -> None:
     """Score SYNTHETIC against REAL, without any service."""
     for path in (real, synthetic, *([holdout] if holdout else [])):
-        _must_exist(path)
+        _must_be_readable(path)
     _check_ending(out, (".json", ".html"))
     from synthgen.synthesizer import score_files
 
@@ -94,9 +96,14 @@ def score(
     typer.echo(f"Scorecard written to {out}.")
 
 
-def _must_exist(path: Path) -> None:
+def _must_be_readable(path: Path) -> None:
+    """Read the file once in a limited child first: a table that crashes, hangs or eats memory ends there."""
     if not path.is_file():
         raise InputError(f"There is no file at {path}.", "Check the path.")
+    from synthgen.isolation import GIB, run_limited
+
+    memory = max(GIB, MEMORY_PER_BYTE * path.stat().st_size)
+    run_limited("synthgen.tabular.io:shape", str(path), memory_bytes=memory, seconds=READING_SECONDS)
 
 
 def _check_ending(path: Path, endings: tuple[str, ...]) -> None:
