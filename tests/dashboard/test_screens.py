@@ -30,14 +30,9 @@ def service(tmp_path, monkeypatch):
 
 
 def draw(screen, **parameters):
-    """Run one screen by itself; its HTML as one text."""
-
-    def script(name):
-        import importlib
-
-        importlib.import_module(f"dashboard.screens.{name}").show()
-
-    page = AppTest.from_function(script, kwargs={"name": screen}, default_timeout=30)
+    """Run one screen by itself; the page, and its HTML as one text."""
+    page = AppTest.from_file("one_screen.py", default_timeout=30)
+    page.session_state["screen"] = screen
     for name, value in parameters.items():
         page.query_params[name] = value
     page.run()
