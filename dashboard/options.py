@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from streamlit import config
@@ -52,3 +53,12 @@ def apply(settings: Settings) -> None:
     for name, value in OPTIONS.items():
         config.set_option(name, value)
     config.set_option("logger.level", settings.log_level.lower())
+    logging.getLogger("uvicorn.access").addFilter(without_query)
+
+
+def without_query(record: logging.LogRecord) -> bool:
+    """Cut the query off an access line: it may hold the set-up token or the name of a dataset."""
+    if isinstance(record.args, tuple) and len(record.args) == 5:
+        client, method, path, version, status = record.args
+        record.args = (client, method, str(path).partition("?")[0], version, status)
+    return True

@@ -28,6 +28,7 @@ class Web:
     process: subprocess.Popen[bytes]
     settings: Settings
     setup: str
+    log: Path
 
     def memory(self) -> int:
         """The most memory the process ever used, in bytes."""
@@ -44,9 +45,11 @@ def running_web(home: Path) -> Iterator[Web]:
     settings = Settings(home=home, port=port, host="127.0.0.1")
     with bootstrap.running(settings) as app:
         setup = people.new_setup_token(app)
-    command = [sys.executable, "-m", "uvicorn", "dashboard.asgi:app", "--port", str(port), "--no-access-log"]
-    process = subprocess.Popen(command, env=os.environ | settings.environment())
-    running = Web(f"http://127.0.0.1:{port}", process, settings, setup)
+    command = [sys.executable, "-m", "uvicorn", "dashboard.asgi:app", "--port", str(port)]
+    log = home / "web.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(command, env=os.environ | settings.environment(), stdout=out, stderr=out)
+    running = Web(f"http://127.0.0.1:{port}", process, settings, setup, log)
     try:
         _wait(running)
         yield running
@@ -62,4 +65,4 @@ def _wait(web: Web) -> None:
                 return
         except httpx.HTTPError:
             time.sleep(0.2)
-    raise AssertionError("the web process did not start")
+    raise AssertionError(f"the web process did not start: {web.log.read_text()[-2000:]}")

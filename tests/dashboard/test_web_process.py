@@ -93,6 +93,15 @@ def test_a_large_upload_does_not_fill_the_memory(web, signed_in):
     assert web.memory() - before < 100 << 20
 
 
+def test_the_log_holds_no_token_and_no_name(web, signed_in):
+    signed_in.get("/account/setup?token=canary-token")
+    signed_in.get("/api/datasets?name=canary-name")
+    text = web.log.read_text()
+    assert "/account/setup" in text
+    assert "canary" not in text
+    assert web.setup not in text
+
+
 def test_signing_out_ends_the_session_at_once(web, signed_in):
     form = {"name": "steward", "password": "a few unrelated words"}
     with httpx.Client(base_url=web.url, headers={"Origin": web.url}) as other:
