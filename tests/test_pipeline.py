@@ -6,6 +6,7 @@ import zipfile
 import numpy as np
 import pandas as pd
 import pytest
+
 from synthgen import pipeline
 from synthgen.contracts import Release, Verdict
 from synthgen.errors import GateError, SpecError, Stopped

@@ -2,6 +2,7 @@
 
 import pandas as pd
 import pytest
+
 from synthgen.errors import InputError, SpecError
 from synthgen.spec import GroupTarget
 from synthgen.synthesizer import TabularSynthesizer, score_files
