@@ -147,6 +147,8 @@ class _Clock:
         self.told = time.monotonic()
         seconds = self.told - self.since
         left = seconds / max(progress.step - self.first, 1) * (plan.steps - progress.step)
+        if ctx.deadline is not None:
+            left = min(left, max(ctx.deadline - self.told, 0.0))
         figures = {"validation": progress.curve[-1]["validation"]} if progress.curve else {}
         ctx.progress(plan.stage, progress.step, plan.steps, eta_seconds=round(left, 1), **figures)
 
