@@ -84,12 +84,11 @@ def fit_categories(
     levels, uniques = pd.factorize(values, use_na_sentinel=True)
     filled = levels >= 0
     rows = np.bincount(levels[filled], minlength=len(uniques))
-    who = np.arange(len(values)) if people is None else np.unique(people, return_inverse=True)[1]
-    pairs = np.unique(np.stack([levels[filled], who[filled]]), axis=1)
-    holders = np.bincount(pairs[0], minlength=len(uniques))
+    who = np.arange(len(values)) if people is None else people
+    holders = people_per_level(levels[filled], who[filled], len(uniques))
     kept = [i for i in np.lexsort((uniques.astype(str), -rows)) if public or holders[i] >= k]
     rest = np.setdiff1d(np.arange(len(uniques)), kept)
-    together = len(np.unique(pairs[1][np.isin(pairs[0], rest)]))
+    together = len(np.unique(who[filled][np.isin(levels[filled], rest)]))
     return CategoryCodes(
         name=name,
         kind=kind,
@@ -98,6 +97,13 @@ def fit_categories(
         missing=not filled.all(),
         merged=len(rest),
     )
+
+
+def people_per_level(levels: np.ndarray, who: np.ndarray, count: int) -> np.ndarray:
+    """How many different people each of `count` levels has."""
+    persons = np.unique(who, return_inverse=True)[1]
+    pairs = np.unique(levels.astype(np.int64) * (int(persons.max(initial=0)) + 1) + persons)
+    return np.bincount(pairs // (int(persons.max(initial=0)) + 1), minlength=count)
 
 
 def _spellings(value: Any) -> list[str]:

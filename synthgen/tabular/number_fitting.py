@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from synthgen.tabular.category_codes import people_per_level
 from synthgen.tabular.grid import Grid
 from synthgen.tabular.number_codes import NumberCodes
 
@@ -46,8 +47,8 @@ def _find_spikes(grid: np.ndarray, who: np.ndarray, bins: int, k: int) -> np.nda
 
 
 def _people_at(grid: np.ndarray, who: np.ndarray, points: np.ndarray) -> np.ndarray:
-    pairs = np.unique(np.stack([np.searchsorted(points, grid), np.unique(who, return_inverse=True)[1]]), axis=1)
-    return np.bincount(pairs[0], minlength=len(points))
+    """How many people stand at each of the `points`."""
+    return people_per_level(np.searchsorted(points, grid), who, len(points))
 
 
 def _density(points: np.ndarray, rows: np.ndarray, reach: int = 10) -> np.ndarray:
