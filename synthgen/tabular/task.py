@@ -205,12 +205,10 @@ class GanTask:
         return torch.from_numpy(visibility(order)).to(self.ctx.device)
 
     def _set_rate(self, step: int) -> None:
-        """Warm up and fall along a cosine; the worst-case stage starts again from a fifth."""
-        mean = self.stage == "mean"
-        top, low, steps = (1.0, 0.05, self.steps.mean) if mean else (0.2, 0.02, self.steps.worst)
-        rate = low + (top - low) * 0.5 * (1 + np.cos(np.pi * min(step / max(steps, 1), 1)))
-        if mean:
-            rate *= min(1.0, (step + 1) / WARM_UP)
+        """Warm up, then fall along one cosine over both stages, so that the dial does not change the schedule."""
+        done = step if self.stage == "mean" else self.steps.mean + step
+        fall = 0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * min(done / max(self.steps.total, 1), 1)))
+        rate = fall * min(1.0, (done + 1) / WARM_UP)
         for group in self.optimiser.param_groups:
             group["lr"] = self.params.learning_rate * rate
 
