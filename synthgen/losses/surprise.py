@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+ROWS = 16_384  # taken at a time, so that five hundred groups of a long table fit in memory
 SLACK = 0.02  # of its validation surprise, which a group may pay less on training records
 
 
@@ -30,11 +31,13 @@ def per_group(values: np.ndarray, membership: np.ndarray) -> tuple[np.ndarray, n
     Returns means, their standard errors and counts, each (groups,). An empty group has mean NaN and an infinite error;
     so has the error of a group with one record, because nothing is known about its spread.
     """
-    member = membership.astype(np.float64)
-    counts = member.sum(0)
+    counts, sums, squares = np.zeros((3, membership.shape[1]))
+    for start in range(0, len(values), ROWS):
+        part, member = values[start : start + ROWS], membership[start : start + ROWS].astype(np.float64)
+        counts, sums, squares = counts + member.sum(0), sums + part @ member, squares + part**2 @ member
     safe = np.maximum(counts, 1)
-    means = (values @ member) / safe
-    spread = np.maximum((values**2 @ member) / safe - means**2, 0)
+    means = sums / safe
+    spread = np.maximum(squares / safe - means**2, 0)
     errors = np.where(counts > 1, np.sqrt(spread / np.maximum(counts - 1, 1)), np.inf)
     return np.where(counts > 0, means, np.nan), errors, counts
 
