@@ -119,3 +119,16 @@ def test_resampling_corrects_a_wrong_generator():
     levels = rng.integers(0, 4, 40_000)
     chosen, _ = choose(np.log(p[levels] / 0.25), np.zeros(len(levels), int), 8, rng)
     assert np.bincount(levels[chosen]) / len(chosen) == pytest.approx(p, abs=0.02)
+
+
+@pytest.mark.parametrize(("dial", "share"), [("off", 0.35), ("2x", 0.56), ("4x", 0.65)])
+def test_the_dial_draws_more_candidates_and_reports_how_many_count(fitted, dial, share):
+    """A critic that finds the commonest ward far too rare: the further the dial, the more of it is kept."""
+    ward = fitted.encoding.names.index("ward")
+    drawer = Drawer(fitted.encoding, fitted._draw, score=lambda codes: 1.5 * (codes[:, ward] == 0))
+    logged = []
+    made = [*drawer.chunks(SampleSpec(resample=dial), 4000, RunContext(listener=logged.append))][0]
+    assert len(made) == 4000
+    kept = (made["ward"] == fitted.encoding.columns[ward].values[0]).mean()
+    assert kept == pytest.approx(share, abs=0.06)
+    assert any("effective share" in e.payload.get("text", "") for e in logged) == (dial != "off")
