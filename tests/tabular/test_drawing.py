@@ -127,7 +127,7 @@ def test_the_dial_draws_more_candidates_and_reports_how_many_count(fitted, dial,
     ward = fitted.encoding.names.index("ward")
     drawer = Drawer(fitted.encoding, fitted._draw, score=lambda codes: 1.5 * (codes[:, ward] == 0))
     logged = []
-    made = [*drawer.chunks(SampleSpec(resample=dial), 4000, RunContext(listener=logged.append))][0]
+    (made,) = drawer.chunks(SampleSpec(resample=dial), 4000, RunContext(listener=logged.append))
     assert len(made) == 4000
     kept = (made["ward"] == fitted.encoding.columns[ward].values[0]).mean()
     assert kept == pytest.approx(share, abs=0.06)
