@@ -90,11 +90,11 @@ def _json(data: Any) -> bytes:
 
 
 def bundle() -> bytes:
-    """A zip with a table in it."""
+    """A zip with a table in it, the same bytes at every call."""
     data = BytesIO()
     with zipfile.ZipFile(data, "w") as archive:
-        archive.writestr("data.csv", "age,sex\n41,F\n" * 1000)
-        archive.writestr("card.json", "{}")
+        for name, text in (("data.csv", "age,sex\n41,F\n" * 1000), ("card.json", "{}")):
+            archive.writestr(zipfile.ZipInfo(name, (2026, 1, 1, 0, 0, 0)), text)
     return data.getvalue()
 
 
