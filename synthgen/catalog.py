@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from synthgen.contracts import Entry, Generator, Modality, resolve
 from synthgen.errors import SpecError
-from synthgen.spec import RunSpec, Spec
+from synthgen.spec import GatePolicy, RunSpec, Spec
 
 MODALITIES: Mapping[str, str] = {"tabular": "synthgen.tabular:TABULAR"}
 DEFAULT_GENERATOR: Mapping[str, str] = {"tabular": "autoregressive_gan"}
@@ -48,9 +48,16 @@ def params_class(modality_name: str, generator: str) -> type[Spec] | None:
 
 
 def check(spec: RunSpec) -> None:
-    """Raise SpecError if the spec names an unknown modality, generator or parameter. Imports nothing heavy."""
-    modality(spec.modality)
+    """Raise SpecError if the spec names an unknown modality, generator, parameter or metric. Imports nothing heavy."""
+    known = modality(spec.modality).metrics
     _params(spec, generator_name(spec))
+    rules = spec.policy.rules if isinstance(spec.policy, GatePolicy) else ()
+    unknown = sorted({rule.metric for rule in rules if rule.metric.partition("/")[0] not in known})
+    if unknown:
+        raise SpecError(
+            f"The policy names metrics that do not exist: {', '.join(map(repr, unknown))}.",
+            f"There are: {', '.join(sorted(known))}.",
+        )
 
 
 def build(spec: RunSpec) -> Generator:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 ColumnKind = Literal[
     "number", "integer", "boolean", "category", "code", "date", "datetime", "id", "person", "constant", "empty", "text"
@@ -66,15 +66,21 @@ class GateRule(Spec):
 
     `metric` is "metric_name" or "metric_name/figure_name". `compare` picks the number: its value, the lower or upper
     end of its interval, or value minus hold-out ("excess"), value over hold-out ("ratio"). `required`: a result that is
-    missing, failed, insufficient, not applicable or NaN blocks.
+    missing, failed, insufficient, not applicable or NaN blocks. A rule has at least one bound.
     """
 
     metric: str
     compare: Literal["value", "lower", "upper", "excess", "lower_excess", "upper_excess", "ratio"] = "value"
-    at_most: float | None = None
-    at_least: float | None = None
+    at_most: float | None = Field(None, allow_inf_nan=False)
+    at_least: float | None = Field(None, allow_inf_nan=False)
     required: bool = True
     because: str = ""
+
+    @model_validator(mode="after")
+    def _has_a_bound(self) -> Self:
+        if self.at_most is None and self.at_least is None:
+            raise ValueError("a rule needs a bound: at_most, at_least or both")
+        return self
 
 
 class GatePolicy(Spec):

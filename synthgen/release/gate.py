@@ -99,7 +99,7 @@ def _judge(rule: GateRule, scorecard: Scorecard) -> Reason:
     name, _, figure_name = rule.metric.partition("/")
     result = scorecard.result(name)
     if result is None:
-        return _unmeasured(rule, rule.metric, "the scorecard does not have it", Status.NOT_APPLICABLE)
+        return Reason(rule=rule.metric, passed=False, message=f"{rule.metric}: the scorecard has no such metric.")
     found: MetricResult | Figure | None = result
     if figure_name:
         found = next((f for f in result.figures if f.name == figure_name), None)

@@ -113,11 +113,22 @@ POLICIES: dict[str, GatePolicy] = {p.name: p for p in (OPEN, STANDARD, STRICT)}
 
 
 def named(policy: GatePolicy | str) -> GatePolicy:
-    """The policy of that name, or the policy itself. Raises SpecError for an unknown name or one without rules."""
+    """The policy of that name, or the policy itself with the rules against copies, which none may leave out.
+
+    Raises SpecError for an unknown name or a policy without rules.
+    """
     if isinstance(policy, str):
         if policy not in POLICIES:
             raise SpecError(f"There is no policy {policy!r}.", f"Choose one of: {', '.join(POLICIES)}.")
         return POLICIES[policy]
     if not policy.rules:
         raise SpecError("The policy has no rule, so it could stop nothing.", "Give it rules, or name a policy.")
-    return policy
+    missing = tuple(rule for rule in _NO_COPIES if not any(_as_strict(own, rule) for own in policy.rules))
+    return policy.model_copy(update={"rules": (*policy.rules, *missing)}) if missing else policy
+
+
+def _as_strict(own: GateRule, rule: GateRule) -> bool:
+    """Whether `own` stops at least what `rule` stops."""
+    same = (own.metric, own.compare) == (rule.metric, rule.compare)
+    bounded = own.at_most is not None and rule.at_most is not None and own.at_most <= rule.at_most
+    return same and own.required and bounded

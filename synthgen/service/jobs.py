@@ -47,6 +47,7 @@ def submit_sample(
     _check_parent(parent)
     changes: dict[str, object] = {"sample": sample} if policy is None else {"sample": sample, "policy": policy}
     spec = kept_spec(app, parent).model_copy(update=changes)
+    catalog.check(spec)
     policies.named(spec.policy)
     request = Request("sample", parent.dataset_id, spec, fit_job_id, idempotency_key=idempotency_key)
     return _submit_with_spec(app, actor, request, lambda unit: _check_ready(unit, actor, parent.dataset_id))

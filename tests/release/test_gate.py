@@ -2,12 +2,14 @@ import math
 
 import pandas as pd
 import pytest
+from pydantic import ValidationError
 
+from synthgen import catalog
 from synthgen.contracts import Figure, Interval, MetricResult, Release, Scorecard, Status, Verdict
 from synthgen.errors import GateError, SpecError
 from synthgen.release import gate, policies
 from synthgen.release.gate import ReleasedSet, decide
-from synthgen.spec import GatePolicy, GateRule
+from synthgen.spec import GatePolicy, GateRule, RunSpec
 from synthgen.tabular import TABULAR
 
 RELEASE = Release(
@@ -26,16 +28,22 @@ def result(**found):
     return MetricResult(**{**known, **found})
 
 
+NO_COPIES = tuple(
+    result(metric=name, value=0.0, holdout=0.0, interval=Interval(low=0.0, high=0.0))
+    for name in ("copied_rows", "near_copies")
+)
+
+
 def outcome(found, **rule):
     policy = GatePolicy(name="p", rules=(GateRule(**{"metric": "m", "at_most": 0.5, **rule}),))
-    return decide(card(*found), policy).outcome
+    return decide(card(*found, *NO_COPIES), policy).outcome
 
 
 @pytest.mark.parametrize("required", [True, False])
 @pytest.mark.parametrize(
     ("found", "blocked_when_optional"),
     [
-        ([], False),
+        ([], True),
         ([result(status=Status.ERROR, reason="broken")], True),
         ([result(status=Status.INSUFFICIENT, reason="few")], False),
         ([result(status=Status.NOT_APPLICABLE)], False),
@@ -89,6 +97,43 @@ def test_a_policy_without_rules_is_refused_and_unknown_names_too():
         decide(card(), GatePolicy(name="empty"))
     with pytest.raises(SpecError, match="open, standard, strict"):
         policies.named("lenient")
+
+
+@pytest.mark.parametrize("bounds", [{}, {"at_most": math.nan}, {"at_least": math.inf}, {"at_most": -math.inf}])
+def test_a_rule_has_a_finite_bound(bounds):
+    with pytest.raises(ValidationError, match=r"bound|finite"):
+        GateRule(metric="m", **bounds)
+
+
+LAX = GateRule(metric="m", at_most=0.5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "added"),
+    [
+        ({}, 1),
+        ({"at_most": 0.001}, 1),
+        ({"at_most": 0.5}, 2),
+        ({"required": False}, 2),
+        ({"compare": "ratio"}, 2),
+        ({"at_most": None, "at_least": 0.0}, 2),
+    ],
+)
+def test_no_policy_does_without_the_rules_against_copies(changes, added):
+    own = policies.OPEN.rules[0].model_copy(update=changes)
+    policy = policies.named(GatePolicy(name="mine", rules=(LAX, own)))
+    assert len(policy.rules) == 2 + added
+    assert policies.named(policy) == policy
+    bare = decide(card(result(value=0.1)), GatePolicy(name="mine", rules=(LAX,)))
+    assert {r.rule for r in bare.failed} == {"copied_rows", "near_copies"}
+
+
+def test_a_misspelt_metric_is_refused_before_anything_runs():
+    for required in (True, False):
+        policy = GatePolicy(name="mine", rules=(GateRule(metric="coppied_rows/x", at_most=1, required=required),))
+        with pytest.raises(SpecError, match="coppied_rows"):
+            catalog.check(RunSpec(policy=policy))
+    catalog.check(RunSpec(policy=GatePolicy(name="mine", rules=(GateRule(metric="mode_census/a", at_most=1),))))
 
 
 def test_policies_are_data():
