@@ -95,7 +95,8 @@ def _fit_column(
     values: pd.Series, column: Any, people: np.ndarray | None, k: int, bins: int
 ) -> NumberCodes | CategoryCodes:
     if column.kind in NUMERIC_KINDS:
-        return fit_numbers(values, column.name, grid_of(values, column), people, bins, k)
+        grid = grid_of(values, column).fitted(values, people, k)
+        return fit_numbers(values, column.name, grid, people, bins, k)
     return fit_categories(values, column.name, column.kind, bool(column.public), people, k)
 
 

@@ -15,7 +15,8 @@ KNOTS_PER_BIN = 8
 def fit_numbers(values: pd.Series, name: str, grid: Grid, people: np.ndarray | None, bins: int, k: int) -> NumberCodes:
     """Choose spikes and bins for one column of training values (float64 or datetime64)."""
     points, filled = grid.positions(values)
-    points, who = points[filled], (np.arange(len(points)) if people is None else people)[filled]
+    kept = grid.holds(values)  # a lone cell beside the grid must not round an end outwards
+    points, who = points[kept], (np.arange(len(points)) if people is None else people)[kept]
     spikes = _find_spikes(points, who, bins, k)
     loose = ~np.isin(points, spikes)
     line = points[loose] - np.searchsorted(spikes, points[loose])

@@ -81,3 +81,40 @@ def test_insurance_charges_are_nobodys(shared_data):
     fitted = encoding.fit(scene.split.train, scene.schema.modelled, None, 10, 100)
     made = fitted.decode(fitted.encode(scene.split.train), np.random.default_rng(0))
     assert made["charges"].isin(scene.split.train["charges"]).mean() <= 0.002
+
+
+def test_columns_keep_the_step_they_lie_on():
+    rng = np.random.default_rng(0)
+    start, n = pd.Timestamp("2023-01-05"), 900
+    frame = pd.DataFrame(
+        {
+            "tens": rng.integers(3, 400, n) * 10,
+            "halves": rng.integers(70, 400, n) / 2,
+            "even": rng.integers(40, 110, n) * 2,
+            "nearly": rng.integers(40, 800, n) * 10 + (np.arange(n) < 3),
+            "hourly": start + pd.to_timedelta(rng.integers(0, 9000, n), unit="h"),
+            "quarters": start + pd.to_timedelta(rng.integers(0, 90_000, n) * 15, unit="min"),
+            "daily": start + pd.to_timedelta(rng.integers(0, 900, n), unit="D"),
+            "free": rng.integers(0, 4000, n),
+        }
+    )
+    scene = prepared(frame)
+    codes = encoding.fit(scene.split.train, scene.schema.modelled, None, 10, 20)
+    again = Encoding.model_validate_json(codes.model_dump_json())
+    made = again.decode(again.encode(scene.split.train), np.random.default_rng(0))
+    for name, step in {"tens": 10, "halves": 0.5, "even": 2, "nearly": 10}.items():
+        assert (made[name] % step == 0).all(), name
+        ordered = np.sort(frame[name])
+        assert made[name].between(ordered[9], ordered[-10]).all(), name
+    for name, step in {"hourly": "h", "quarters": "15min", "daily": "D"}.items():
+        assert (made[name] == made[name].dt.floor(step)).all(), name
+    assert (made["free"] % 10 != 0).any()
+
+
+def test_no_step_is_the_number_of_few_people(scene):
+    frame = scene.split.train.copy()
+    frame["charge"] = 0.0
+    frame.loc[frame.index[:9], "charge"] = 7919.0
+    charge = encoding.fit(frame, [scene.schema.column("charge")], None, 10, 100).columns[0]
+    assert charge.grid.step == 1
+    assert "7919" not in charge.model_dump_json()
