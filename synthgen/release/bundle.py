@@ -16,6 +16,7 @@ from typing import Any
 from synthgen.errors import GateError
 from synthgen.release import report
 from synthgen.release.gate import ReleasedSet
+from synthgen.spec import RunSpec
 
 BLOCK = 1 << 20
 STAMP = (1980, 1, 1, 0, 0, 0)
@@ -33,12 +34,17 @@ COLUMN_FIELDS = (
     "public",
     "within_person_constant",
 )
+SPEC_NOTE = (
+    "spec leaves out values that a person typed in (the positive class, how missing cells are written); "
+    "spec_sha256 is the hash of the complete specification, which the service keeps."
+)
 LAYOUT_FIELDS = ("format", "separator", "encoding", "quote", "line_end")
 
 README = """Synthetic data made by synthgen
 ===============================
 
-No row of this set is a real person's record. The rows were drawn by a generative model that learnt from a real table.
+The rows were drawn by a generative model that learnt from a real table. Some may equal a real row by
+chance: see copied_rows in the report.
 
 data.csv, data.parquet   the rows
 schema.json              the columns: kind, type, how cells are written
@@ -95,18 +101,18 @@ def _texts(released: ReleasedSet, folder: Path) -> list[Path]:
 
 
 def _card(released: ReleasedSet, files: list[Path], folder: Path) -> Path:
-    spec = released.spec.model_dump(mode="json")
     card = {
         "format": 1,
         "rows": released.synthetic.rows,
         "generator": released.synthetic.generator,
         "sample": released.synthetic.spec.model_dump(mode="json"),
-        "spec": {name: value for name, value in spec.items() if name != "positive"},
+        "spec": safe_spec(released.spec),
         "spec_sha256": released.spec.digest(),
+        "spec_note": SPEC_NOTE,
         "seed": released.spec.seed,
         "verdict": released.verdict.outcome,
         "policy": released.verdict.policy.model_dump(mode="json"),
-        "release": released.release.model_dump(mode="json"),
+        "release": released.release.model_dump(mode="json", exclude={"note"}),
         "versions": versions(),
         "files": {f.name: {"bytes": f.stat().st_size, "sha256": digest(f)} for f in files},
         "evidence": dict(released.evidence),
@@ -114,6 +120,14 @@ def _card(released: ReleasedSet, files: list[Path], folder: Path) -> Path:
     path = folder / "card.json"
     path.write_text(_json(card), encoding="utf-8")
     return path
+
+
+def safe_spec(spec: RunSpec) -> dict[str, Any]:
+    """The specification as the recipient may see it: without the values of cells that a person typed in."""
+    shown = spec.model_dump(mode="json", exclude={"positive"})
+    for override in shown["columns"].values():
+        del override["missing_tokens"]
+    return shown
 
 
 def safe_schema(schema: Any) -> dict[str, Any]:

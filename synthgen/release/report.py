@@ -51,7 +51,7 @@ def release(
         "plots": [p for p in plots if p is not None],
         "emphasis": {name: v for name, v in scorecard.emphasis.items() if name in EMPHASIS},
         "notes": [],
-        "release": record.model_dump(mode="json") if record else None,
+        "release": record.model_dump(mode="json", exclude={"note"}) if record else None,  # the note is for this house
     }
 
 

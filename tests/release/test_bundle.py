@@ -12,6 +12,7 @@ from scenes import hospital, scene
 from synthgen.contracts import Release
 from synthgen.errors import GateError
 from synthgen.release import bundle, gate, report
+from synthgen.spec import ColumnOverride, RunSpec
 from synthgen.tabular import TABULAR
 
 RECORD = Release(
@@ -20,6 +21,7 @@ RECORD = Release(
     released_by="dr.b",
     released_at="2026-11-21T10:00:00Z",
     expires_at="2027-11-21T00:00:00Z",
+    note="Asked for by telephone.",
 )
 FILES = {"data.csv", "data.parquet", "schema.json", "scorecard.json", "report.html", "card.json", "README.txt"}
 CANARY_WORDS = ("zyzzyva", "quokka", "xylothek")
@@ -108,6 +110,25 @@ def test_the_canaries_are_in_what_reviewers_see(canaries):
     assert all(word in shown for word in CANARY_WORDS)
     train = found.split.train.to_csv()
     assert any(number in train for number in ("987654.32", "654321.09"))
+
+
+def test_the_note_stays_in_the_house(written):
+    for name, content in contents(written).items():
+        assert b"telephone" not in content, name
+
+
+def test_the_specification_that_leaves_holds_no_typed_value():
+    override = ColumnOverride(kind="category", missing_tokens=("quokka",))
+    spec = RunSpec(target="outcome", positive="zyzzyva", columns={"ward": override})
+    shown = bundle.safe_spec(spec)
+    assert shown["columns"]["ward"]["kind"] == "category"
+    assert not any(word in json.dumps(shown) for word in CANARY_WORDS)
+
+
+def test_the_card_says_what_is_hashed_and_the_readme_what_may_happen_by_chance(written):
+    files = contents(written)
+    assert "complete specification" in json.loads(files["card.json"])["spec_note"]
+    assert "copied_rows" in files["README.txt"].decode()
 
 
 def test_the_same_set_gives_the_same_bytes(written, canaries, tmp_path):
