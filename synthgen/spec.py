@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from synthgen.errors import SpecError
 
 ColumnKind = Literal[
     "number", "integer", "boolean", "category", "code", "date", "datetime", "id", "person", "constant", "empty", "text"
 ]
+
+
+S = TypeVar("S", bound="Spec")
 
 
 class Spec(BaseModel):
@@ -106,3 +111,23 @@ class RunSpec(Spec):
     seed: int = Field(0, ge=0)
     sample: SampleSpec = SampleSpec()
     policy: GatePolicy | str = "standard"
+
+
+def checked(kind: type[S], **fields: Any) -> S:
+    """A specification from what a caller of the library gave. Raises SpecError, which names fields and no value."""
+    try:
+        return kind(**fields)
+    except ValidationError as error:
+        told = {str(next(iter(e["loc"]), "all")): e["msg"] for e in error.errors(include_input=False)}
+    problems = [f"{'where' if name == 'fixed' else name} {_expected(kind, name, text)}" for name, text in told.items()]
+    raise SpecError(f"Out of range: {'; '.join(problems)}.", "Give values in the allowed range.")
+
+
+def _expected(kind: type[Spec], name: str, message: str) -> str:
+    """What a field takes, in words: its bounds, or what the validator says, which never holds the value."""
+    if name in ("fixed", "params", "columns", "targets"):
+        return {"fixed": "takes a text, a number, true or false for each column"}.get(name, "is not of the right type")
+    words = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
+    rules = kind.model_fields[name].metadata if name in kind.model_fields else []
+    bounds = [f"{text} {getattr(rule, sign)}" for rule in rules for sign, text in words.items() if hasattr(rule, sign)]
+    return f"must be {' and '.join(bounds)}" if bounds else message.replace("Input should be", "must be")

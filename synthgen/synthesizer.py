@@ -19,10 +19,10 @@ import pandas as pd
 
 from synthgen import catalog, pipeline
 from synthgen.contracts import Scorecard, Split
-from synthgen.errors import SpecError
+from synthgen.errors import InputError, SpecError
 from synthgen.pipeline import Model, Prepared
 from synthgen.runtime import Event, RunContext, ignore
-from synthgen.spec import ColumnOverride, GroupTarget, RunSpec, SampleSpec
+from synthgen.spec import ColumnOverride, GroupTarget, RunSpec, SampleSpec, checked
 
 Value = str | float | int | bool
 
@@ -58,7 +58,8 @@ class TabularSynthesizer:
     @property
     def spec(self) -> RunSpec:
         """The specification these settings amount to."""
-        return RunSpec(
+        return checked(
+            RunSpec,
             generator=self.generator,
             params=dict(self.params or {}),
             target=self.target,
@@ -73,6 +74,7 @@ class TabularSynthesizer:
     def fit(self, data: pd.DataFrame | str | Path) -> Self:
         """Learn from a data frame or a file. Raises SynthgenError for what cannot be modelled."""
         spec, ctx = self.spec, self._context()
+        _must_be_table(data)
         modality = catalog.modality(spec.modality)
         if isinstance(data, pd.DataFrame):
             source = modality.call("from_memory", data)
@@ -109,6 +111,7 @@ class TabularSynthesizer:
     ) -> int:
         """Stream a synthetic table to a .csv or .parquet file at constant memory; returns the rows written."""
         request = self._request(rows, where, balance, targets, seed, resample)
+        self._must_be_fitted()
         modality = catalog.modality("tabular")
         with tempfile.TemporaryDirectory() as scratch:
             name = catalog.generator_name(self.spec)
@@ -118,6 +121,7 @@ class TabularSynthesizer:
 
     def score(self, holdout: pd.DataFrame | str | Path, synthetic: pd.DataFrame | None = None) -> Scorecard:
         """The scorecard of a synthetic table (drawn afresh if none is given) beside a hold-out that `fit` never saw."""
+        self._must_be_fitted()
         if self.prepared_ is None:
             raise SpecError(
                 "A loaded model has no training data to be compared with.",
@@ -131,6 +135,7 @@ class TabularSynthesizer:
 
     def save(self, directory: str | Path) -> None:
         """Write the model (safetensors and JSON, never a pickle); it holds no record."""
+        self._must_be_fitted()
         pipeline.save_model(self.model_, self.schema_, self.spec, self.rows_, Path(directory))
 
     @classmethod
@@ -160,7 +165,8 @@ class TabularSynthesizer:
         resample: str | None,
     ) -> SampleSpec:
         dial = {"resample": resample} if resample else {}
-        return SampleSpec(
+        return checked(
+            SampleSpec,
             rows=rows,
             mix="balanced" if balance else "data",
             balance=tuple(balance),
@@ -170,7 +176,12 @@ class TabularSynthesizer:
             **dial,
         )
 
+    def _must_be_fitted(self) -> None:
+        if not hasattr(self, "model_"):
+            raise SpecError("This synthesizer has not been fitted.", "Call fit first, or load a saved model.")
+
     def _chunks(self, request: SampleSpec) -> Iterator[pd.DataFrame]:
+        self._must_be_fitted()
         if self.prepared_ is not None:
             pipeline.check_request(self.prepared_, request, self.spec)
         rows = pipeline.request_rows(request, self.rows_)
@@ -206,7 +217,8 @@ def score_files(
     Without a hold-out a fifth of `real` takes its place, and a note on the scorecard says that the generator may have
     seen it. Returns the scorecard and the schema.
     """
-    spec = RunSpec(target=target, positive=positive, seed=seed, k_floor=k_floor, holdout_share=0.0 if holdout else 0.2)
+    share = 0.0 if holdout is not None else 0.2
+    spec = checked(RunSpec, target=target, positive=positive, seed=seed, k_floor=k_floor, holdout_share=share)
     ctx = RunContext(seed=seed, listener=listener)
     modality = catalog.modality(spec.modality)
     prepared = pipeline.prepare(modality.call("read", Path(real)), spec, ctx)
@@ -220,7 +232,15 @@ def score_files(
     return card, prepared.schema
 
 
+def _must_be_table(data: Any) -> None:
+    if not isinstance(data, pd.DataFrame | str | Path):
+        raise InputError(
+            f"A table is expected, and a {type(data).__name__} came.", "Give a data frame, or the path of a file."
+        )
+
+
 def _raw(data: pd.DataFrame | str | Path) -> pd.DataFrame:
+    _must_be_table(data)
     if isinstance(data, pd.DataFrame):
         return data
     frame: pd.DataFrame = catalog.modality("tabular").call("read", Path(data)).data

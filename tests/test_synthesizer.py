@@ -85,3 +85,44 @@ def test_files_of_any_generator_can_be_scored(tmp_path):
     assert found.value == pytest.approx(found.holdout, abs=0.05)
     card, _ = score_files(tmp_path / "real.csv", tmp_path / "made.csv", target="outcome")
     assert any("hold-out" in note for note in card.notes)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ({"rows": 0}, "rows must be more than 0 and at most 100000000"),
+        ({"rows": 200_000_000}, "rows must be"),
+        ({"resample": "9x"}, "resample must be 'off', '2x' or '4x'"),
+        ({"where": {"ward": None}}, "where takes"),
+    ],
+)
+def test_a_sample_out_of_range_is_told_in_words(fitted, wrong, told):
+    with pytest.raises(SpecError) as problem:
+        fitted.sample(**wrong)
+    assert told in str(problem.value)
+    assert "9x" not in str(problem.value)
+
+
+@pytest.mark.parametrize("wrong", [{"k_floor": 1}, {"k_floor": 2000}, {"seed": -1}, {"time_budget": 9_999_999}])
+def test_settings_out_of_range_are_told_in_words(wrong):
+    ((name, value),) = wrong.items()
+    with pytest.raises(SpecError, match=f"{name} must be at least") as problem:
+        TabularSynthesizer(**wrong).fit(patients())
+    assert str(value) not in str(problem.value).replace("1000", "")
+
+
+def test_nothing_is_drawn_before_fit(tmp_path):
+    for call in (
+        lambda model: model.sample(5),
+        lambda model: model.write(tmp_path / "out.csv"),
+        lambda model: model.score(patients()),
+        lambda model: model.save(tmp_path / "model"),
+    ):
+        with pytest.raises(SpecError, match="fit first"):
+            call(TabularSynthesizer())
+
+
+@pytest.mark.parametrize("wrong", [[1, 2], pd.Series([1, 2]), None])
+def test_what_is_no_table_is_refused(wrong):
+    with pytest.raises(InputError, match="A table is expected"):
+        TabularSynthesizer().fit(wrong)
