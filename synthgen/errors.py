@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import ClassVar
+
+MOST_FRAMES = 30
 
 
 class SynthgenError(Exception):
@@ -99,7 +101,7 @@ class Unavailable(SynthgenError):
 
 
 class InternalError(SynthgenError):
-    """An unknown exception, reported under a reference number; the traceback stays in the worker's log."""
+    """An unknown exception, reported under a reference number; the log has its class and place."""
 
     code = "internal"
     retryable = True
@@ -117,3 +119,30 @@ def raise_all(kind: type[SynthgenError], problems: Iterable[str], hint: str = ""
     found = list(problems)
     if found:
         raise kind(found[0] if len(found) == 1 else f"{len(found)} problems: " + "; ".join(found), hint)
+
+
+def trail(error: BaseException) -> str:
+    """What may be logged of any exception: classes and places of its chain, and the words of our own errors only.
+
+    The message of a foreign exception may quote a cell, so it is left out.
+    """
+    return "; caused by ".join(_told(one) for one in _chain(error))
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    found: BaseException | None = error
+    while found is not None and id(found) not in seen:
+        seen.add(id(found))
+        yield found
+        found = found.__cause__ or (None if found.__suppress_context__ else found.__context__)
+
+
+def _told(error: BaseException) -> str:
+    trace, places = error.__traceback__, []
+    while trace is not None:
+        file = "/".join(trace.tb_frame.f_code.co_filename.replace("\\", "/").split("/")[-2:])
+        places.append(f"{file}:{trace.tb_lineno}")
+        trace = trace.tb_next
+    words = f" ({error})" if isinstance(error, SynthgenError) else ""
+    return f"{type(error).__name__}{words} at {' > '.join(places[-MOST_FRAMES:]) or 'no place'}"

@@ -14,7 +14,6 @@ import resource
 import subprocess
 import sys
 import tempfile
-import traceback
 import uuid
 from pathlib import Path
 from typing import Any
@@ -116,7 +115,7 @@ def _call(target: str, args: list[Any]) -> dict[str, Any]:
         if _is_memory(error):
             return {"kind": "MemoryError"}
         reference = uuid.uuid4().hex[:12]
-        sys.stderr.write(f"reference {reference}\n{traceback.format_exc()}")
+        sys.stderr.write(f"reference {reference}: {errors.trail(error)}\n")
         return {"kind": "InternalError", "reference": reference}
 
 

@@ -17,7 +17,7 @@ from synthgen.contracts import (
     Status,
     SyntheticSet,
 )
-from synthgen.errors import Stopped, SynthgenError
+from synthgen.errors import Stopped, SynthgenError, trail
 from synthgen.runtime import RunContext
 
 
@@ -70,7 +70,7 @@ def _measure(
     except SynthgenError as problem:
         return failed(name, entry.title, problem.message)
     except Exception as problem:  # a message of foreign code may quote a cell: only the class is told
-        ctx.log(f"metric {name} failed: {_trail(problem)}")
+        ctx.log(f"metric {name} failed: {trail(problem)}")
         return failed(name, entry.title, f"it stopped with {type(problem).__name__}")
 
 
@@ -115,15 +115,6 @@ def _problem(value: float | None, holdout: float | None) -> str | None:
     if not math.isfinite(value):
         return "the value is not a number"
     return "the hold-out's value is not a number" if holdout is not None and not math.isfinite(holdout) else None
-
-
-def _trail(problem: BaseException) -> str:
-    """Class and place of an exception, without its message."""
-    trace, place = problem.__traceback__, ""
-    while trace is not None:
-        place = f"{trace.tb_frame.f_code.co_filename.rsplit('/', 1)[-1]}:{trace.tb_lineno}"
-        trace = trace.tb_next
-    return f"{type(problem).__name__} at {place}"
 
 
 def _emphasis(generator: Generator | None) -> Mapping[str, Any]:

@@ -76,7 +76,9 @@ def test_other_exceptions_get_a_reference_and_no_content(capfd):
     with pytest.raises(InternalError) as caught:
         run_limited(f"{HERE}:fail", "cell value 4711")
     assert "4711" not in str(caught.value)
-    assert caught.value.reference in capfd.readouterr().err
+    logged = capfd.readouterr().err
+    assert f"{caught.value.reference}: KeyError at" in logged
+    assert "4711" not in logged
 
 
 @pytest.mark.parametrize("hungry", ["hoard", "hoard_in_numpy"])

@@ -13,7 +13,7 @@ from typing import Any
 
 from celery import Celery, signals
 
-from synthgen.errors import SynthgenError, Unavailable
+from synthgen.errors import SynthgenError, Unavailable, trail
 from synthgen.service import bootstrap, execution, orphans, relay, roster
 from synthgen.service.bootstrap import Application
 from synthgen.service.db.migrate import is_current
@@ -148,5 +148,5 @@ def _attempt(task: Any) -> None:
         task()
     except SynthgenError as error:
         log.warning("%s", error)
-    except Exception:
-        log.exception("sweep")
+    except Exception as error:
+        log.error("sweep: %s", trail(error))

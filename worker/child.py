@@ -22,7 +22,6 @@ KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRAR
 KEPT_PREFIXES = ("OMP_", "MKL_", "OPENBLAS_", "NVIDIA_", "TORCH_")
 NOTHING: Mapping[str, str] = {}
 MOST_WAITING_EVENTS = 10_000
-LOG_TAIL = 8_000  # characters of the child's log that are kept when it crashes
 
 
 class Child:
@@ -105,13 +104,6 @@ class Child:
             return found
         except (OSError, ValueError):
             return None
-
-    def log_tail(self) -> str:
-        """The end of the child's log, for the worker's own log."""
-        try:
-            return self.log.read_bytes()[-LOG_TAIL:].decode(errors="replace")
-        except OSError:
-            return ""
 
 
 def _resident(process: psutil.Process) -> int:

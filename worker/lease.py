@@ -8,7 +8,7 @@ import time
 from types import TracebackType
 from typing import Self
 
-from synthgen.errors import SynthgenError
+from synthgen.errors import SynthgenError, trail
 from synthgen.service import execution
 from synthgen.service.bootstrap import Application
 from synthgen.service.execution import Claim, LeaseLost
@@ -53,5 +53,5 @@ class Lease:
                 if time.monotonic() - renewed > self.app.settings.lease_seconds:
                     self.lost.set()
                     return
-            except Exception:
-                log.exception("job %s: heartbeat failed", self.held.job_id)
+            except Exception as error:
+                log.error("job %s: heartbeat failed: %s", self.held.job_id, trail(error))

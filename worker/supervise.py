@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synthgen.errors import InputError, SynthgenError, Unavailable
+from synthgen.errors import InputError, SynthgenError, Unavailable, trail
 from synthgen.isolation import QUIET
 from synthgen.service import execution
 from synthgen.service.artifacts import keys
@@ -160,11 +160,11 @@ class Attempt:
         left = child.error()
         if left is not None:
             if left["code"] == "internal":
-                log.error("job %s failed: %s\n%s", self.held.job_id, left["message"], child.log_tail())
+                log.error("job %s failed: %s %s", self.held.job_id, left["message"], left.get("trail", ""))
             return Failure(left["code"], left["message"], left["hint"], bool(left["retryable"]))
         failure, reference = execution.unknown()
         code = child.process.returncode
-        log.error("reference %s: job %s: child ended with %s\n%s", reference, self.held.job_id, code, child.log_tail())
+        log.error("reference %s: job %s: child ended with %s", reference, self.held.job_id, code)
         if code == -signal.SIGKILL:
             return KILLED
         if self.held.kind == "inspect":
@@ -197,7 +197,7 @@ class Attempt:
             failure = Failure.of(error)
         else:
             failure, reference = execution.unknown()
-            log.exception("reference %s: job %s", reference, self.held.job_id)
+            log.error("reference %s: job %s: %s", reference, self.held.job_id, trail(error))
         try:
             execution.fail(self.app, self.held, failure)
             leftovers.after_failure(self.app, self.held)

@@ -12,13 +12,12 @@ import resource
 import sys
 import threading
 import time
-import traceback
 import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from synthgen.errors import InternalError, LimitError, Stopped, SynthgenError
+from synthgen.errors import InternalError, LimitError, Stopped, SynthgenError, trail
 from synthgen.runtime import Event, RunContext
 from synthgen.service.tether import ask_the_kernel, watch_pipe
 
@@ -134,8 +133,7 @@ def _limit_memory(address_space: int | None) -> None:
 
 
 def _leave_error(directory: Path, error: Exception) -> None:
-    """Write down what went wrong, in words for the job's owner; the traceback goes to the log only."""
-    traceback.print_exc()
+    """Write down what went wrong, in words for the job's owner; class and place are for the worker's log."""
     if isinstance(error, MemoryError):
         said: SynthgenError = LimitError(
             "The job needed more memory than it may use.", "Use fewer rows or columns, or ask the operator for more."
@@ -144,7 +142,6 @@ def _leave_error(directory: Path, error: Exception) -> None:
         said = error
     else:
         said = InternalError(uuid.uuid4().hex[:10])
-        print(f"reference {said.reference}", file=sys.stderr)  # noqa: T201 - stderr is the log
     # The run is seeded: an unknown exception comes again when it is repeated, unless the machine caused it.
     retryable = said.retryable and (isinstance(error, SynthgenError | OSError))
     left = {
@@ -153,6 +150,7 @@ def _leave_error(directory: Path, error: Exception) -> None:
         "hint": said.hint,
         "retryable": retryable,
         "stopped": isinstance(error, Stopped),
+        "trail": trail(error),
     }
     (directory / "error.json").write_text(json.dumps(left))
 

@@ -13,7 +13,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from synthgen.errors import InternalError, SynthgenError
+from synthgen.errors import InternalError, SynthgenError, trail
 
 log = logging.getLogger("synthgen.api")
 
@@ -38,7 +38,7 @@ def render(error: BaseException) -> JSONResponse:
     """The answer for any exception; an unknown one is logged under a reference number and told by that only."""
     if not isinstance(error, SynthgenError):
         reference = secrets.token_hex(4)
-        log.error("unexpected error, reference %s", reference, exc_info=error)
+        log.error("unexpected error, reference %s: %s", reference, trail(error))
         error = InternalError(reference)
     status = STATUS.get(error.code, 400)
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
@@ -96,6 +96,9 @@ class LastResort:
         try:
             await self.app(scope, receive, watch)
         except Exception as error:
-            if scope["type"] != "http" or started:
+            if scope["type"] != "http":
                 raise
-            await render(error)(scope, receive, send)
+            said = render(error)
+            if started:  # the connection must break off, and the server logs what it catches with its message
+                raise ConnectionError("The answer broke off.") from None
+            await said(scope, receive, send)

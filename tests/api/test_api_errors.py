@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import traceback
 
 import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from synthgen import errors
-from synthgen.api.errors import STATUS, install
+from synthgen.api.errors import STATUS, LastResort, install
 
 
 def kinds(kind=errors.SynthgenError):
@@ -53,6 +54,32 @@ def test_an_unknown_error_becomes_a_reference_that_the_log_knows(broken, caplog)
     assert "Traceback" not in answer.text
     reference = body["message"].split("reference ")[1].split(")")[0]
     assert reference in caplog.text
+    assert "ValueError at" in caplog.text
+    assert "4711" not in caplog.text
+
+
+def test_an_answer_that_broke_off_tells_the_server_no_message(caplog):
+    async def breaking(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        raise ValueError("patient 4711")
+
+    with pytest.raises(ConnectionError) as caught:
+        TestClient(LastResort(breaking)).get("/")
+    assert "4711" not in "".join(traceback.format_exception(caught.value)) + caplog.text
+
+
+def test_a_trail_has_classes_and_places_but_the_words_of_our_errors_only():
+    try:
+        try:
+            {}["patient 4711"]
+        except KeyError as error:
+            raise errors.InputError("The file has no rows.") from error
+    except errors.InputError as error:
+        told = errors.trail(error)
+    assert "InputError (The file has no rows.) at api/test_api_errors.py:" in told
+    assert "caused by KeyError at api/test_api_errors.py:" in told
+    assert "4711" not in told
+    assert errors.trail(ValueError("4711")) == "ValueError at no place"
 
 
 def test_a_malformed_request_names_every_field_but_no_value(client):

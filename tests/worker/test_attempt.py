@@ -1,5 +1,6 @@
 """One attempt of a job with children that behave in every way a child can."""
 
+import json
 import threading
 import time
 
@@ -12,6 +13,7 @@ from synthgen.service.artifacts import keys
 from synthgen.service.db.tables import Job
 from synthgen.service.read_models import Actor
 from synthgen.spec import RunSpec
+from worker import trainer
 from worker.child import TRAINER
 
 EVA = Actor(user_id="1", name="eva", project_id="default")
@@ -66,6 +68,22 @@ def test_a_child_that_crashes_gives_one_clear_sentence(app, attempt, program, cr
     assert view.state == "failed"
     assert view.error.startswith("The file could not be read")
     assert "reference" in view.error
+
+
+@pytest.mark.parametrize("way", ["crashes", "explains"])
+def test_what_a_child_says_on_its_way_out_is_not_logged(app, attempt, program, caplog, way):
+    left = '{"code": "internal", "message": "m", "hint": "", "retryable": false, "trail": "KeyError at a.py:1"}'
+    body = f"(directory / 'error.json').write_text('{left}')\n" if way == "explains" else ""
+    run(app, attempt(program(body + "raise ValueError('patient 4711')")))
+    assert ("KeyError at a.py:1" if way == "explains" else "child ended with 1") in caplog.text
+    assert "4711" not in caplog.text
+
+
+def test_the_trainer_leaves_the_place_of_an_error_without_its_message(tmp_path, capfd):
+    trainer._leave_error(tmp_path, KeyError("patient 4711"))
+    left = json.loads((tmp_path / "error.json").read_text())
+    assert left["trail"].startswith("KeyError")
+    assert "4711" not in str(left) + str(capfd.readouterr())
 
 
 def test_a_child_killed_from_outside_is_tried_again(app, attempt, program):
