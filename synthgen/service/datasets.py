@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import PurePosixPath
@@ -36,7 +37,7 @@ def add(
     filename = _clean(PurePosixPath(filename.replace("\\", "/")).name, "file name")
     name = _clean(name or filename, "name")
     if (known := _uploaded(app, idempotency_key)) is not None:
-        return known
+        return _same(known, filename, *_measured(_limited(chunks, app.settings.max_upload_bytes)))
     dataset_id = new_id()
     key = keys.source(actor.project_id, dataset_id)
     stored = app.store.put(key, _limited(chunks, app.settings.max_upload_bytes))
@@ -63,7 +64,7 @@ def add(
     except BaseException as error:
         app.store.delete_all(keys.dataset_folder(actor.project_id, dataset_id))
         if isinstance(error, IntegrityError) and (known := _uploaded(app, idempotency_key)) is not None:
-            return known
+            return _same(known, filename, stored.size, stored.sha256)
         raise
 
 
@@ -156,6 +157,24 @@ def _uploaded(app: Application, idempotency_key: str | None) -> DatasetView | No
             select(Dataset).where(Dataset.project_id == unit.project_id, Dataset.idempotency_key == idempotency_key)
         )
         return None if row is None else dataset_view(row)
+
+
+def _measured(chunks: Iterable[bytes]) -> tuple[int, str]:
+    """Size and SHA-256 of a stream."""
+    size, digest = 0, hashlib.sha256()
+    for chunk in chunks:
+        size += len(chunk)
+        digest.update(chunk)
+    return size, digest.hexdigest()
+
+
+def _same(known: DatasetView, filename: str, size: int, sha256: str) -> DatasetView:
+    """The dataset an earlier request with the same idempotency key made; `Conflict` if that sent another file."""
+    if (known.filename, known.size, known.sha256) != (filename, size, sha256):
+        raise Conflict(
+            "This idempotency key was used for a different file.", "Send a new key, or repeat the request unchanged."
+        )
+    return known
 
 
 def _limited(chunks: Iterable[bytes], limit: int) -> Iterator[bytes]:

@@ -23,6 +23,10 @@ def test_the_same_idempotency_key_uploads_once(app, actor):
     first = datasets.add(app, actor, name="a", filename="a.csv", chunks=[CSV], idempotency_key="k1")
     assert datasets.add(app, actor, name="a", filename="a.csv", chunks=[CSV], idempotency_key="k1") == first
     assert len(jobs.list_all(app, actor)) == 1
+    for filename, content in (("a.csv", CSV + b"x"), ("b.csv", CSV)):
+        with pytest.raises(Conflict, match="different file"):
+            datasets.add(app, actor, name="a", filename=filename, chunks=[content], idempotency_key="k1")
+    assert len(jobs.list_all(app, actor)) == 1
 
 
 @pytest.mark.parametrize(("chunks", "error"), [([], InputError), ([b"x" * 600, b"x" * 600], LimitError)])
