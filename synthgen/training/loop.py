@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from synthgen.errors import Stopped, TrainingError
+from synthgen.errors import InputError, Stopped, TrainingError
 from synthgen.runtime import RunContext
 from synthgen.training import checkpoint
 from synthgen.training.checkpoint import State
@@ -184,14 +184,23 @@ def _folder(plan: Plan, ctx: RunContext) -> Path | None:
 
 def _resume(task: Task, plan: Plan, ctx: RunContext) -> Progress:
     """The progress of a checkpoint of this very plan, its task restored; a fresh start otherwise."""
-    folder = _folder(plan, ctx)
-    state = None if folder is None else checkpoint.read(folder)
+    state = _saved(plan, ctx)
     if state is None or state.facts["fingerprint"] != plan.fingerprint:
         return Progress()
     task.restore(State(state.tensors, state.facts["task"]))
     progress = Progress(**state.facts["progress"])
     ctx.log(f"Resumed {plan.stage} at step {progress.step} of {plan.steps}.")
     return progress
+
+
+def _saved(plan: Plan, ctx: RunContext) -> State | None:
+    """The checkpoint; one that cannot be read is told and left unused, since steps lost are less than the job lost."""
+    folder = _folder(plan, ctx)
+    try:
+        return None if folder is None else checkpoint.read(folder)
+    except InputError as problem:
+        ctx.log(f"{problem.message} {plan.stage} starts afresh.")
+        return None
 
 
 __all__ = ["Plan", "Progress", "Stopped", "Task", "run"]

@@ -116,3 +116,14 @@ def test_checkpoints_are_written_as_often_as_asked(tmp_path):
     with pytest.raises(Stopped):
         loop.run(Valley(), plan(), ctx)
     assert (tmp_path / "roll" / "facts.json").exists()
+
+
+@pytest.mark.parametrize("name", ["facts.json", "tensors.safetensors"])
+def test_a_checkpoint_that_cannot_be_read_costs_steps_and_not_the_job(tmp_path, name):
+    loop.run(Valley(), plan(fingerprint="f"), RunContext(checkpoints=tmp_path))
+    (tmp_path / "roll" / name).write_bytes(b"\x00 cut off")
+    told = []
+    found = loop.run(Valley(), plan(fingerprint="f"), RunContext(checkpoints=tmp_path, listener=told.append))
+    assert (found.best_step, found.step) == (5, 9)
+    assert any("cannot be read" in str(e.payload) and "afresh" in str(e.payload) for e in told)
+    assert loop.run(Valley(), plan(fingerprint="f"), RunContext(checkpoints=tmp_path)).step == 9
