@@ -16,7 +16,7 @@ def trail(app: Application, actor: Actor, limit: int = 200) -> list[dict[str, An
     with app.unit(read_only=True) as unit:
         newest = (
             select(AuditRow)
-            .where(AuditRow.project_id == unit.project_id)
+            .where(AuditRow.project_id == actor.project_id)
             .order_by(AuditRow.created_at.desc(), AuditRow.id)
             .limit(limit)
         )

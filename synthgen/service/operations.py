@@ -29,7 +29,7 @@ def workers(app: Application, actor: Actor) -> list[WorkerView]:
     """The worker processes heard of lately."""
     with app.unit(read_only=True) as unit:
         alive = select(WorkerRow).where(
-            WorkerRow.project_id == unit.project_id,
+            WorkerRow.project_id == actor.project_id,
             WorkerRow.stopped_at.is_(None),
             WorkerRow.last_seen > unit.after(-SILENT_SECONDS),
         )

@@ -50,6 +50,7 @@ def test_schema_and_preview_come_with_the_finished_reading(app, actor):
     assert datasets.preview(app, actor, view.id) == {"rows": [2]}
     looks = [line["subject"] for line in audit.trail(app, actor) if line["action"] == "dataset.seen"]
     assert looks == [view.inspect_job_id]
+    assert audit.trail(app, actor.model_copy(update={"project_id": "other"})) == []
 
 
 def test_a_failed_reading_says_why_and_can_be_retried(app, actor):
