@@ -80,6 +80,8 @@ class TabularSynthesizer:
             source = modality.call("from_memory", data)
         else:
             source = modality.call("read", Path(data))
+        self.labels_ = data.columns if isinstance(data, pd.DataFrame) else source.data.columns
+        self.names_ = list(source.data.columns)
         self.prepared_: Prepared | None = pipeline.prepare(source, spec, ctx)
         self.schema_ = self.prepared_.schema
         self.rows_ = len(source.data)
@@ -97,7 +99,7 @@ class TabularSynthesizer:
     ) -> pd.DataFrame:
         """A synthetic table with the source's dtypes and column order."""
         chunks = list(self._chunks(self._request(rows, where, balance, targets, seed, resample)))
-        return self.schema_.presented(pd.concat(chunks, ignore_index=True))
+        return self._labelled(self.schema_.presented(pd.concat(chunks, ignore_index=True)))
 
     def write(
         self,
@@ -130,7 +132,7 @@ class TabularSynthesizer:
         unseen = self.schema_.typed(_raw(holdout))
         split: Split = replace(self.prepared_.split, holdout=unseen, holdout_people=None)
         prepared = replace(self.prepared_, split=split)
-        frame = self.sample(len(unseen)) if synthetic is None else synthetic
+        frame = _raw(self.sample(len(unseen)) if synthetic is None else synthetic)
         return score_frames(prepared, frame, self.spec, self._context(), self.model_)
 
     def save(self, directory: str | Path) -> None:
@@ -175,6 +177,12 @@ class TabularSynthesizer:
             seed=seed,
             **dial,
         )
+
+    def _labelled(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """The frame with the column labels of the frame that was fitted, which may be numbers, None or repeated."""
+        if hasattr(self, "labels_") and list(self.labels_) != self.names_:
+            frame.columns = self.labels_.take([self.names_.index(name) for name in frame.columns])
+        return frame
 
     def _must_be_fitted(self) -> None:
         if not hasattr(self, "model_"):
@@ -240,8 +248,9 @@ def _must_be_table(data: Any) -> None:
 
 
 def _raw(data: pd.DataFrame | str | Path) -> pd.DataFrame:
+    """The table with plain column names, as `fit` sees it."""
     _must_be_table(data)
-    if isinstance(data, pd.DataFrame):
-        return data
-    frame: pd.DataFrame = catalog.modality("tabular").call("read", Path(data)).data
+    modality = catalog.modality("tabular")
+    source = modality.call("from_memory", data) if isinstance(data, pd.DataFrame) else modality.call("read", Path(data))
+    frame: pd.DataFrame = source.data
     return frame

@@ -126,3 +126,25 @@ def test_nothing_is_drawn_before_fit(tmp_path):
 def test_what_is_no_table_is_refused(wrong):
     with pytest.raises(InputError, match="A table is expected"):
         TabularSynthesizer().fit(wrong)
+
+
+@pytest.mark.parametrize("labels", [[0, 1, 2], [None, "x", 1.5], ["a", "a", " b "], [("u", 1), ("u", 2), ("v", 1)]])
+def test_labels_come_back_as_they_went_in(labels):
+    frame = patients(400)[["age", "ward", "outcome"]]
+    frame.columns = pd.Index(labels)
+    model = TabularSynthesizer(params=SMALL | {"epochs": 1}, time_budget=20).fit(frame)
+    made = model.sample(50)
+    assert made.columns.equals(frame.columns)
+    assert type(made.columns) is type(frame.columns)
+
+
+def test_a_frame_with_numbers_as_labels_can_be_scored():
+    frame = patients(400)
+    frame.columns = range(frame.shape[1])
+    model = TabularSynthesizer("independent", time_budget=20).fit(frame)
+    assert model.score(frame.iloc[:100]).holdout_rows == 100
+
+
+def test_complex_numbers_are_refused():
+    with pytest.raises(InputError, match="complex numbers: wave"):
+        TabularSynthesizer().fit(patients().assign(wave=1 + 2j))

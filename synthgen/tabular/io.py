@@ -55,7 +55,13 @@ def shape(path: str) -> list[int]:
 
 
 def from_memory(frame: pd.DataFrame, name: str = "table") -> Source:
-    """The table of a data frame; the index is left out."""
+    """The table of a data frame; the index is left out. Raises `InputError` for columns that cannot be modelled."""
+    imaginary = [str(label) for label, dtype in zip(frame.columns, frame.dtypes, strict=True) if dtype.kind == "c"]
+    if imaginary:
+        raise InputError(
+            f"{len(imaginary)} columns hold complex numbers: {', '.join(imaginary[:20])}.",
+            "Give real and imaginary parts as two columns.",
+        )
     return _source(name, frame, _frame_digest(frame), {"format": "frame"}, ())
 
 
