@@ -22,6 +22,7 @@ TITLES = {
     "utility": "Utility: can one learn from it?",
     "privacy": "Privacy: are there signs of copying?",
 }
+HOLDOUT_GROUPS = frozenset({"surprise"})  # metrics whose groups are groups of the hold-out
 EMPHASIS = ("reducer", "emphasis", "emphasised", "overfitted", "largest_weight", "mean_excess", "worst_excess")
 
 
@@ -117,7 +118,9 @@ def _score(result: MetricResult, groups: tuple[GroupFigure, ...]) -> dict[str, A
 
 
 def _nameable(result: MetricResult, k: int) -> tuple[GroupFigure, ...]:
-    """Lines that may be named: not suppressed, and about columns or at least k people."""
+    """Lines that may be named: not suppressed, about columns or at least k people, and none of the hold-out alone."""
+    if result.metric in HOLDOUT_GROUPS:
+        return ()
     return tuple(g for g in result.groups if not g.suppressed and (g.real_count is None or g.real_count >= k))
 
 

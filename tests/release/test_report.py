@@ -59,6 +59,13 @@ def test_real_counts_leave_rounded_and_never_below_k():
     assert found["emphasis"] == {"reducer": "cvar"}
 
 
+def test_groups_of_the_hold_out_do_not_leave():
+    groups = (GroupFigure(label="ward = a", kind="class", real_count=100, value=2.5),)
+    surprise = census(*groups).model_copy(update={"metric": "surprise"})
+    assert rendered(card(surprise))["scores"][0]["groups"] == []
+    assert len(report.review(card(surprise))["scores"][0]["groups"]) == 1
+
+
 def test_the_review_leaves_nothing_out():
     groups = (GroupFigure(label="ward = few", kind="class", real_count=11, value=0.8312, holdout=0.9),)
     found = report.review(card(census(*groups), plots=(plot(),)))

@@ -12,7 +12,7 @@ from synthgen.runtime import RunContext
 from synthgen.tabular.keys import prepare
 from synthgen.tabular.metrics.measure import FEWEST_ROWS, Measure, mean
 from synthgen.tabular.metrics.tables import Tables, coded, sample, tables, variation
-from synthgen.tabular.modes import membership
+from synthgen.tabular.modes import membership, people_in
 
 LEAST, MOST_IN_GROUP, GROUP_BINS = 150, 500, 5  # rows of a group whose inside is compared
 COLUMNS_INSIDE = 100
@@ -45,7 +45,8 @@ class WorstGroup(Measure):
         inside = _Inside(t, [g for g in groups if len(set(g.columns)) == 1 and g.columns[0] in t.columns], ctx)
         if not inside.groups or len(t.columns) < 2 or t.equal_rows < FEWEST_ROWS:
             return self.insufficient(f"No group of at least {LEAST} rows and at most half of the table.")
-        lines = sorted((inside.line(i) for i in range(len(inside.groups))), key=lambda g: -(g.value or 0.0))
+        people = [people_in(mask, split.train_people) for mask in membership(inside.groups, split.train)]
+        lines = sorted((inside.line(i, n) for i, n in enumerate(people)), key=lambda g: -(g.value or 0.0))
         value, holdout = (sorted(side, reverse=True) for side in inside.sides(lines))
         tenth = max(1, len(lines) // 10)
         return self.result(
@@ -81,13 +82,13 @@ class _Inside:
         self.codes = coded(t, tuple(plain), GROUP_BINS)
         self.ctx = ctx
 
-    def line(self, i: int) -> GroupFigure:
-        """The distances of one group: of the synthetic rows, beside those of the hold-out rows."""
+    def line(self, i: int, people: int) -> GroupFigure:
+        """The distances of one group of `people`: of the synthetic rows, beside those of the hold-out rows."""
         group, real = self.groups[i], np.flatnonzero(self.masks[0][i])
         holdout, synthetic = (self._distance(i, real, side) for side in (1, 2))
         return GroupFigure(
             label=group.name, kind=group.kind, columns=group.columns, value=synthetic, holdout=holdout,
-            real_count=len(real), synthetic_count=int(self.masks[2][i].sum()),
+            real_count=people, synthetic_count=int(self.masks[2][i].sum()),
         )  # fmt: skip
 
     def _distance(self, i: int, real: np.ndarray, side: int) -> float:
@@ -134,7 +135,9 @@ class Surprise(Measure):
         if surprise is None:
             return self.not_applicable("The generator gives no probability of a record.")
         real = _as_trained(split, schema)
-        held = sample(real.validation, MOST_SURPRISED, ctx.rng("hold-out"))
+        picked = ctx.rng("hold-out").permutation(len(real.validation))[:MOST_SURPRISED]
+        held = real.validation.iloc[picked].reset_index(drop=True)
+        people = None if real.validation_people is None else real.validation_people[picked]
         seen = sample(real.train, len(held), ctx.rng("train"))
         masks = membership(groups, held)
         big = [i for i in range(len(groups)) if masks[i].sum() >= FEWEST_ROWS]
@@ -152,7 +155,7 @@ class Surprise(Measure):
                 Figure(name="mean_end_mean", title="Mean over records, mean end", value=float(paid["mean"].mean())),
                 Figure(name="train_mean", title="Mean over training records, chosen end", value=trained),
             ),
-            groups=tuple(_surprised(groups[big[j]], masks[big[j]], worst, int(j)) for j in order),
+            groups=tuple(_surprised(groups[big[j]], people_in(masks[big[j]], people), worst, int(j)) for j in order),
         )
 
 
@@ -162,9 +165,9 @@ def _as_trained(split: Split, schema: Any) -> FitData:
     return prepare(parts, schema)[0]
 
 
-def _surprised(group: Group, mask: np.ndarray, worst: dict[str, list[float]], j: int) -> GroupFigure:
-    """One group at the chosen end of the dial; its rows are hold-out rows."""
+def _surprised(group: Group, people: int, worst: dict[str, list[float]], j: int) -> GroupFigure:
+    """One group at the chosen end of the dial; `people` of the hold-out are in it."""
     return GroupFigure(
         label=group.name, kind=group.kind, columns=group.columns, value=worst["chosen"][j],
-        real_count=int(mask.sum()),
+        real_count=people,
     )  # fmt: skip

@@ -67,6 +67,12 @@ def test_records_are_handed_over_as_the_generator_was_trained(tmp_path):
     result = found.measured("surprise", Counting())
     assert result.status is Status.OK, result.reason
     assert result.value == 2.0
+    people = {g.label: g.real_count for g in result.groups}  # every person has two rows
+    held = found.split.holdout["sex"] == "f"
+    assert people["sex = f"] == len(np.unique(found.split.holdout_people[held])) < held.sum()
+    inside = {g.label: g.real_count for g in found.measured("worst_group").groups}
+    trained = found.split.train["ward"] == "medicine"
+    assert inside["ward = medicine"] == len(np.unique(found.split.train_people[trained])) < trained.sum()
 
 
 def test_without_a_probability_there_is_no_surprise(good):
