@@ -46,7 +46,7 @@ class GroupTarget(Spec):
     """So many rows of the group that meets every `column = value` of `where`."""
 
     where: dict[str, str | float | int | bool]
-    rows: int = Field(gt=0)
+    rows: int = Field(gt=0, le=100_000_000)
 
 
 class SampleSpec(Spec):

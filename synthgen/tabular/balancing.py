@@ -9,8 +9,9 @@ import numpy as np
 from synthgen.errors import SpecError
 from synthgen.tabular.category_codes import CategoryCodes
 from synthgen.tabular.encoding import Encoding
+from synthgen.tabular.requests import rake
 
-PER_LEVEL, POOL, ROUNDS = 200, 20_000, 100
+PER_LEVEL, POOL = 200, 20_000
 
 Draw = Callable[[np.ndarray], np.ndarray]
 
@@ -56,12 +57,7 @@ def _with(given: np.ndarray, column: int, levels: np.ndarray) -> np.ndarray:
 
 def _fit_shares(combos: np.ndarray, columns: Sequence[int]) -> np.ndarray:
     shares = np.full(len(combos), 1 / len(combos))
-    codes = [np.unique(combos[:, c], return_inverse=True)[1] for c in columns]
-    for _ in range(ROUNDS):
-        for code in codes:
-            total = np.bincount(code, shares)
-            shares = shares / (total * len(total))[code]
-    return shares / shares.sum()
+    return rake([combos[:, c] for c in columns], shares)
 
 
 def _values(encoding: Encoding, column: int) -> np.ndarray:

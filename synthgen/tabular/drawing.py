@@ -14,6 +14,7 @@ from synthgen.runtime import RunContext
 from synthgen.spec import SampleSpec
 from synthgen.tabular.balancing import allocate, balanced
 from synthgen.tabular.encoding import Encoding
+from synthgen.tabular.requests import balanced_columns
 from synthgen.tabular.sampling import choose
 
 CHUNK = 8192
@@ -61,8 +62,8 @@ class Drawer:
 
     def _request(self, fixed: Mapping[str, Any], rows: int, spec: SampleSpec, rng: np.random.Generator) -> _Request:
         codes, cells = self.encoding.conditions(fixed)
-        names = spec.balance or (() if spec.mix == "data" else (self.target,) if self.target else None)
-        if names is None:
+        names = balanced_columns(spec, self.target)
+        if spec.mix == "balanced" and not names:
             raise SpecError("A balanced mix was asked for, but no column to balance.", "Name columns in `balance`.")
         if not names:
             return _Request(rows, cells, codes[None], np.ones(1))

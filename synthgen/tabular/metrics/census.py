@@ -54,8 +54,8 @@ class ModeCensus(Measure):
         """The census of the set, beside the census that the hold-out itself would get."""
         if not groups:
             return self.not_applicable("No group of this table has enough people.")
-        rows = mix_of(split.train, synthetic.spec, schema, ctx.rng("train"))
-        held = mix_of(split.holdout, synthetic.spec, schema, ctx.rng("hold-out"))
+        rows = mix_of(split, "train", synthetic.spec, schema, ctx.rng("train"))
+        held = mix_of(split, "holdout", synthetic.spec, schema, ctx.rng("hold-out"))
         drawn = synthetic.take(MOST_ROWS, ctx.seed_for("take"))
         if not len(rows) or not len(drawn):
             return self.insufficient("No rows to compare.")

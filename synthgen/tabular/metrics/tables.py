@@ -15,7 +15,7 @@ import pandas as pd
 from synthgen.contracts import Split, SyntheticSet
 from synthgen.runtime import RunContext
 from synthgen.tabular.modes import DATES, DISCRETE, NUMERIC
-from synthgen.tabular.requests import mix_of
+from synthgen.tabular.requests import balanced_columns, mix_of
 
 MOST_ROWS = 20_000
 MOST_COLUMNS = 300
@@ -63,8 +63,9 @@ def tables(
     """
     drawn = synthetic.take(MOST_ROWS, ctx.seed_for("take"))
     train, holdout = split.train, split.holdout
-    if synthetic.spec.fixed or synthetic.spec.targets or synthetic.spec.mix != "data":
-        rows = [mix_of(f, synthetic.spec, schema, ctx.rng("mix")) for f in (train, holdout)]
+    asked = synthetic.spec
+    if asked.fixed or asked.targets or balanced_columns(asked, schema.target):
+        rows = [mix_of(split, part, asked, schema, ctx.rng("mix")) for part in ("train", "holdout")]
         train, holdout = (f.iloc[np.unique(r) if once else r] for f, r in zip((train, holdout), rows, strict=True))
     discrete, numeric = _cut(kinds(schema, split.train, drawn), columns, schema.target, ctx)
     holdout = sample(holdout, MOST_ROWS, ctx.rng("hold-out rows"))
