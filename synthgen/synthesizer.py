@@ -192,6 +192,8 @@ class TabularSynthesizer:
         self._must_be_fitted()
         if self.prepared_ is not None:
             pipeline.check_request(self.prepared_, request, self.spec)
+        else:
+            _check_without_source(request)
         rows = pipeline.request_rows(request, self.rows_)
         return pipeline.draw(self.model_, self.schema_, request, rows, self.spec, self._context())
 
@@ -238,6 +240,21 @@ def score_files(
         note = "No hold-out was given: a fifth of the real data took its place, which the generator may have seen."
         card = card.model_copy(update={"notes": (*card.notes, note)})
     return card, prepared.schema
+
+
+def _check_without_source(request: SampleSpec) -> None:
+    """Refuse conditions on several columns at once: nobody can count who meets them. Raises SpecError.
+
+    A value of one column needs no count: every level a model knows has at least k people.
+    """
+    wanted = [{**request.fixed, **t.where} for t in request.targets] or [request.fixed]
+    joint = next((where for where in wanted if len(where) > 1), None)
+    if joint is not None:
+        raise SpecError(
+            f"Values of several columns together ({', '.join(map(repr, joint))}) cannot be fixed with a loaded model: "
+            "a model keeps no joint counts, so how many people meet them is not known.",
+            "Fix one column, sample before saving, or sample through the service.",
+        )
 
 
 def _must_be_table(data: Any) -> None:

@@ -52,6 +52,22 @@ def test_a_saved_model_gives_the_same_rows(fitted, tmp_path):
         loaded.score(patients(200, seed=9))
 
 
+def test_a_loaded_model_cannot_count_who_meets_two_values(fitted, tmp_path):
+    fitted.save(tmp_path / "model")
+    loaded = TabularSynthesizer.load(tmp_path / "model")
+    both = {"ward": "C", "outcome": "well"}
+    for asked in (
+        {"rows": 5, "where": both},
+        {"targets": [GroupTarget(where=both, rows=5)]},
+        {"where": {"ward": "C"}, "targets": [GroupTarget(where={"outcome": "well"}, rows=5)]},
+    ):
+        with pytest.raises(SpecError, match="no joint counts"):
+            loaded.sample(**asked)
+    assert set(loaded.sample(20, where={"ward": "C"})["ward"]) == {"C"}
+    with pytest.raises(SpecError):
+        loaded.sample(5, where={"ward": "Z"})
+
+
 def test_a_directory_without_a_model_is_refused(tmp_path):
     with pytest.raises(InputError):
         TabularSynthesizer.load(tmp_path)
