@@ -115,12 +115,17 @@ POLICIES: dict[str, GatePolicy] = {p.name: p for p in (OPEN, STANDARD, STRICT)}
 def named(policy: GatePolicy | str) -> GatePolicy:
     """The policy of that name, or the policy itself with the rules against copies, which none may leave out.
 
-    Raises SpecError for an unknown name or a policy without rules.
+    Raises SpecError for an unknown name, a name of ours on other rules, or a policy without rules.
     """
     if isinstance(policy, str):
         if policy not in POLICIES:
             raise SpecError(f"There is no policy {policy!r}.", f"Choose one of: {', '.join(POLICIES)}.")
         return POLICIES[policy]
+    if policy.name in POLICIES and policy != POLICIES[policy.name]:
+        raise SpecError(
+            f"A policy of one's own cannot be called {policy.name!r}: its rules differ from ours.",
+            "Give it another name.",
+        )
     if not policy.rules:
         raise SpecError("The policy has no rule, so it could stop nothing.", "Give it rules, or name a policy.")
     missing = tuple(rule for rule in _NO_COPIES if not any(_as_strict(own, rule) for own in policy.rules))

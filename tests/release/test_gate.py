@@ -128,6 +128,12 @@ def test_no_policy_does_without_the_rules_against_copies(changes, added):
     assert {r.rule for r in bare.failed} == {"copied_rows", "near_copies"}
 
 
+def test_other_rules_may_not_go_by_a_name_of_ours():
+    with pytest.raises(SpecError, match="another name"):
+        policies.named(GatePolicy(name="standard", rules=(GateRule(metric="pair", at_least=0.0),)))
+    assert policies.named(policies.STANDARD) == policies.STANDARD
+
+
 def test_a_misspelt_metric_is_refused_before_anything_runs():
     for required in (True, False):
         policy = GatePolicy(name="mine", rules=(GateRule(metric="coppied_rows/x", at_most=1, required=required),))
