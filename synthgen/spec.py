@@ -91,7 +91,7 @@ class GateRule(Spec):
 class GatePolicy(Spec):
     """A named list of rules: data, not code."""
 
-    name: str = "standard"
+    name: str = "custom"
     rules: tuple[GateRule, ...] = ()
 
 
