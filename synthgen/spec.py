@@ -53,6 +53,7 @@ class SampleSpec(Spec):
     """What to draw from a fitted generator.
 
     `mix` is "data" (shares as in the data) or "balanced" (equal shares of every value of each column in `balance`).
+    Columns named in `balance` are balanced whatever `mix` says; a balanced mix that names none balances the target.
     `fixed` holds column = value for every row. `targets`, when given, replaces `rows`.
     `resample` is the critic's dial: how many candidates are drawn for each row kept ("off", "2x", "4x").
     """

@@ -120,6 +120,13 @@ def test_swapped_days_and_months_are_told():
     assert american.date_format == "%m/%d/%Y"
 
 
+def test_values_that_will_become_other_are_counted_and_not_named():
+    words = texts(["often"] * 100 + ["seldom"] * 97 + ["lone"] * 3)
+    found = column(words)
+    assert found.warning == "1 of its 3 values are held by fewer than 10 people and become 'other'"
+    assert column(words, columns={"x": ColumnOverride(public=True)}).warning == ""
+
+
 def test_rare_strays_among_numbers_are_missing_but_common_ones_are_words():
     rare = column(texts(["spoilt", *range(ROWS)]))
     assert rare.kind == "integer"
