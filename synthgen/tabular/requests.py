@@ -38,7 +38,7 @@ def _cannot_be_drawn(request: SampleSpec, known: Mapping[str, Any], target: str 
     names = balanced_columns(request, target)
     problems = [f"Column {c!r} of `balance` is not modelled." for c in names if c not in known]
     problems += [
-        f"Column {c!r} cannot be balanced: balance works on discrete columns, and it is a {known[c].kind}."
+        f"Column {c!r} was read as {known[c].kind}; only a discrete column can be balanced (override it to category)."
         for c in names
         if c in known and known[c].kind not in DISCRETE
     ]
