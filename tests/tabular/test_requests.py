@@ -89,7 +89,7 @@ def test_a_balanced_mix_has_even_margins_of_the_values_that_can_be_made(good):
         ({"fixed": {"ward": "burns"}, "balance": ("ward",)}, "'ward' is both fixed and balanced"),
         ({"fixed": {"outcome": "died"}, "mix": "balanced"}, "'outcome' is both fixed and balanced"),
         ({"fixed": {"sex": "f"}, "targets": (GroupTarget(where={"sex": "m"}, rows=5),)}, "'sex' is fixed to another"),
-        ({"balance": ("age",)}, "'age' cannot be balanced: balance works on discrete columns"),
+        ({"balance": ("age",)}, "only a discrete column can be balanced"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused_before_training(good, asked, told):
