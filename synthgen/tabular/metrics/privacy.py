@@ -6,6 +6,7 @@ None of these is a proof of privacy: sets judged safe by distance alone have fal
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
@@ -20,6 +21,7 @@ from synthgen.tabular.metrics.measure import Measure, against_holdout, mean
 from synthgen.tabular.metrics.tables import MOST_COLUMNS, Tables, sample, tables
 
 FEWEST = 30
+NEAR_PLACE = 5  # at least the fifth smallest distance of the hold-out: fewer say nothing
 MOST_REFERENCE, MOST_SYNTHETIC, MOST_NEAR = 12_000, 5_000, 4_000
 TIE = 1e-4  # squared distances that differ by less are equal: single precision
 
@@ -109,19 +111,26 @@ class NearCopies(_Privacy):
     def _judge(self, t: Tables, ctx: RunContext) -> MetricResult:
         to = space(t)
         real = to(sample(t.train, 2 * MOST_REFERENCE, ctx.rng("train")))
-        n = min(len(t.holdout), len(t.synthetic), MOST_NEAR)
-        held = nearest(real, to(sample(t.holdout, n, ctx.rng("hold-out"))))[0]
-        drawn = nearest(real, to(sample(t.synthetic, n, ctx.rng("synthetic"))))[0]
-        q = max(0.01, 5 / (len(held) + 1))
-        share = _share_below(np.quantile(held, q), held, drawn, q)
+        held, drawn = (
+            nearest(real, to(sample(frame, MOST_NEAR, ctx.rng(part))))[0]
+            for frame, part in ((t.holdout, "hold-out"), (t.synthetic, "synthetic"))
+        )
+        share, q = near_share(held, drawn)
         return self.result(value=share, holdout=q, interval=against_holdout(share, len(drawn), q, len(held)))
 
 
-def _share_below(edge: float, held: np.ndarray, drawn: np.ndarray, q: float) -> float:
-    """Share of `drawn` below the hold-out's quantile; at the edge itself, as large a part as makes the hold-out's q."""
+def near_share(held: np.ndarray, drawn: np.ndarray) -> tuple[float, float]:
+    """Share of `drawn` distances as small as the smallest of `held`, and the share of unseen real rows that are.
+
+    The edge is an order statistic of the hold-out, never a point between two: where the smallest distances leave a
+    gap, a point in the gap would count rows that the hold-out's share does not. Of the rows at the edge itself as
+    large a part counts as makes the hold-out's share.
+    """
+    place = max(NEAR_PLACE, math.ceil(0.01 * (len(held) + 1)))
+    q, edge = place / (len(held) + 1), np.sort(held)[place - 1]
     held_tie, drawn_tie = np.abs(held - edge) <= TIE, np.abs(drawn - edge) <= TIE
-    part = (q - (held < edge - TIE).mean()) / max(held_tie.mean(), 1e-12)
-    return float((drawn < edge - TIE).mean() + np.clip(part, 0, 1) * drawn_tie.mean())
+    part = (q - (held < edge - TIE).mean()) / held_tie.mean()
+    return float((drawn < edge - TIE).mean() + np.clip(part, 0, 1) * drawn_tie.mean()), q
 
 
 class CopiedRows(_Privacy):

@@ -6,6 +6,7 @@ from scenes import hospital, scene
 from synthgen.contracts import Status
 from synthgen.spec import SampleSpec
 from synthgen.tabular.metrics.measure import against_holdout, wilson
+from synthgen.tabular.metrics.privacy import near_share
 
 
 def planted(good, share, tmp_path):
@@ -101,3 +102,16 @@ def test_the_lower_end_minus_the_hold_out_is_a_difference_of_shares():
     assert alarms / 2000 < 0.05
     assert wilson(0, 100).low == 0.0
     assert wilson(100, 100).high == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("gap", [0.0, 1.0])
+def test_unseen_rows_have_the_hold_outs_share_of_near_copies_even_beside_a_gap(gap):
+    rng = np.random.default_rng(0)
+
+    def distances(n):
+        return rng.random(n) + gap * (rng.random(n) > 0.04)  # 4 % close by, then none until `gap`
+
+    found = [near_share(distances(120), distances(600)) for _ in range(400)]
+    shares, held = np.array(found).T
+    assert held == pytest.approx(5 / 121)
+    assert shares.mean() == pytest.approx(5 / 121, abs=0.004)
