@@ -198,11 +198,12 @@ def both_ends(card: Scorecard) -> None:
         return
     layout.section("Both ends of the dial", "What the average gets, and what the group that fares worst gets.")
     rows = [row for result in found for row in _ends(result)]
-    layout.table(("", "Mean", "Hold-out", "Worst group", "Hold-out"), rows, numbers=(1, 2, 3, 4))
+    layout.table(("", "Mean", "Reference", "Worst group", "Reference"), rows, numbers=(1, 2, 3, 4))
     st.caption(
-        "Distance: how far a group's other columns are from the real group (0 is best; small groups are noisy, as the "
-        "hold-out shows). Surprise: how unexpected unseen real people are to the generator, in nats (lower is better); "
-        "the second line is the same generator before the emphasis on badly fitted groups."
+        "Distance: how far a group's other columns are from the real group (0 is best; the reference is what unseen "
+        "real people score, and small groups are noisy). Surprise: how unexpected unseen real people are to the "
+        "generator, in nats (lower is better); the reference is what people it was trained on get: a clearly lower "
+        "figure there means memorising. The last line is the same generator before the emphasis on badly fitted groups."
     )
     for result in found:
         worst_groups(result)
@@ -211,16 +212,30 @@ def both_ends(card: Scorecard) -> None:
 def _ends(result: MetricResult) -> list[tuple[Cell, ...]]:
     figures = {f.name: f for f in result.figures}
 
-    def line(name: str, mean: Figure | None, worst: MetricResult | Figure | None) -> tuple[Cell, ...]:
-        pairs = [(f.value, f.holdout) if f else (None, None) for f in (mean, worst)]
-        return (Html(f"<b>{escape(name)}</b>"), *(wording.number(value) for pair in pairs for value in pair))
+    def line(name: str, mean: Figure | None, worst: MetricResult | Figure | None, *seen: str) -> tuple[Cell, ...]:
+        pair = (mean, worst)
+        references = [_value(figures.get(s)) for s in seen] or [f.holdout if f else None for f in pair]
+        cells = [c for f, r in zip(pair, references, strict=True) for c in (_spanned(f), wording.number(r))]
+        return (Html(f"<b>{escape(name)}</b>"), *cells)
 
     if result.metric == "worst_group":
         return [line("Distance to the real group", figures.get("mean"), figures.get("worst", result))]
-    lines = [line("Surprise, with the chosen emphasis", figures.get("mean"), result)]
+    lines = [line("Surprise, with the chosen emphasis", figures.get("mean"), result, "train_mean", "train_worst")]
     if "mean_end_worst" in figures:
         lines.append(line("Surprise, without emphasis", figures.get("mean_end_mean"), figures["mean_end_worst"]))
     return lines
+
+
+def _value(figure: Figure | None) -> float | None:
+    return None if figure is None else figure.value
+
+
+def _spanned(figure: MetricResult | Figure | None) -> Cell:
+    """A value and, where there is one, its interval."""
+    if figure is None or figure.interval is None:
+        return wording.number(figure.value if figure else None)
+    span = f"{figure.interval.low:.2f} to {figure.interval.high:.2f}"
+    return Html(f"{wording.number(figure.value)} <small>({span})</small>")
 
 
 def worst_groups(result: MetricResult) -> None:

@@ -89,3 +89,10 @@ def percentile(draws: np.ndarray, method: str) -> Interval | None:
 def mean(values: Sequence[float]) -> float:
     """Plain mean; NaN for nothing."""
     return float(np.mean(values)) if len(values) else float("nan")
+
+
+def spread_mean(values: np.ndarray) -> tuple[float, Interval]:
+    """Mean of one value per record and its 95 % interval."""
+    middle = float(values.mean())
+    half = 1.96 * float(values.std(ddof=1)) / math.sqrt(len(values))
+    return middle, Interval(low=middle - half, high=middle + half, method="normal, records as independent")

@@ -50,6 +50,8 @@ def test_surprise_shows_worst_and_mean_at_both_ends_of_the_dial(good):
     worst = next(g for g in result.groups if g.label == "ward = medicine")
     assert worst.value == pytest.approx(2.0)
     assert result.value <= 5.0
+    assert result.interval.low <= result.value <= result.interval.high
+    assert figures["train_worst"] == pytest.approx(result.value, abs=0.2), "the payer knows nobody: nothing memorised"
     assert figures["mean_end_worst"] >= result.value
     assert 2.0 < figures["mean"] < figures["mean_end_mean"] < 3.0
     assert card.emphasis == {"reducer": "log_sum_exp", "emphasis": 4.0, "largest_weight": 1.5}
