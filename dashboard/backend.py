@@ -20,6 +20,7 @@ from synthgen.service.read_models import (
     JobView,
     ReleaseView,
     SetView,
+    TokenView,
     WorkerView,
 )
 from synthgen.spec import GatePolicy, RunSpec, SampleSpec, Spec
@@ -168,6 +169,14 @@ class Backend:
     def trail(self, limit: int = 100) -> list[dict[str, Any]]:
         """The newest lines of the audit trail."""
         return audit.trail(self.app, self.actor, limit)
+
+    def tokens(self) -> list[TokenView]:
+        """The person's API tokens that still work."""
+        return people.list_tokens(self.app, self.actor)
+
+    def revoke_token(self, token_id: str) -> None:
+        """End one of the person's API tokens."""
+        people.revoke_token(self.app, self.actor, token_id)
 
     def issue_token(self, label: str) -> str:
         """A new API token, shown once."""

@@ -61,6 +61,8 @@ FIGURES = {
     "loss": "Training loss, nats",
 }
 
+MARKDOWN = frozenset("\\`*_{}[]()<>#+-.!|:$~")  # what Markdown would read as more than text
+
 FAMILIES = {
     "coverage": "Coverage of minorities",
     "fidelity": "Fidelity",
@@ -142,6 +144,11 @@ def count(value: int | None) -> str:
 def number(value: float | None, digits: int = 3) -> str:
     """A score, or a dash."""
     return "–" if value is None else f"{value:.{digits}f}"
+
+
+def plain(text: str) -> str:
+    """Text a person typed, so that Markdown shows it as it was typed."""
+    return "".join(f"\\{c}" if c in MARKDOWN else c for c in text)
 
 
 def plural(amount: int, one: str, many: str | None = None) -> str:

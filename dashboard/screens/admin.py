@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import session
+from dashboard.backend import Backend
 from dashboard.components import layout, live, wording
 
 SHOWN, SHORT = 30, 12
@@ -37,13 +38,30 @@ def _health() -> None:
 
 
 def _token() -> None:
-    layout.section("API tokens", "A token acts as you, for the command line and for programs. It is shown once.")
+    layout.section("Your API tokens", "A token acts as you, for the command line and for programs. It is shown once.")
+    service = session.connect()
     with st.form("token"):
         label = st.text_input("What is it for?", placeholder="nightly export", max_chars=100)
         made = st.form_submit_button("Make a token")
     if made:
-        st.code(session.connect().issue_token(label), language=None)
+        st.code(service.issue_token(label), language=None)
         st.caption("Copy it now; only its hash is kept. Use it as SYNTHGEN_TOKEN, or after 'Authorization: Bearer'.")
+    _tokens(service)
+
+
+def _tokens(service: Backend) -> None:
+    """The tokens that work, each with a button that ends it."""
+    found = service.tokens()
+    if not found:
+        st.caption("You have no token that works.")
+    for one in found:
+        name, made, end = st.columns([3, 2, 1], vertical_alignment="center")
+        name.markdown(f"**{wording.plain(one.label)}**")
+        made.caption(f"made {wording.ago(one.created_at)}")
+        if end.button("Revoke", key=f"revoke-{one.id}", icon=":material/key_off:", width="stretch"):
+            service.revoke_token(one.id)
+            session.flash(f"The token “{one.label}” no longer works.")
+            st.rerun()
 
 
 def _trail() -> None:

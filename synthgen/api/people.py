@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from synthgen.api.access import App, SignedIn
+from synthgen.api.access import App, SignedIn, bearer
 from synthgen.service import people
-from synthgen.service.read_models import Actor
+from synthgen.service.read_models import Actor, TokenView
 
 open_router = APIRouter(tags=["people"])
 router = APIRouter(tags=["people"])
@@ -67,3 +67,15 @@ def me(actor: SignedIn) -> Actor:
 def my_token(body: Label, app: App, actor: SignedIn) -> Token:
     """A further token for the signed-in person."""
     return Token(token=people.issue_token(app, actor, body.label))
+
+
+@router.get("/me/tokens")
+def my_tokens(request: Request, app: App, actor: SignedIn) -> list[TokenView]:
+    """Tokens of the signed-in person that still work, without the secrets."""
+    return people.list_tokens(app, actor, bearer(request) or "")
+
+
+@router.delete("/me/tokens/{token_id}", status_code=204)
+def revoke(token_id: str, app: App, actor: SignedIn) -> None:
+    """End one of the signed-in person's tokens."""
+    people.revoke_token(app, actor, token_id)

@@ -1,34 +1,19 @@
-"""Commands that talk to a running service over HTTP."""
+"""Jobs on a running service, over HTTP: submit, jobs, show, cancel, retry."""
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from synthgen.cli import inputs, scores
-from synthgen.cli.session import DEFAULT_URL, Token, Url, remember, resolve
+from synthgen.cli.session import Token, Url, connect
 from synthgen.cli.terminal import Progress, duration, table
-from synthgen.errors import SpecError, SynthgenError
+from synthgen.errors import SynthgenError
 
 if TYPE_CHECKING:
     from synthgen.client import Client, Job
-
-
-def login(
-    url: Url = None,
-    name: Annotated[str, typer.Option(prompt=True, help="Account name.")] = "",
-    password: Annotated[str, typer.Option(prompt=True, hide_input=True, help="Asked for when left out.")] = "",
-) -> None:
-    """Sign in and remember the token for later commands."""
-    from synthgen.client import Client
-
-    address = (url or DEFAULT_URL).rstrip("/")
-    with Client(address) as service:
-        path = remember(address, service.sign_in(name, password))
-    typer.echo(f"Signed in to {address} as {name}. The token is kept in {path}.")
 
 
 def submit(
@@ -59,7 +44,7 @@ def submit(
         "policy": policy,
         "sample": {"rows": rows, "seed": seed},
     }
-    with _connect(url, token) as service:
+    with connect(url, token) as service:
         dataset = _upload(service, file, name)
         job = service.submit(dataset, spec)
         typer.echo(f"Job {job.id} is {job.state}.")
@@ -75,7 +60,7 @@ def jobs(
     token: Token = None,
 ) -> None:
     """List jobs, newest first."""
-    with _connect(url, token) as service:
+    with connect(url, token) as service:
         found = service.jobs(limit)
     if not found:
         typer.echo("There are no jobs yet. Start one with: synthgen submit FILE")
@@ -91,7 +76,7 @@ def show(
     token: Token = None,
 ) -> None:
     """Show JOB: its state, and the scorecard once there is one."""
-    with _connect(url, token) as service:
+    with connect(url, token) as service:
         if follow:
             _follow(service, job)
             return
@@ -104,54 +89,14 @@ def show(
 
 def cancel(job: Annotated[str, typer.Argument(help="Job id.")], url: Url = None, token: Token = None) -> None:
     """Ask JOB to stop at its next safe point."""
-    with _connect(url, token) as service:
+    with connect(url, token) as service:
         typer.echo(f"Job {job}: {_state(service.cancel(job))}.")
 
 
 def retry(job: Annotated[str, typer.Argument(help="Job id.")], url: Url = None, token: Token = None) -> None:
     """Queue a failed or cancelled JOB again."""
-    with _connect(url, token) as service:
+    with connect(url, token) as service:
         typer.echo(f"Job {job}: {_state(service.retry(job))}.")
-
-
-def release(
-    synthetic_set: Annotated[str, typer.Argument(metavar="SET", help="Id of a synthetic set that awaits review.")],
-    purpose: Annotated[str, typer.Option(help="What the recipient will use it for.")],
-    recipient: Annotated[str, typer.Option(help="Who gets it.")],
-    expires: Annotated[str | None, typer.Option(help="Last day of the release, YYYY-MM-DD.")] = None,
-    note: Annotated[str, typer.Option(help="Anything the record should hold.")] = "",
-    url: Url = None,
-    token: Token = None,
-) -> None:
-    """Release SET after you have looked at its scorecard."""
-    until = _end_of(expires)
-    with _connect(url, token) as service:
-        made = service.release(synthetic_set, purpose, recipient, until, note)
-        made = service.await_bundle(made.id)
-    typer.echo(f"Release {made.id} is ready. Download it with: synthgen download {made.id} --out bundle.zip")
-
-
-def download(
-    release_id: Annotated[str, typer.Argument(metavar="RELEASE", help="Release id.")],
-    out: Annotated[Path, typer.Option(help="Where to write the zip.")],
-    url: Url = None,
-    token: Token = None,
-) -> None:
-    """Download the bundle of RELEASE; a broken download continues where it stopped."""
-    with _connect(url, token) as service:
-        size = service.release_info(release_id).size or 0
-        progress = Progress()
-        try:
-            service.download(release_id, out, lambda done: progress.show("download", done / size if size else 1.0))
-        finally:
-            progress.finish()
-    typer.echo(f"Bundle written to {out}.")
-
-
-def _connect(url: str | None, token: str | None) -> Client:
-    from synthgen.client import Client
-
-    return Client(*resolve(url, token))
 
 
 def _upload(service: Client, file: Path, name: str | None) -> str:
@@ -192,16 +137,7 @@ def _state(job: Job) -> str:
     return "stopping" if job.cancel_requested and not job.finished else job.state
 
 
-def _end_of(day: str | None) -> str | None:
-    if day is None:
-        return None
-    try:
-        return f"{date.fromisoformat(day).isoformat()}T23:59:59+00:00"
-    except ValueError:
-        raise SpecError("--expires is not a date.", "Write it as YYYY-MM-DD.") from None
-
-
 def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
-    for command in (login, submit, jobs, show, cancel, retry, release, download):
+    for command in (submit, jobs, show, cancel, retry):
         app.command()(command)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from synthgen.errors import NotSignedIn
+
+if TYPE_CHECKING:
+    from synthgen.client import Client
 
 DEFAULT_URL = "http://127.0.0.1:8765"
 
@@ -50,3 +53,10 @@ def resolve(url: str | None, token: str | None) -> tuple[str, str]:
     if not token:
         raise NotSignedIn(f"There is no token for {address}.", "Run 'synthgen login', or set SYNTHGEN_TOKEN.")
     return address, token
+
+
+def connect(url: str | None, token: str | None) -> Client:
+    """A client of the service to talk to; it imports what HTTP needs only now."""
+    from synthgen.client import Client
+
+    return Client(*resolve(url, token))

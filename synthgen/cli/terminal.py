@@ -7,6 +7,7 @@ import sys
 import time
 import traceback
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import TextIO
 
 from synthgen.errors import SynthgenError
@@ -37,6 +38,21 @@ def duration(seconds: float | None) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s" if whole % 60 else f"{whole // 60} min"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def moment(when: datetime) -> str:
+    """A time of the service as people read it, in UTC."""
+    return f"{when.astimezone(UTC):%Y-%m-%d %H:%M}"
+
+
+def size(count: int | None) -> str:
+    """Bytes as people say them; a dash when unknown."""
+    if count is None:
+        return "-"
+    unit, amount = next(
+        (u, count / n) for u, n in (("GB", 1e9), ("MB", 1e6), ("KB", 1e3), ("B", 1)) if count >= n or n == 1
+    )
+    return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import httpx
 
-from synthgen.client.records import Dataset, Job, JobEvent, Release, SyntheticSetInfo
+from synthgen.client.records import ApiToken, Dataset, Job, JobEvent, Release, SyntheticSetInfo
 from synthgen.client.transport import checked, pieces, unreachable
 from synthgen.contracts import Scorecard, Verdict
 from synthgen.errors import InputError, LimitError
@@ -58,6 +58,15 @@ class Client:
         token: str = self._post("/tokens", {"name": name, "password": password, "label": label})["token"]
         self._http.headers["Authorization"] = f"Bearer {token}"
         return token
+
+    def tokens(self) -> list[ApiToken]:
+        """Your tokens that still work."""
+        return [ApiToken.model_validate(item) for item in self._get("/me/tokens")]
+
+    def revoke_token(self, token_id: str) -> None:
+        """End one of your tokens."""
+        with self._reached():
+            checked(self._http.delete(f"/me/tokens/{token_id}"))
 
     # --- datasets ---------------------------------------------------------------------------------------------------
 
@@ -177,6 +186,10 @@ class Client:
     def release_info(self, release_id: str) -> Release:
         """One release."""
         return Release.model_validate(self._get(f"/releases/{release_id}"))
+
+    def withdraw(self, release_id: str, reason: str) -> Release:
+        """Withdraw a release: no further download."""
+        return Release.model_validate(self._post(f"/releases/{release_id}/withdraw", {"reason": reason}))
 
     def await_bundle(self, release_id: str, seconds: float = 600) -> Release:
         """Wait until the bundle of a release has been written."""

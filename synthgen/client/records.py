@@ -15,6 +15,15 @@ class Answer(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
+class ApiToken(Answer):
+    """A token for programs, without the secret; `current`: this request came with it."""
+
+    id: str
+    label: str
+    created_at: datetime
+    current: bool = False
+
+
 class Dataset(Answer):
     """One uploaded table."""
 

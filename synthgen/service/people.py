@@ -10,7 +10,7 @@ from synthgen.service import credentials
 from synthgen.service.bootstrap import Application
 from synthgen.service.db.tables import ApiToken, Person, SessionToken, SetupToken, SignInFailure
 from synthgen.service.db.unit_of_work import UnitOfWork
-from synthgen.service.read_models import Actor
+from synthgen.service.read_models import Actor, TokenView
 
 FREE_FAILURES = 5  # wrong passwords in a row before a name has to wait
 FIRST_WAIT = 15.0  # seconds; doubles with every further failure
@@ -116,15 +116,19 @@ def issue_token(app: Application, actor: Actor, label: str) -> str:
     return token
 
 
-def list_tokens(app: Application, actor: Actor) -> list[tuple[str, str]]:
-    """Id and label of the actor's tokens that still work."""
+def list_tokens(app: Application, actor: Actor, used: str = "") -> list[TokenView]:
+    """The actor's tokens that still work, oldest first; `used` is the token this request came with, if it did."""
+    current = credentials.token_hash(used) if used else ""
     with app.unit(read_only=True) as unit:
         mine = select(ApiToken).where(
             ApiToken.project_id == unit.project_id,
             ApiToken.person_id == actor.user_id,
             ApiToken.revoked_at.is_(None),
         )
-        return [(row.id, row.label) for row in unit.session.scalars(mine.order_by(ApiToken.created_at))]
+        return [
+            TokenView(id=row.id, label=row.label, created_at=row.created_at, current=row.token_hash == current)
+            for row in unit.session.scalars(mine.order_by(ApiToken.created_at, ApiToken.id))
+        ]
 
 
 def revoke_token(app: Application, actor: Actor, token_id: str) -> None:

@@ -29,6 +29,15 @@ class Actor(View):
     role: Literal["admin", "member"] = "admin"
 
 
+class TokenView(View):
+    """A token for programs, without the secret; `current`: the request that asks came with it."""
+
+    id: str
+    label: str
+    created_at: datetime
+    current: bool = False
+
+
 class DatasetView(View):
     """One uploaded table."""
 

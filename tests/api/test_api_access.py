@@ -87,3 +87,16 @@ def test_a_wrong_password_gets_no_token(client):
     answer = client.post("/tokens", json={"name": "steward", "password": "not the password"})
     assert answer.status_code == 401
     assert "password" in answer.json()["message"]
+
+
+def test_tokens_are_listed_without_their_secret_and_end_when_revoked(client):
+    made = client.post("/me/tokens", json={"label": "nightly"}).json()["token"]
+    listed = client.get("/me/tokens").json()
+    assert made not in str(listed)
+    assert [(t["label"], t["current"]) for t in listed] == [("API", True), ("nightly", False)]
+    theirs = {"Authorization": f"Bearer {made}"}
+    assert client.get("/me", headers=theirs).status_code == 200
+    assert client.delete(f"/me/tokens/{listed[1]['id']}").status_code == 204
+    assert client.get("/me", headers=theirs).status_code == 401
+    assert len(client.get("/me/tokens").json()) == 1
+    assert client.delete("/me/tokens/nothing").status_code == 404

@@ -109,6 +109,65 @@ def test_a_part_of_something_else_is_not_taken_for_the_bundle(web, worker, logge
         assert client.download(release.id, out).exists()
 
 
+def submitted(logged_in, tmp_path, name):
+    """The id of a set that a played worker made of a small table of that name."""
+    table = tmp_path / name
+    table.write_text("age,sex\n41,F\n52,M\n")
+    done = logged_in("submit", str(table), "--time-budget", "5", "--follow")
+    return done.stdout.rsplit("synthgen release ", 1)[1].split()[0]
+
+
+def line_of(done, identity):
+    """The one line of a listing that is about a thing."""
+    assert done.returncode == 0, done.stderr
+    return next(line for line in done.stdout.splitlines() if line.startswith(identity))
+
+
+def test_sets_are_listed_with_their_groups_and_one_is_rejected(logged_in, worker, tmp_path):
+    set_id = submitted(logged_in, tmp_path, "refused.csv")
+    line = line_of(logged_in("sets", "--waiting"), set_id)
+    assert "awaiting review" in line
+    assert "refused.csv" in line
+    assert "21 represented, 3 thin, 1 lost" in line
+    assert logged_in("reject", set_id).returncode == 2  # a reason is needed
+    done = logged_in("reject", set_id, "--reason", "too thin")
+    assert done.returncode == 0, done.stderr
+    assert "rejected" in line_of(logged_in("sets"), set_id)
+    assert set_id not in logged_in("sets", "--waiting").stdout
+    done = logged_in("release", set_id, "--purpose", "p", "--recipient", "r")
+    assert done.returncode == 1
+    assert "rejected" in done.stderr
+
+
+def test_releases_are_listed_and_one_is_withdrawn(logged_in, worker, tmp_path):
+    set_id = submitted(logged_in, tmp_path, "given.csv")
+    done = logged_in("release", set_id, "--purpose", "teaching", "--recipient", "college", "--expires", "2099-12-31")
+    release_id = done.stdout.split("synthgen download ")[1].split()[0]
+    line = line_of(logged_in("releases"), release_id)
+    for word in ("released", "college", "teaching", NAME, "2099-12-31"):
+        assert word in line
+    done = logged_in("withdraw", release_id, "--reason", "asked to")
+    assert done.returncode == 0, done.stderr
+    assert "withdrawn" in line_of(logged_in("releases"), release_id)
+    done = logged_in("download", release_id, "--out", str(tmp_path / "late.zip"))
+    assert done.returncode == 1
+    assert "withdrawn" in done.stderr
+    assert not (tmp_path / "late.zip").exists()
+
+
+def test_a_token_is_listed_and_revoked(web, logged_in, run):
+    with Client(web.url) as client:
+        spare = client.sign_in(NAME, PASSWORD, label="spare")
+    line = next(line for line in logged_in("tokens").stdout.splitlines() if "spare" in line)
+    assert spare not in line
+    assert "in use now" not in line
+    assert "in use now" in logged_in("tokens").stdout
+    done = logged_in("revoke", line.split()[0])
+    assert done.returncode == 0, done.stderr
+    assert "spare" not in logged_in("tokens").stdout
+    assert "not valid" in run("jobs", "--url", web.url, "--token", spare).stderr
+
+
 def test_cancel_of_a_finished_job_says_why_not(logged_in, worker):
     job = logged_in("jobs").stdout.splitlines()[1].split()[0]
     done = logged_in("cancel", job)

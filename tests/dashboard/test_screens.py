@@ -11,7 +11,7 @@ from dashboard import backend, session
 from dashboard.backend import Backend
 from dashboard.components import overrides
 from synthgen.api.access import COOKIE
-from synthgen.errors import InputError
+from synthgen.errors import InputError, NotSignedIn
 from synthgen.service import bootstrap, datasets, people
 from synthgen.service.settings import Settings
 from synthgen.spec import ColumnOverride, RunSpec
@@ -190,3 +190,13 @@ def test_the_script_shows_a_stranger_nothing_but_the_way_in(tmp_path, monkeypatc
     assert "You are signed out." in shown
     assert not page.button
     assert "Overview" not in shown
+
+
+def test_a_token_is_listed_and_revoked_on_the_admin_page(service):
+    token = service.issue_token("_nightly_ <b>")
+    page, _ = draw("admin")
+    assert any(r"\_nightly\_ \<b\>" in m.value for m in page.markdown)
+    next(button for button in page.button if button.label == "Revoke").click().run()
+    assert service.tokens() == []
+    with pytest.raises(NotSignedIn):
+        people.actor_for_token(service.app, token)

@@ -74,8 +74,10 @@ def test_api_tokens_work_until_revoked_or_the_person_is_disabled(app, actor):
 
 def test_a_person_revokes_their_own_tokens_only(app, actor):
     token = people.issue_token(app, actor, "nightly")
-    ((token_id, label),) = people.list_tokens(app, actor)
-    assert label == "nightly"
+    (listed,) = people.list_tokens(app, actor, used=token)
+    assert (listed.label, listed.current) == ("nightly", True)
+    assert token not in repr(listed)
+    token_id = listed.id
     with pytest.raises(NotFound):
         people.revoke_token(app, actor.model_copy(update={"user_id": "another"}), token_id)
     people.revoke_token(app, actor, token_id)
