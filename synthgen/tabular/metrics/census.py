@@ -20,13 +20,13 @@ from synthgen.contracts import (
     SyntheticSet,
 )
 from synthgen.runtime import RunContext
+from synthgen.shares import FEWEST_EXPECTED, LOST, THIN, ratio_interval
 from synthgen.tabular.metrics.measure import Measure, absent, mean
 from synthgen.tabular.modes import membership, people_in
 from synthgen.tabular.requests import mix_of
 
 Census = Literal["represented", "thin", "lost", "too few to tell"]
 WORDS: tuple[Census, ...] = ("represented", "thin", "lost", "too few to tell")
-LOST, THIN, FEWEST_EXPECTED = 0.25, 0.8, 5.0
 MOST_ROWS = 50_000
 
 
@@ -123,19 +123,6 @@ def census_word(expected: float, high: float) -> Census:
     if expected < FEWEST_EXPECTED:
         return "too few to tell"
     return "lost" if high < LOST else "thin" if high < THIN else "represented"
-
-
-def ratio_interval(x: np.ndarray, m: int, y: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """95 % interval of (x/m) / (y/n): given x + y, x is binomial, so its exact interval carries over to the ratio."""
-    from scipy.stats import beta
-
-    x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        low = np.where(x > 0, beta.ppf(0.025, x, y + 1), 0.0)
-        high = np.where(y > 0, beta.ppf(0.975, x + 1, y), 1.0)
-        scale = n / m
-        top = np.where(high < 1, high / (1 - high) * scale, 1e6)
-        return np.nan_to_num(low / (1 - low) * scale), np.minimum(top, 1e6)
 
 
 def _line(group: Group, people: int, own: _Line, other: _Line) -> GroupFigure:

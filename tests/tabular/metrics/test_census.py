@@ -2,8 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from synthgen.shares import ratio_interval
 from synthgen.spec import SampleSpec
-from synthgen.tabular.metrics.census import census_word, ratio_interval
+from synthgen.tabular.metrics.census import census_word
 
 
 def test_the_words_of_the_design():
