@@ -27,7 +27,7 @@ from synthgen.contracts import Split
 from synthgen.pipeline import Model, Prepared
 from synthgen.runtime import RunContext
 from synthgen.spec import ColumnOverride, RunSpec, SampleSpec
-from synthgen.tabular import io, modes, sets
+from synthgen.tabular import conversion, io, modes, sets
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SHARED = REPOSITORY.parent / "shared"
@@ -102,8 +102,8 @@ def _prepare(data: Path, table: dict[str, str], spec: RunSpec, ctx: RunContext, 
         io.read(data / table["test_file"]).data.to_csv(out / "test.csv", index=False)
         return prepared
     split, schema = prepared.split, prepared.schema
-    schema.presented(pd.concat([split.train, split.validation])).to_csv(out / "train.csv", index=False)
-    schema.presented(split.holdout).to_csv(out / "test.csv", index=False)
+    conversion.presented(pd.concat([split.train, split.validation]), schema).to_csv(out / "train.csv", index=False)
+    conversion.presented(split.holdout, schema).to_csv(out / "test.csv", index=False)
     return prepared
 
 

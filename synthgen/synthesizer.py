@@ -98,8 +98,9 @@ class TabularSynthesizer:
         resample: str | None = None,
     ) -> pd.DataFrame:
         """A synthetic table with the source's dtypes and column order."""
+        modality = catalog.modality("tabular")
         chunks = list(self._chunks(self._request(rows, where, balance, targets, seed, resample)))
-        return self._labelled(self.schema_.presented(pd.concat(chunks, ignore_index=True)))
+        return self._labelled(modality.call("presented", pd.concat(chunks, ignore_index=True), self.schema_))
 
     def write(
         self,
@@ -129,7 +130,7 @@ class TabularSynthesizer:
                 "A loaded model has no training data to be compared with.",
                 "Use score_files(real, synthetic, holdout), or score before saving.",
             )
-        unseen = self.schema_.typed(_raw(holdout))
+        unseen = catalog.modality("tabular").call("typed", _raw(holdout), self.schema_)
         split: Split = replace(self.prepared_.split, holdout=unseen, holdout_people=None)
         prepared = replace(self.prepared_, split=split)
         frame = _raw(self.sample(len(unseen)) if synthetic is None else synthetic)
@@ -207,7 +208,7 @@ def score_frames(
     """The scorecard of any synthetic frame with the source's columns."""
     modality = catalog.modality(spec.modality)
     with tempfile.TemporaryDirectory() as scratch:
-        typed = prepared.schema.typed(frame)
+        typed = modality.call("typed", frame, prepared.schema)
         made = modality.call("write", iter([typed]), prepared.schema, Path(scratch), SampleSpec(), "given")
         return pipeline.score(prepared, made, spec, ctx, model.generator if model else None)
 
@@ -233,7 +234,7 @@ def score_files(
     modality = catalog.modality(spec.modality)
     prepared = pipeline.prepare(modality.call("read", Path(real)), spec, ctx)
     if holdout is not None:
-        unseen = prepared.schema.typed(_raw(holdout))
+        unseen = modality.call("typed", _raw(holdout), prepared.schema)
         prepared = replace(prepared, split=replace(prepared.split, holdout=unseen, holdout_people=None))
     card = score_frames(prepared, _raw(synthetic), spec, ctx)
     if holdout is None:

@@ -12,7 +12,7 @@ from synthgen.contracts import Generator, MetricResult, Scorecard, Split, Synthe
 from synthgen.runtime import RunContext
 from synthgen.scoring import score
 from synthgen.spec import RunSpec, SampleSpec
-from synthgen.tabular import io, modes, schema, sets, splitting
+from synthgen.tabular import conversion, inference, io, modes, sets, splitting
 from synthgen.tabular.metrics import METRICS
 
 WARDS = ["surgery", "medicine", "children", "eyes", "skin", "burns"]
@@ -80,10 +80,10 @@ def scene(real: pd.DataFrame, fresh: pd.DataFrame, directory: Path, **spec: Any)
     """A scene whose synthetic set is `fresh`, raw, typed by the schema of `real`."""
     wanted = RunSpec(**{"target": "outcome", "positive": "died", **spec})
     source = io.from_memory(real)
-    found = schema.infer(source, wanted)
+    found = inference.infer(source, wanted)
     split = splitting.split(source, found, wanted, RunContext(seed=7))
     groups = modes.census(split, found, wanted)
-    return Scene(split, stored(found.typed(fresh), found, directory), found, groups, wanted)
+    return Scene(split, stored(conversion.typed(fresh, found), found, directory), found, groups, wanted)
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,9 @@ TABULAR = Modality(
     functions={
         "read": "synthgen.tabular.io:read",
         "from_memory": "synthgen.tabular.io:from_memory",
-        "infer": "synthgen.tabular.schema:infer",
+        "infer": "synthgen.tabular.inference:infer",
+        "typed": "synthgen.tabular.conversion:typed",
+        "presented": "synthgen.tabular.conversion:presented",
         "load_schema": "synthgen.tabular.schema:load",
         "split": "synthgen.tabular.splitting:split",
         "census": "synthgen.tabular.modes:census",

@@ -69,6 +69,20 @@ def distinct(column: pd.Series) -> Distinct:
     return Distinct(codes, values, counts)
 
 
+def distinct_of(series: pd.Series) -> Distinct:
+    """Distinct values of a raw column; moments become ISO text in UTC, durations seconds."""
+    if isinstance(series.dtype, pd.DatetimeTZDtype):
+        series = series.dt.tz_convert("UTC").dt.tz_localize(None)
+    if series.dtype.kind == "M":
+        moments = series.to_numpy("datetime64[us]")
+        codes, uniques = pd.factorize(moments)
+        values = list(np.datetime_as_string(np.asarray(uniques, "datetime64[us]"), unit="us"))
+        return Distinct(codes, values, np.bincount(codes[codes >= 0], minlength=len(values)))
+    if series.dtype.kind == "m":
+        series = series.dt.total_seconds()
+    return distinct(series)
+
+
 def _merged(codes: np.ndarray, values: list[str]) -> tuple[np.ndarray, list[str]]:
     """Give equal texts one code, and no code to infinities."""
     place: dict[str, int] = {}

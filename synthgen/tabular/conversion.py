@@ -14,7 +14,6 @@ import pandas as pd
 from synthgen.errors import SchemaError, raise_all
 from synthgen.tabular import cells, dates
 from synthgen.tabular.cells import NumberStyle
-from synthgen.tabular.inference import distinct_of
 from synthgen.tabular.schema import NUMERIC, TIMES, Column, Schema
 
 
@@ -27,7 +26,7 @@ def typed(raw: pd.DataFrame, schema: Schema) -> pd.DataFrame:
 
 def typed_column(series: pd.Series, column: Column) -> np.ndarray:
     """One typed column: float64, datetime64[us], or objects of str and None."""
-    table = distinct_of(series)
+    table = cells.distinct_of(series)
     column = _as_it_comes(series, column)
     missing = cells.missing_mask(table.values, column.missing_tokens)
     if column.kind in NUMERIC:

@@ -163,3 +163,12 @@ def write(moments: np.ndarray, date_format: str) -> np.ndarray:
         out = pd.Series(moments).dt.strftime(date_format.replace("%z", "+00:00")).to_numpy(object)
     out[gap] = None
     return out
+
+
+def shown_format(date_format: str) -> str:
+    """A date format as people write it: dd/mm/yyyy."""
+    shown = {"%Y": "yyyy", "%y": "yy", "%m": "mm", "%d": "dd", "%b": "mon", "%B": "month",
+             "%H": "hh", "%M": "mm", "%S": "ss", "%f": "fraction", "%z": "+hh:mm"}  # fmt: skip
+    for token, words in shown.items():
+        date_format = date_format.replace("%-", "%").replace(token, words)
+    return date_format

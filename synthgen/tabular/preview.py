@@ -17,7 +17,6 @@ from synthgen.contracts import Plot, Source, Split, SyntheticSet
 from synthgen.spec import RunSpec
 from synthgen.tabular import dates
 from synthgen.tabular.conversion import typed_column, written
-from synthgen.tabular.inference import shown_format
 from synthgen.tabular.people import people_per_code
 from synthgen.tabular.schema import NUMERIC, TIMES, Column, Schema
 from synthgen.tabular.splitting import refusal
@@ -134,7 +133,7 @@ def _column_preview(column: Column, raw: pd.Series, counted: bool) -> dict[str, 
         "warning": column.warning,
         "missing": None,
         "distinct": None,
-        "format": shown_format(column.date_format) if column.date_format else "",
+        "format": dates.shown_format(column.date_format) if column.date_format else "",
         "histogram": {},
     }
     return {**known, **_counts(column, raw)} if counted else known

@@ -9,6 +9,7 @@ from synthgen.contracts import Source, Split
 from synthgen.errors import InputError, SchemaError, SynthgenError
 from synthgen.runtime import RunContext
 from synthgen.spec import RunSpec
+from synthgen.tabular import conversion
 from synthgen.tabular.schema import Schema
 
 FEWEST_PEOPLE = 30
@@ -20,7 +21,7 @@ def split(source: Source, schema: Schema, spec: RunSpec, ctx: RunContext) -> Spl
 
     Raises `SchemaError` when no column can be modelled and `InputError` when there are too few people to learn from.
     """
-    frame = schema.typed(source.data)
+    frame = conversion.typed(source.data, schema)
     people = people_of(frame, schema)
     count = int(people.max()) + 1 if len(people) else 0
     if (refused := refusal(schema, count)) is not None:

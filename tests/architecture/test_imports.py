@@ -1,9 +1,14 @@
 """The base install starts without the training libraries, and naming a generator imports nothing heavy."""
 
+import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
+from pathlib import Path
 
 import pytest
+
+import synthgen.tabular
 
 HEAVY = ("torch", "sdmetrics", "ctgan", "sklearn", "lightgbm")
 LIGHT = {
@@ -31,3 +36,18 @@ def test_help_is_shown_without_the_screen_library():
     script = "import sys, synthgen.cli; print([m for m in ('streamlit', 'sqlalchemy', 'celery') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
     assert done.stdout.strip().splitlines()[-1] == "[]", done.stderr
+
+
+def test_no_imports_of_the_table_modules_run_in_a_circle():
+    """Wherever in a file an import stands: one inside a function hides a circle, it does not open it."""
+    package = Path(synthgen.tabular.__file__).parent
+    names = {path.stem for path in package.glob("*.py")} - {"__init__"}
+    graph = {name: _imported((package / f"{name}.py").read_text("utf-8")) & names for name in names}
+    list(TopologicalSorter(graph).static_order())  # raises CycleError, which names the circle
+
+
+def _imported(source: str) -> set[str]:
+    """The modules of `synthgen.tabular` that a source file imports anywhere."""
+    found = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ImportFrom) and node.module]
+    whole = {node.module.rpartition(".")[2] for node in found if node.module.startswith("synthgen.tabular.")}
+    return whole | {alias.name for node in found if node.module == "synthgen.tabular" for alias in node.names}

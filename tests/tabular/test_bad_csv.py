@@ -13,7 +13,7 @@ import pytest
 from synthgen.errors import LimitError, SynthgenError
 from synthgen.isolation import run_limited
 from synthgen.spec import RunSpec
-from synthgen.tabular import io, preview, schema
+from synthgen.tabular import conversion, inference, io, preview
 
 HERE = "test_bad_csv"
 UNREADABLE = {"no_payload", "locations_1998", "organogram_junior", "w44out", "quotation_char_0x27"}
@@ -27,8 +27,8 @@ def load_all(paths):
 def load(path):
     try:
         source = io.read(Path(path))
-        made = schema.infer(source, RunSpec())
-        made.presented(made.typed(source.data))
+        made = inference.infer(source, RunSpec())
+        conversion.presented(conversion.typed(source.data, made), made)
         json.dumps(preview.preview(source, made))
     except SynthgenError as error:
         return {"code": error.code, "message": str(error), "hint": error.hint}

@@ -7,7 +7,7 @@ import pytest
 from synthgen.errors import SchemaError, TrainingError
 from synthgen.runtime import RunContext
 from synthgen.spec import GroupTarget, RunSpec, SampleSpec
-from synthgen.tabular import io, keys, schema
+from synthgen.tabular import conversion, inference, io, keys
 from synthgen.tabular.fresh_keys import PLACEHOLDER
 from synthgen.tabular.splitting import split
 
@@ -70,7 +70,7 @@ def visits(people=900, seed=0):
 
 def scene(frame, kind=Resampler, seed=0, **spec):
     source, said, ctx = io.from_memory(frame), RunSpec(**spec), RunContext(seed=seed)
-    made = schema.infer(source, said)
+    made = inference.infer(source, said)
     parts = split(source, made, said, ctx)
     data, wider, model = keys.prepare(parts.fitting, made)
     return parts, made, wider, model, kind().fit(data, wider, (), ctx)
@@ -160,7 +160,7 @@ def test_constants_and_empty_columns_come_back():
     _, made, _, model, generator = scene(visits())
     out = completed(made, model, generator, 300)
     assert set(out["clinic"]) == {"central"}
-    shown = made.presented(out)
+    shown = conversion.presented(out, made)
     assert shown["remark"].isna().all()
     assert shown["patient_nbr"].dtype == "int64"
 

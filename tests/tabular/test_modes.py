@@ -8,14 +8,14 @@ from scenes import hospital, scene
 from synthgen.contracts import Group, Split
 from synthgen.errors import SchemaError
 from synthgen.spec import RunSpec
-from synthgen.tabular import io, modes, schema
+from synthgen.tabular import conversion, inference, io, modes
 from synthgen.tabular.modes import Condition, Mode
 
 
 def census_of(frame: pd.DataFrame, people=None, **spec):
     wanted = RunSpec(**spec)
-    found = schema.infer(io.from_memory(frame), wanted)
-    typed = found.typed(frame)
+    found = inference.infer(io.from_memory(frame), wanted)
+    typed = conversion.typed(frame, found)
     empty = typed.iloc[:0]
     none = None if people is None else people[:0]
     return typed, modes.census(Split(typed, empty, empty, people, none, none), found, wanted)

@@ -6,7 +6,7 @@ import pytest
 
 from synthgen.runtime import RunContext
 from synthgen.spec import RunSpec, SampleSpec
-from synthgen.tabular import io, preview, schema, sets
+from synthgen.tabular import inference, io, preview, sets
 from synthgen.tabular.splitting import split
 
 
@@ -26,7 +26,7 @@ def scene(tmp_path_factory):
         dtype=object,
     )
     source, spec = io.from_memory(frame), RunSpec()
-    made = schema.infer(source, spec)
+    made = inference.infer(source, spec)
     parts = split(source, made, spec, RunContext())
     synthetic = sets.write([parts.holdout], made, tmp_path_factory.mktemp("set"), SampleSpec(), "x")
     return source, made, spec, parts, synthetic
@@ -71,7 +71,7 @@ def test_bins_of_few_people_are_marked(scene):
 def test_people_are_counted_not_rows(tmp_path):
     frame = pd.DataFrame({"patient_id": np.repeat(np.arange(100, 160), 5), "word": np.tile(list("aabbb"), 60)})
     source, spec = io.from_memory(frame), RunSpec()
-    made = schema.infer(source, spec)
+    made = inference.infer(source, spec)
     parts = split(source, made, spec, RunContext())
     synthetic = sets.write([parts.train], made, tmp_path / "set", SampleSpec(), "x")
     (plot,) = preview.plots(parts, synthetic, made, spec)

@@ -6,14 +6,14 @@ import pytest
 
 from synthgen.errors import SchemaError, SpecError
 from synthgen.spec import ColumnOverride, RunSpec
-from synthgen.tabular import io, schema
+from synthgen.tabular import conversion, inference, io, schema
 
 ROWS = 200
 RNG = np.random.default_rng(5)
 
 
 def inferred(table, **spec):
-    return schema.infer(io.from_memory(pd.DataFrame(table)), RunSpec(**spec))
+    return inference.infer(io.from_memory(pd.DataFrame(table)), RunSpec(**spec))
 
 
 def texts(values):
@@ -77,7 +77,7 @@ def test_cells_come_back_as_written(case):
     found = made.column("x")
     from synthgen.tabular.conversion import written
 
-    back = written(made.typed(pd.DataFrame({"x": values}))["x"], found)
+    back = written(conversion.typed(pd.DataFrame({"x": values}), made)["x"], found)
     same = [a == b or a in found.missing_tokens for a, b in zip(values, back, strict=True)]
     assert all(same)
 
@@ -183,7 +183,7 @@ def test_the_owner_overrides():
     assert made.column("a").kind == "category"
     assert made.column("a").public
     assert made.column("b").decimals == 1
-    typed = made.typed(frame)
+    typed = conversion.typed(frame, made)
     assert np.flatnonzero(typed["b"].isna()).tolist() == [7]
     assert typed["a"].tolist()[:3] == ["0", "1", "2"]
 
@@ -248,14 +248,14 @@ NATIVE = pd.DataFrame(
 
 def test_source_dtypes_come_back():
     source = io.from_memory(NATIVE)
-    made = schema.infer(source, RunSpec())
+    made = inference.infer(source, RunSpec())
     kinds = {c.name: c.kind for c in made.columns}
     assert kinds["flag"] == "boolean"
     assert kinds["day"] == "date"
     assert kinds["moment"] == "datetime"
     assert kinds["whole"] == "integer"
     assert kinds["kind"] == "category"
-    shown = made.presented(made.typed(source.data))
+    shown = conversion.presented(conversion.typed(source.data, made), made)
     pd.testing.assert_frame_equal(shown, NATIVE, check_exact=False, check_freq=False, check_column_type=False)
 
 
@@ -269,7 +269,7 @@ def test_a_table_from_parquet_is_read_by_the_schema_of_its_csv():
         }
     )
     made = inferred(frame)
-    typed = made.typed(frame)
+    typed = conversion.typed(frame, made)
     native = pd.DataFrame(
         {
             "day": typed["day"].astype("datetime64[ns]"),
@@ -278,11 +278,11 @@ def test_a_table_from_parquet_is_read_by_the_schema_of_its_csv():
             "seen": typed["seen"].map({"0": 0.0, "1": 1.0}),
         }
     )
-    pd.testing.assert_frame_equal(made.typed(native), typed)
+    pd.testing.assert_frame_equal(conversion.typed(native, made), typed)
 
 
 def test_infinities_are_missing():
-    typed = inferred({"x": [1.5, np.inf, -np.inf, 2.25] * 20}).typed(pd.DataFrame({"x": [np.inf, 1.5]}))
+    typed = conversion.typed(pd.DataFrame({"x": [np.inf, 1.5]}), inferred({"x": [1.5, np.inf, -np.inf, 2.25] * 20}))
     assert np.isnan(typed["x"].iloc[0])
     assert typed["x"].iloc[1] == 1.5
 
@@ -290,7 +290,7 @@ def test_infinities_are_missing():
 def test_typed_names_every_absent_column():
     made = inferred({"a": texts(range(60)), "b": texts(range(60)), "c": texts(range(60))})
     with pytest.raises(SchemaError, match=r"2 problems.*'b'.*'c'"):
-        made.typed(pd.DataFrame({"a": ["1"]}))
+        conversion.typed(pd.DataFrame({"a": ["1"]}), made)
 
 
 EXPECTED = {
@@ -317,11 +317,11 @@ EXPECTED = {
 def test_real_tables(shared_data, file):
     listed = {row["file"]: row for row in csv.DictReader((shared_data / "tables.csv").open())}[file]
     source = io.read(shared_data / "tabular" / file)
-    made = schema.infer(source, RunSpec(target=listed["target"], positive=listed["positive"] or None))
+    made = inference.infer(source, RunSpec(target=listed["target"], positive=listed["positive"] or None))
     kinds = {c.name: c.kind for c in made.columns}
     assert {name: kinds[name] for name in EXPECTED[file]} == EXPECTED[file]
     assert made.person == (listed["person"] or None)
-    typed = made.typed(source.data)
+    typed = conversion.typed(source.data, made)
     assert list(typed.columns) == list(source.data.columns)
     for known in made.columns:
         assert typed[known.name].dtype == (
@@ -331,7 +331,7 @@ def test_real_tables(shared_data, file):
 
 def test_diabetes_details(shared_data):
     source = io.read(shared_data / "tabular" / "diabetes130_sample.csv")
-    made = schema.infer(source, RunSpec(target="readmitted", positive="<30"))
+    made = inference.infer(source, RunSpec(target="readmitted", positive="<30"))
     assert made.column("race").missing_tokens == ("?",)
     assert made.column("max_glu_serum").missing_tokens == ()
     assert made.column("gender").within_person_constant
@@ -342,6 +342,6 @@ def test_diabetes_details(shared_data):
 
 def test_no_cell_value_of_a_few_people_is_in_the_schema(shared_data):
     source = io.read(shared_data / "tabular" / "hypothyroid.csv")
-    text = schema.infer(source, RunSpec()).to_json()
+    text = inference.infer(source, RunSpec()).to_json()
     assert "secondary_hypothyroid" not in text
     assert "455" not in text  # the highest age, a typing error of one patient

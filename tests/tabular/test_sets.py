@@ -6,7 +6,7 @@ import pytest
 
 from synthgen.errors import InputError
 from synthgen.spec import ColumnOverride, RunSpec, SampleSpec
-from synthgen.tabular import io, schema, sets
+from synthgen.tabular import conversion, inference, io, sets
 
 CSV = (
     "id;born;dose;flag;word;when;gap\r\n"
@@ -22,8 +22,8 @@ def made(tmp_path, content=CSV, encoding="utf-8", **spec):
     path = tmp_path / "source.csv"
     path.write_bytes(content.encode(encoding))
     source = io.read(path)
-    found = schema.infer(source, RunSpec(**spec))
-    return source, found, found.typed(source.data)
+    found = inference.infer(source, RunSpec(**spec))
+    return source, found, conversion.typed(source.data, found)
 
 
 def stored(tmp_path, chunks, found, **spec):
@@ -134,8 +134,8 @@ def test_parquet_of_a_frame_has_its_dtypes(tmp_path):
         }
     )
     source = io.from_memory(frame)
-    found = schema.infer(source, RunSpec())
-    table = stored(tmp_path, [found.typed(source.data)], found)
+    found = inference.infer(source, RunSpec())
+    table = stored(tmp_path, [conversion.typed(source.data, found)], found)
     _, parquet = sets.export(table, found, tmp_path / "out")
     pd.testing.assert_frame_equal(pd.read_parquet(parquet), frame, check_freq=False)
 
@@ -144,7 +144,7 @@ def test_real_tables_come_back(tmp_path, shared_data):
     for name in ("diabetes130_sample.csv", "hypothyroid.csv", "heart_failure.csv", "uk_police_cumbria.csv"):
         path = shared_data / "tabular" / name
         source = io.read(path)
-        found = schema.infer(source, RunSpec())
-        table = sets.write([found.typed(source.data)], found, tmp_path / name / "set", SampleSpec(), "x")
+        found = inference.infer(source, RunSpec())
+        table = sets.write([conversion.typed(source.data, found)], found, tmp_path / name / "set", SampleSpec(), "x")
         csv, _ = sets.export(table, found, tmp_path / name)
         assert csv.read_bytes() == path.read_bytes(), name

@@ -5,7 +5,7 @@ import pytest
 from synthgen.errors import InputError, SchemaError
 from synthgen.runtime import RunContext
 from synthgen.spec import RunSpec
-from synthgen.tabular import io, schema
+from synthgen.tabular import inference, io
 from synthgen.tabular.splitting import split
 
 
@@ -22,7 +22,7 @@ def table(rows=1000, seed=0):
 
 def parted(frame, seed=0, **spec):
     source, said = io.from_memory(frame), RunSpec(**spec)
-    made = schema.infer(source, said)
+    made = inference.infer(source, said)
     return split(source, made, said, RunContext(seed=seed)), made
 
 

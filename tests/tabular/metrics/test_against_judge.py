@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 from scenes import scene
 
+from synthgen.tabular import conversion
+
 pytestmark = pytest.mark.slow
 
 
@@ -28,7 +30,7 @@ def judged(judge, shared_data, tmp_path_factory):
         other[column] = values
     directory = tmp_path_factory.mktemp("judged")
     found = scene(real, other, directory, target="income", positive=">50K")
-    parts = [found.schema.presented(f) for f in (found.split.train, found.split.holdout)]
+    parts = [conversion.presented(f, found.schema) for f in (found.split.train, found.split.holdout)]
     return found, module.judge(*parts, other, target="income", positive=">50K")
 
 

@@ -1,0 +1,289 @@
+"""From the distinct values of one column to its kind, with the reason in words a data steward understands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from synthgen.spec import ColumnKind, ColumnOverride
+from synthgen.tabular import cells, dates
+from synthgen.tabular.cells import Distinct
+from synthgen.tabular.key_styles import HASH, NUMBERED, UUID, integer_key, key_style
+from synthgen.tabular.names import is_code_name, is_date_name, is_key_name, is_personal_name
+from synthgen.tabular.numbers import number_fields
+from synthgen.tabular.schema import Column
+
+NUMBERS_NEEDED = 0.95
+DATES_NEEDED = 0.95
+CODES_FROM = 50
+EXACT_DIGITS = 15  # longer whole numbers are not exact as floats, and are codes
+KINDS: dict[str, str] = {"integer": "whole number", "number": "number", "datetime": "date and time", "code": "code"}
+
+
+@dataclass(frozen=True)
+class Cells:
+    """What inference looks at: the filled distinct values of a column and how often each occurs."""
+
+    name: str
+    values: list[str]
+    counts: np.ndarray
+    rows: int
+    dtype: str
+    k: int
+    missing: tuple[str, ...]
+
+    @property
+    def filled(self) -> int:
+        """How many cells are filled."""
+        return int(self.counts.sum())
+
+    @property
+    def unique(self) -> bool:
+        """Whether no two filled cells are equal."""
+        return bool(len(self.counts)) and int(self.counts.max()) == 1
+
+    def share(self, mask: Sequence[bool] | np.ndarray) -> float:
+        """The share of filled cells whose value is in `mask`."""
+        return float(self.counts[np.asarray(mask, bool)].sum()) / max(1, self.filled)
+
+    def without(self, tokens: Sequence[str]) -> Cells:
+        """The same column with `tokens` read as missing."""
+        keep = ~cells.missing_mask(self.values, tokens)
+        values = [value for value, kept in zip(self.values, keep, strict=True) if kept]
+        return replace(self, values=values, counts=self.counts[keep], missing=(*self.missing, *tokens))
+
+
+def column(
+    name: str, table: Distinct, series: pd.Series, override: ColumnOverride | None, k: int, quoted: bool
+) -> Column:
+    """The column record of one raw column, with what its owner says about it applied."""
+    wanted = override or ColumnOverride()
+    if wanted.missing_tokens is not None:
+        tokens = [value for value in table.values if value in wanted.missing_tokens]
+    else:
+        tokens = cells.standard_missing(table.values)
+    everything = Cells(name, table.values, table.counts, table.rows, str(series.dtype), k, ())
+    found = everything.without(tokens)
+    made = _of_kind(found, wanted.kind) if wanted.kind else guess(found)
+    counts = dict(zip(table.values, table.counts.tolist(), strict=True))
+    made = made.model_copy(update={"dtype": str(series.dtype), "quoted": quoted, **_missing(made, counts, table)})
+    if wanted.kind:
+        made = made.model_copy(
+            update={"reason": f"read as {KINDS.get(made.kind, made.kind)} because its owner says so"}
+        )
+    if wanted.public is not None:
+        made = made.model_copy(update={"public": wanted.public})
+    if wanted.decimals is not None and made.numeric:
+        least = min(made.least_decimals, wanted.decimals)
+        made = made.model_copy(update={"decimals": wanted.decimals, "least_decimals": least})
+    return made
+
+
+def _missing(made: Column, counts: dict[str, int], table: Distinct) -> dict[str, Any]:
+    """Missing tokens and the commonest of them; an absent cell is written as the empty text."""
+    tokens = made.missing_tokens
+    absent = table.rows - int(table.counts.sum())
+    ranked = sorted(tokens, key=lambda token: -counts.get(token, 0))
+    dominant = ranked[0] if ranked and counts.get(ranked[0], 0) >= absent else ""
+    return {"missing_token": dominant}
+
+
+def guess(found: Cells) -> Column:
+    """The column record that the cells themselves suggest."""
+    if not found.values:
+        return _column(found, "empty", "read as empty because no cell is filled")
+    if len(found.values) == 1 and found.filled == found.rows:
+        return _constant(found)
+    return _numbers(found) or _boolean(found) or _moments(found) or _words(found)
+
+
+def _column(found: Cells, kind: ColumnKind, reason: str, **fields: Any) -> Column:
+    return Column(name=found.name, kind=kind, reason=reason, missing_tokens=tuple(found.missing), **fields)
+
+
+def _constant(found: Cells) -> Column:
+    return _column(found, "constant", "read as constant because every cell is the same", value=found.values[0])
+
+
+def _boolean(found: Cells) -> Column | None:
+    pair = cells.boolean_pair(found.values)
+    if pair is None:
+        return None
+    reason = "read as boolean because it has two values that are a usual pair for yes and no"
+    return _column(found, "boolean", reason, true_token=pair[0], false_token=pair[1])
+
+
+def _numbers(found: Cells) -> Column | None:
+    """A number or whole number, or what only looks like one: flag, counter, numbered key, compact date."""
+    found = _with_number_tokens(found)
+    style = cells.number_style(found.values)
+    plain = cells.plain_numbers(found.values, style)
+    good = np.fromiter((text is not None for text in plain), bool, len(plain))
+    strays = int((~good).sum())
+    if not found.values or found.share(good) < NUMBERS_NEEDED:
+        return None
+    if strays and (good.sum() < 10 or int(found.counts[~good].max()) >= found.k or found.filled < 40):
+        return None
+    texts = [text for text in plain if text is not None]
+    if sum(1 for text in texts if cells.LEADING_ZERO.fullmatch(text)) > 0 and "." not in "".join(texts[:50]):
+        return None
+    if not strays and (flag := _boolean(found)) is not None:
+        return flag
+    if is_date_name(found.name) and (moment := _moments(found, allow_digits=True)) is not None:
+        return moment
+    fields = number_fields(texts, found.counts[good], found.k, style)
+    whole = fields["decimals"] == 0
+    if whole and not strays and (key := _integer_key(found, texts)) is not None:
+        return key
+    if whole and (is_code_name(found.name) or is_personal_name(found.name) or max(map(len, texts)) > EXACT_DIGITS):
+        return None
+    kind: ColumnKind = "integer" if whole else "number"
+    if strays:
+        fields["warning"] = f"{strays} different entries are no numbers and are read as missing"
+    return _column(found, kind, _number_reason(texts, found.counts[good], kind, fields), **fields)
+
+
+def _with_number_tokens(found: Cells) -> Cells:
+    tokens = cells.missing_among_numbers(found.values)
+    return found.without(tokens) if tokens else found
+
+
+def _number_reason(texts: list[str], counts: np.ndarray, kind: str, fields: dict[str, Any]) -> str:
+    what = "a whole number" if kind == "integer" else "a number"
+    reason = f"read as {KINDS[kind]} because every filled cell is {what} ({len(texts)} different)"
+    zero = float(counts[cells.floats(texts) == 0].sum()) / max(1, int(counts.sum()))
+    if zero >= 0.3 and len(texts) > 20:
+        reason += f"; {zero:.0%} of them are zero"
+    if fields["sentinels"]:
+        reason += (
+            "; a value far from all others looks like a code for something special and is kept as a value of its own"
+        )
+    return reason
+
+
+def _integer_key(found: Cells, texts: list[str]) -> Column | None:
+    """A counter or a numbered key: never modelled, freshly made."""
+    if found.filled < 20:
+        return None
+    nearly = len(texts) >= 0.9 * found.filled
+    if found.unique and _counts_up(texts):
+        reason = "read as id because it counts the rows"
+    elif found.unique and is_key_name(found.name):
+        reason = "read as id because every row has its own value and the name says key"
+    elif nearly and is_key_name(found.name):
+        reason = "read as id because nearly every row has its own value and the name says key"
+    else:
+        return None
+    return _column(
+        found, "id", reason, key=integer_key(texts), warning="" if found.unique else "that some keys repeat is not kept"
+    )
+
+
+def _counts_up(texts: list[str]) -> bool:
+    if not all(cells.INTEGER.fullmatch(text) for text in texts):
+        return False
+    return bool((np.diff(np.array([int(text) for text in texts], dtype=np.int64)) == 1).all())
+
+
+def _moments(found: Cells, allow_digits: bool = False) -> Column | None:
+    found = _with_number_tokens(found)
+    if not found.values:
+        return None
+    answer = dates.find_format(found.values, found.counts, allow_digits, DATES_NEEDED)
+    if answer is None:
+        return None
+    date_format, ambiguous = answer
+    moments = dates.parse(found.values, date_format)
+    strays = int(np.isnat(moments).sum())
+    if strays and int(found.counts[np.isnat(moments)].max()) >= found.k:
+        return None
+    grid = dates.grid_seconds(date_format, moments)
+    warning = "; ".join(
+        ["day and month could be swapped: read with the day first"] * ambiguous
+        + [f"{strays} different entries are no dates and are read as missing"] * bool(strays)
+    )
+    kind: ColumnKind = "date" if grid >= 86_400 else "datetime"
+    reason = f"read as {KINDS.get(kind, kind)} because the cells are written as {dates.shown_format(date_format)}"
+    return _column(found, kind, reason, date_format=date_format, grid_seconds=grid, warning=warning)
+
+
+def _words(found: Cells) -> Column:
+    """A key, free text, a code or a category."""
+    different, filled = len(found.values), found.filled
+    hashed = found.share([bool(UUID.fullmatch(v) or HASH.fullmatch(v)) for v in found.values])
+    if hashed >= NUMBERS_NEEDED and different >= 0.5 * filled:
+        return _key(found, "read as id because the cells are identifiers such as UUIDs or hashes")
+    spaced = found.share([" " in value.strip() for value in found.values])
+    if filled >= 20 and different >= 0.9 * filled and spaced < 0.05 and (is_key_name(found.name) or _numbered(found)):
+        return _key(found, "read as id because nearly every row has its own value, written like a key")
+    if is_personal_name(found.name) and different > 20:
+        return _text(found, "read as text because the name says it identifies people")
+    length = float(np.dot([len(value) for value in found.values], found.counts)) / filled
+    if length > 30 and spaced > 0.8 and different > max(20, 0.1 * filled):
+        return _text(found, "read as free text because the cells are long and mostly different")
+    if different > 0.5 * filled and filled >= 20:
+        return _text(found, "read as text because more than half of the filled cells are different")
+    if different > CODES_FROM and (different > 0.02 * filled or different > 2 * CODES_FROM):
+        return _column(found, "code", f"read as code because it has many different words ({different}) that repeat")
+    return _column(found, "category", f"read as category because it has few different values ({different})")
+
+
+def _numbered(found: Cells) -> bool:
+    return found.unique and found.share([bool(NUMBERED.fullmatch(value)) for value in found.values]) > 0.95
+
+
+def _text(found: Cells, reason: str) -> Column:
+    warning = "not modelled: the output holds a placeholder instead of text"
+    return _column(found, "text", reason, warning=warning)
+
+
+def _key(found: Cells, reason: str, kind: ColumnKind = "id") -> Column:
+    warning = "" if found.unique or kind == "person" else "that some keys repeat is not kept"
+    return _column(found, kind, reason, key=key_style(found.values), warning=warning)
+
+
+def _of_kind(found: Cells, kind: ColumnKind) -> Column:
+    """The column record of a kind that the owner chose; `SchemaError` problems surface when the cells are converted."""
+    if not found.values:
+        return _column(found, "empty", "")
+    if kind in ("number", "integer"):
+        return _forced_number(_with_number_tokens(found), kind)
+    if kind in ("date", "datetime"):
+        return _forced_moment(found, kind)
+    if kind in ("id", "person"):
+        return _key(found, "", kind)
+    if kind == "boolean":
+        pair = cells.boolean_pair(found.values) or (
+            tuple(sorted(found.values))[::-1] if len(found.values) == 2 else None
+        )
+        return _column(
+            found, "boolean" if pair else "category", "", true_token=pair and pair[0], false_token=pair and pair[1]
+        )
+    if kind == "constant":
+        return _column(found, "constant", "", value=found.values[int(np.argmax(found.counts))])
+    return _text(found, "") if kind == "text" else _column(found, kind, "")
+
+
+def _forced_number(found: Cells, kind: ColumnKind) -> Column:
+    style = cells.number_style(found.values)
+    plain = cells.plain_numbers(found.values, style)
+    good = np.fromiter((text is not None for text in plain), bool, len(plain))
+    texts = [text for text in plain if text is not None]
+    fields = number_fields(texts, found.counts[good], found.k, style)
+    if kind == "integer":
+        fields["decimals"] = 0
+    if (~good).any():
+        fields["warning"] = f"{int((~good).sum())} different entries are no numbers and are read as missing"
+    return _column(found, kind, "", **fields)
+
+
+def _forced_moment(found: Cells, kind: ColumnKind) -> Column:
+    answer = dates.find_format(found.values, found.counts, True, 0.5)
+    if answer is None:
+        return _column(found, "category", "", warning="no known date format fits: kept as category")
+    moments = dates.parse(found.values, answer[0])
+    return _column(found, kind, "", date_format=answer[0], grid_seconds=dates.grid_seconds(answer[0], moments))
