@@ -108,6 +108,10 @@ class Backend:
         """A job's history after an event number."""
         return jobs.events(self.app, self.actor, job_id, after=after)
 
+    def log(self, job_id: str) -> str:
+        """The last lines that a failed attempt of a job printed."""
+        return jobs.log(self.app, self.actor, job_id)
+
     def cancel(self, job_id: str) -> JobView:
         """Ask a job to stop."""
         return jobs.cancel(self.app, self.actor, job_id)

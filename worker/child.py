@@ -22,6 +22,7 @@ KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRAR
 KEPT_PREFIXES = ("OMP_", "MKL_", "OPENBLAS_", "NVIDIA_", "TORCH_")
 NOTHING: Mapping[str, str] = {}
 MOST_WAITING_EVENTS = 10_000
+LOG = "log"  # what the child and its libraries print, in its directory
 
 
 class Child:
@@ -31,7 +32,7 @@ class Child:
         self, directory: Path, program: Sequence[str] = TRAINER, variables: Mapping[str, str] = NOTHING
     ) -> None:
         self.directory = directory
-        self.log = directory / "log"
+        self.log = directory / LOG
         self.events: deque[tuple[str, dict[str, Any]]] = deque(maxlen=MOST_WAITING_EVENTS)
         self.started = time.monotonic()
         self.asked_to_stop: float | None = None

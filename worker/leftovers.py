@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+import logging
+
+from synthgen.errors import SynthgenError
 from synthgen.service.artifacts import keys
 from synthgen.service.bootstrap import Application
 from synthgen.service.db.tables import Job
 from synthgen.service.execution import Claim
 from worker import staging
+
+log = logging.getLogger(__name__)
+
+
+def keep_log(app: Application, held: Claim, lines: str) -> None:
+    """Keep the end of a failed attempt's log with the job, for those who may see the source; never fails the job."""
+    if not lines:
+        return
+    try:
+        app.store.put(keys.log(_job(app, held)), [lines.encode()])
+    except SynthgenError:
+        log.warning("job %s: the end of its log could not be kept", held.job_id)
 
 
 def after_commit(app: Application, held: Claim) -> None:
@@ -15,6 +30,7 @@ def after_commit(app: Application, held: Claim) -> None:
     for attempt in _attempts(app, job, held.fence - 1):
         app.store.delete_all(keys.attempt_folder(job, attempt))
     app.store.delete_all(f"{keys.attempt_folder(job, held.fence)}/checkpoint")
+    app.store.delete_all(keys.log_folder(job))
 
 
 def after_failure(app: Application, held: Claim) -> None:

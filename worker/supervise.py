@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import shutil
-import signal
 import threading
 import time
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from synthgen.errors import InputError, SynthgenError, Unavailable, trail
+from synthgen.errors import SynthgenError, Unavailable, trail
 from synthgen.isolation import QUIET
 from synthgen.service import execution
 from synthgen.service.artifacts import keys
@@ -21,8 +20,8 @@ from synthgen.service.artifacts.base import Stored
 from synthgen.service.bootstrap import Application
 from synthgen.service.execution import Claim, LeaseLost
 from synthgen.service.outcomes import Failure
-from worker import checkpoints, leftovers, staging
-from worker.child import TRAINER, Child
+from worker import checkpoints, endings, leftovers, staging
+from worker.child import LOG, TRAINER, Child
 from worker.lease import Lease
 from worker.limits import limits_for
 
@@ -32,12 +31,6 @@ TICK = 0.1  # seconds between two looks at the child
 COMMIT_PAUSE = 1.0  # seconds between two tries to commit
 FLUSH = 1.0  # seconds between two writes of its events
 ERASE_WAIT = 120.0  # seconds that an erasure waits for the dataset's other jobs to end
-KILLED = Failure(
-    "killed",
-    "The process doing this job was ended from outside, perhaps because the machine ran out of memory.",
-    "Use fewer rows or columns, or ask the operator.",
-    True,
-)
 
 
 @dataclass
@@ -126,8 +119,7 @@ class Attempt:
         elif child.asked_to_stop is not None:
             self._stopped(keeper)
         else:
-            execution.fail(self.app, self.held, self._failure(child))
-            leftovers.after_failure(self.app, self.held)
+            self._fail(self._failure(child))
 
     def _commit(self, lease: Lease) -> None:
         """Upload first, then one transaction that checks the fence."""
@@ -162,19 +154,16 @@ class Attempt:
             if left["code"] == "internal":
                 log.error("job %s failed: %s %s", self.held.job_id, left["message"], left.get("trail", ""))
             return Failure(left["code"], left["message"], left["hint"], bool(left["retryable"]))
-        failure, reference = execution.unknown()
+        _, reference = execution.unknown()
         code = child.process.returncode
         log.error("reference %s: job %s: child ended with %s", reference, self.held.job_id, code)
-        if code == -signal.SIGKILL:
-            return KILLED
-        if self.held.kind == "inspect":
-            return Failure.of(
-                InputError(
-                    f"The file could not be read: the reader broke off (reference {reference}).",
-                    "Save it again as plain CSV or Parquet and upload that.",
-                )
-            )
-        return failure
+        return endings.failure(self.held.kind, code, endings.last_lines(child.log), reference)
+
+    def _fail(self, failure: Failure) -> None:
+        """Record why the attempt has no result, keep the end of its log with the job, and clean up."""
+        leftovers.keep_log(self.app, self.held, endings.last_lines(self.directory / LOG))
+        execution.fail(self.app, self.held, failure)
+        leftovers.after_failure(self.app, self.held)
 
     def _erase(self, lease: Lease) -> None:
         """Delete everything of a dataset once its other jobs have ended."""
@@ -199,7 +188,6 @@ class Attempt:
             failure, reference = execution.unknown()
             log.error("reference %s: job %s: %s", reference, self.held.job_id, trail(error))
         try:
-            execution.fail(self.app, self.held, failure)
-            leftovers.after_failure(self.app, self.held)
+            self._fail(failure)
         except (LeaseLost, SynthgenError):
             log.warning("job %s: could not record a failure; the reaper will find it", self.held.job_id)

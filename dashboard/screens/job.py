@@ -8,6 +8,7 @@ from dashboard import backend, links, session
 from dashboard.backend import Backend
 from dashboard.components import charts, history, layout, lists, live, wording
 from dashboard.components.layout import Cell
+from synthgen.errors import NotFound
 from synthgen.service.read_models import JobView
 
 BUSY = ("queued", "running")
@@ -50,10 +51,21 @@ def _page(service: Backend, job: JobView) -> None:
     layout.section("Log")
     lines = "".join(f"<div><time>{at}</time>{layout.text(line)}</div>" for at, line in reversed(seen.lines))
     st.html(f'<div class="sg-log">{lines or "Nothing yet."}</div>')
+    if job.state == "failed" and st.toggle("Show the last lines of the worker's log", key=f"log-{job.id}"):
+        _worker_log(service, job.id)
     if job.spec:
         with st.expander("Specification"):
             st.caption("With the dataset this is enough to repeat the run. Values that a person typed in are left out.")
             st.json(dict(job.spec), expanded=1)
+
+
+def _worker_log(service: Backend, job_id: str) -> None:
+    """What the failed process printed, for the operator."""
+    st.caption("For the operator. It may quote real values; that you looked is written to the audit trail.")
+    try:
+        st.code(service.log(job_id), language=None, wrap_lines=True)
+    except NotFound as error:
+        st.caption(error.message)
 
 
 def _now(job: JobView) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query
+from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel
 
 from synthgen.api.access import App, SignedIn
@@ -73,6 +74,12 @@ def events(
 ) -> list[EventView]:
     """The job's history after sequence number `after`."""
     return jobs.events(app, actor, job_id, after=after, limit=limit)
+
+
+@router.get("/{job_id}/log", response_class=PlainTextResponse)
+def log(job_id: str, app: App, actor: SignedIn) -> str:
+    """The last lines that a failed attempt of the job printed; they may hold real values."""
+    return jobs.log(app, actor, job_id)
 
 
 @router.post("/{job_id}/cancel")

@@ -72,11 +72,15 @@ def jobs(
 def show(
     job: Annotated[str, typer.Argument(help="Job id.")],
     follow: Annotated[bool, typer.Option("--follow", help="Watch until it is finished.")] = False,
+    log: Annotated[bool, typer.Option("--log", help="The last lines that its failed attempt printed.")] = False,
     url: Url = None,
     token: Token = None,
 ) -> None:
     """Show JOB: its state, and the scorecard once there is one."""
     with connect(url, token) as service:
+        if log:
+            typer.echo(service.log(job))
+            return
         if follow:
             _follow(service, job)
             return

@@ -131,6 +131,11 @@ class Client:
         """What happened in a job after event number `after`."""
         return [JobEvent.model_validate(item) for item in self._get(f"/jobs/{job_id}/events", after=after)]
 
+    def log(self, job_id: str) -> str:
+        """The last lines that a failed attempt of a job printed."""
+        with self._reached():
+            return checked(self._http.get(f"/jobs/{job_id}/log")).text
+
     def cancel(self, job_id: str) -> Job:
         """Ask a job to stop."""
         return Job.model_validate(self._post(f"/jobs/{job_id}/cancel", {}))

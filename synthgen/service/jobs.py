@@ -11,6 +11,7 @@ from synthgen import catalog
 from synthgen.errors import Conflict, NotFound
 from synthgen.release import policies
 from synthgen.service import datasets, outcomes
+from synthgen.service.artifacts import keys
 from synthgen.service.bootstrap import Application
 from synthgen.service.db.tables import Dataset, Job, JobEvent
 from synthgen.service.db.unit_of_work import UnitOfWork, new_id
@@ -91,6 +92,18 @@ def events(app: Application, actor: Actor, job_id: str, after: int = 0, limit: i
             .limit(min(limit, MOST_EVENTS))
         )
         return [event_view(row) for row in unit.session.scalars(lines)]
+
+
+def log(app: Application, actor: Actor, job_id: str) -> str:
+    """The end of what the last failed attempt printed; it may hold cell values, so looking at it is written down."""
+    with app.unit() as unit:
+        row = find(unit, actor, job_id)
+        if not unit.seen_lately(actor.user_id, "job.log.seen", job_id):
+            unit.audit(actor.user_id, "job.log.seen", job_id)
+    try:
+        return b"".join(app.store.open(keys.log(row))).decode("utf-8", errors="replace")
+    except NotFound:
+        raise NotFound("This job left no log: no attempt of it failed, or it was erased.", "See its history.") from None
 
 
 def cancel(app: Application, actor: Actor, job_id: str) -> JobView:

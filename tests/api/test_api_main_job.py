@@ -10,6 +10,8 @@ import pytest
 
 from synthgen.contracts import Scorecard, Verdict
 from synthgen.errors import InputError
+from synthgen.service.artifacts import keys
+from synthgen.service.db.tables import Job
 
 
 @pytest.fixture
@@ -170,3 +172,13 @@ def test_health_and_workers(application, client):
     assert ready.status_code == 503, "there is no broker in this test"
     assert ready.json()["database"] == "ok"
     assert client.get("/workers").json() == []
+
+
+def test_the_log_of_a_failed_job_is_plain_text_and_missing_where_none_failed(application, client, dataset):
+    job = submit(client, dataset)["id"]
+    assert client.get(f"/jobs/{job}/log").status_code == 404
+    with application.unit(read_only=True) as unit:
+        application.store.put(keys.log(unit.get(Job, job)), [b"Traceback\nKeyError"])
+    answer = client.get(f"/jobs/{job}/log")
+    assert answer.text == "Traceback\nKeyError"
+    assert answer.headers["content-type"].startswith("text/plain")

@@ -13,6 +13,8 @@ from dashboard.components import overrides
 from synthgen.api.access import COOKIE
 from synthgen.errors import InputError, NotSignedIn
 from synthgen.service import bootstrap, datasets, people
+from synthgen.service.artifacts import keys
+from synthgen.service.db.tables import Job
 from synthgen.service.settings import Settings
 from synthgen.spec import ColumnOverride, RunSpec
 
@@ -200,3 +202,14 @@ def test_a_token_is_listed_and_revoked_on_the_admin_page(service):
     assert service.tokens() == []
     with pytest.raises(NotSignedIn):
         people.actor_for_token(service.app, token)
+
+
+def test_a_failed_job_shows_the_end_of_its_log_to_those_who_ask(service, dataset):
+    job = fitted(service, dataset, error=InputError("One row.", "More are needed."))
+    page, _ = draw("job", id=job.id)
+    page.toggle[0].set_value(True).run()
+    assert any("left no log" in caption.value for caption in page.caption)
+    with service.app.unit(read_only=True) as unit:
+        service.app.store.put(keys.log(unit.get(Job, job.id)), [b"KeyError: 'patient 4711'"])
+    page.run()
+    assert "patient 4711" in page.code[0].value

@@ -7,13 +7,13 @@ import time
 import psutil
 import pytest
 
-from synthgen.errors import Unavailable
-from synthgen.service import datasets, execution, jobs
+from synthgen.errors import NotFound, Unavailable
+from synthgen.service import audit, datasets, execution, jobs
 from synthgen.service.artifacts import keys
 from synthgen.service.db.tables import Job
 from synthgen.service.read_models import Actor
 from synthgen.spec import RunSpec
-from worker import trainer
+from worker import leftovers, trainer
 from worker.child import TRAINER
 
 EVA = Actor(user_id="1", name="eva", project_id="default")
@@ -84,6 +84,61 @@ def test_the_trainer_leaves_the_place_of_an_error_without_its_message(tmp_path, 
     left = json.loads((tmp_path / "error.json").read_text())
     assert left["trail"].startswith("KeyError")
     assert "4711" not in str(left) + str(capfd.readouterr())
+
+
+def broken_fit(app, attempt, program, body):
+    """A training job on a dataset that was read, whose child ends as `body` says; returned as it was left."""
+    made = attempt(program(GOOD))
+    dataset_id = run(app, made).dataset_id
+    made.held = execution.claim(app, jobs.submit_fit(app, EVA, dataset_id, RunSpec()).id, "test")
+    made.directory, made.program = made.directory.with_name("fit"), program(body)
+    return run(app, made)
+
+
+@pytest.mark.parametrize(
+    ("body", "state", "said"),
+    [
+        ("os.kill(os.getpid(), 11)", "queued", "crashed inside a library (SIGSEGV)"),
+        ("os.kill(os.getpid(), 15)", "queued", "was ended from outside (SIGTERM)"),
+        ("os.kill(os.getpid(), 9)", "queued", "perhaps because the machine ran out of memory"),
+        ("os._exit(3)", "failed", "stopped with code 3 before"),
+        ("raise KeyError('patient 4711')", "failed", "stopped with code 1, KeyError, before"),
+        ("raise MemoryError", "failed", "ran out of memory"),
+        ("print('terminate called: std::bad_alloc', file=sys.stderr); os.abort()", "failed", "ran out of memory"),
+        ("import not_there", "failed", "a part of the installation is missing (ModuleNotFoundError)"),
+    ],
+)
+def test_a_training_that_ends_without_a_word_says_in_words_how(app, attempt, program, body, state, said):
+    view = broken_fit(app, attempt, program, body)
+    assert view.state == state
+    told = view.error or next(e.payload["error"] for e in jobs.events(app, EVA, view.id) if e.kind == "error")
+    assert said in told
+    assert told.count(".") == 1
+    assert "4711" not in str(view) + str(jobs.events(app, EVA, view.id))
+
+
+def test_the_last_lines_of_a_failed_attempt_are_kept_with_the_job_and_nowhere_else(app, attempt, program, caplog):
+    body = "print('\\n'.join(f'line {i}' for i in range(1000)), file=sys.stderr)\nraise KeyError('patient 4711')"
+    view = broken_fit(app, attempt, program, body)
+    lines = jobs.log(app, EVA, view.id).splitlines()
+    assert lines[-1] == "KeyError: 'patient 4711'"
+    assert "line 999" in lines
+    assert len(lines) <= 200
+    assert "4711" not in caplog.text
+    assert any(line["action"] == "job.log.seen" for line in audit.trail(app, EVA))
+    with pytest.raises(NotFound):
+        jobs.log(app, EVA.model_copy(update={"project_id": "another"}), view.id)
+    jobs.retry(app, EVA, view.id)
+    held = execution.claim(app, view.id, "next")
+    leftovers.after_commit(app, held)
+    with pytest.raises(NotFound, match="no log"):
+        jobs.log(app, EVA, view.id)
+
+
+def test_an_attempt_over_its_limits_keeps_its_log_too(app, attempt, program):
+    view = run(app, attempt(program("print('still here', file=sys.stderr, flush=True)\ntime.sleep(30)")))
+    assert view.error_code == "limit_exceeded"
+    assert jobs.log(app, EVA, view.id) == "still here"
 
 
 def test_a_child_killed_from_outside_is_tried_again(app, attempt, program):

@@ -32,6 +32,16 @@ def spec(project_id: str, dataset_id: str, job_id: str) -> str:
     return f"{dataset_folder(project_id, dataset_id)}/jobs/{job_id}/{SPEC_FILE}"
 
 
+def log_folder(job: Job) -> str:
+    """What the last failed attempt printed."""
+    return f"{job_folder(job)}/log"
+
+
+def log(job: Job) -> str:
+    """The end of the log of the last failed attempt; it may hold cell values."""
+    return f"{log_folder(job)}/lines.txt"
+
+
 def attempt_folder(job: Job, fence: int) -> str:
     """What one attempt wrote; the fence in the key keeps two attempts apart."""
     return f"{job_folder(job)}/{fence}"
