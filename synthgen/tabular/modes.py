@@ -10,6 +10,7 @@ Kinds and rules (shares are of training rows, floors are people; `k` is the k-fl
 - *tail*: the lowest and highest 5 % (or 2k people, if more) of a number or date; the bound is a round number.
 - *rare pair*: two values of two discrete columns met by at least 2k people and at most 1 % of the rows (2 % below
   3,000 rows): fewer than 2k could never be told from lost. Pairs with the target come first.
+- *cluster*: an island of numbers that empty stretches part from the rest, in one or several columns (`clusters`).
 
 At most 500 modes: every kind has a quota, unused places go to the next kind; inside a kind columns take turns, the
 rarest first.
@@ -29,14 +30,25 @@ import pandas as pd
 from synthgen.contracts import Split
 from synthgen.errors import SchemaError
 from synthgen.spec import RunSpec
+from synthgen.tabular import clusters
 
 Test = Literal["is", "missing", "filled", "at most", "at least", "below", "above"]
 
 LIMIT = 500
-QUOTAS = {"class": 60, "rare category": 150, "missing": 50, "spike": 50, "tail": 60, "category": 40, "rare pair": 90}
+QUOTAS = {
+    "class": 60,
+    "rare category": 150,
+    "missing": 40,
+    "spike": 40,
+    "tail": 50,
+    "category": 40,
+    "rare pair": 80,
+    "cluster": 40,
+}
 RARE = 0.05
 WIDEST = 60  # levels a column may have to take part in pairs
 COLUMN_PAIRS = 300
+CLUSTER_ENDS: tuple[Test, Test] = ("at least", "below")
 DISCRETE = frozenset({"boolean", "category", "code"})
 NUMERIC = frozenset({"number", "integer"})
 DATES = frozenset({"date", "datetime"})
@@ -95,7 +107,9 @@ class Mode:
     @classmethod
     def of(cls, kind: str, *conditions: Condition) -> Mode:
         """A mode named after its conditions."""
-        return cls(" & ".join(map(str, conditions)), kind, tuple(c.column for c in conditions), conditions)
+        return cls(
+            " & ".join(map(str, conditions)), kind, tuple(dict.fromkeys(c.column for c in conditions)), conditions
+        )
 
     def mask(self, data: pd.DataFrame) -> np.ndarray:
         """Boolean array: which rows of a typed frame belong."""
@@ -113,7 +127,7 @@ class Mode:
     def from_json(cls, item: dict[str, Any]) -> Mode:
         """The mode that `to_json` wrote."""
         conditions = tuple(Condition(c["column"], c["test"], c["value"]) for c in item["conditions"])
-        return cls(item["name"], item["kind"], tuple(c.column for c in conditions), conditions)
+        return cls(item["name"], item["kind"], tuple(dict.fromkeys(c.column for c in conditions)), conditions)
 
 
 def membership(groups: Sequence[Any], frame: pd.DataFrame) -> np.ndarray:
@@ -197,6 +211,7 @@ class _Finder:
         yield "spike", [self._spikes(c.name) for c in numbers]
         dated = [c for c in self.columns if c.kind in DATES]
         yield "tail", [self._tails(c.name, c.kind in DATES) for c in (*numbers, *dated)]
+        yield "cluster", [self._clusters([c.name for c in numbers])]
         yield "category", [self._levels(c, "category", RARE, 0.999) for c in others]
         yield "rare pair", [self._pairs(a, b) for a, b in self._column_pairs(True)]
         yield "rare pair", [self._pairs(a, b) for a, b in self._column_pairs(False)]
@@ -235,6 +250,17 @@ class _Finder:
         keep = (people >= 2 * self.k) & (rows >= 0.005 * self.n) & (rows >= 5 * around)
         commonest = sorted(np.flatnonzero(keep), key=lambda i: (-rows[i], levels[i]))[:8]
         return [Mode.of("spike", Condition(name, "is", float(levels[i]))) for i in commonest]
+
+    def _clusters(self, names: list[str]) -> list[Mode]:
+        out = []
+        for bounds in clusters.find(self.frame, names, self.people, self.k) if names else []:
+            ends = [
+                (name, test, b) for name, ends in bounds.items() for test, b in zip(CLUSTER_ENDS, ends, strict=True)
+            ]
+            mode = Mode.of("cluster", *(Condition(name, test, b) for name, test, b in ends if math.isfinite(b)))
+            if people_in(mode.mask(self.frame), self.people) >= self.k:
+                out.append(mode)
+        return out
 
     def _tails(self, name: str, dated: bool) -> list[Mode]:
         series = self.frame[name].dropna()
