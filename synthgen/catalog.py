@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import entry_points
 from typing import Any
 
 from pydantic import ValidationError
 
 from synthgen.contracts import Entry, Generator, Modality, resolve
-from synthgen.errors import SpecError
-from synthgen.spec import GatePolicy, RunSpec, Spec
+from synthgen.errors import SpecError, raise_all
+from synthgen.release import policies
+from synthgen.spec import GatePolicy, GateRule, RunSpec, Spec
 
 MODALITIES: Mapping[str, str] = {"tabular": "synthgen.tabular:TABULAR"}
 DEFAULT_GENERATOR: Mapping[str, str] = {"tabular": "autoregressive_gan"}
@@ -48,16 +49,26 @@ def params_class(modality_name: str, generator: str) -> type[Spec] | None:
 
 
 def check(spec: RunSpec) -> None:
-    """Raise SpecError if the spec names an unknown modality, generator, parameter or metric. Imports nothing heavy."""
+    """Raise SpecError if the spec names an unknown modality, generator, parameter, policy, metric or figure of one.
+
+    Imports nothing heavy.
+    """
     known = modality(spec.modality).metrics
     _params(spec, generator_name(spec))
     rules = spec.policy.rules if isinstance(spec.policy, GatePolicy) else ()
-    unknown = sorted({rule.metric for rule in rules if rule.metric.partition("/")[0] not in known})
-    if unknown:
-        raise SpecError(
-            f"The policy names metrics that do not exist: {', '.join(map(repr, unknown))}.",
-            f"There are: {', '.join(sorted(known))}.",
-        )
+    raise_all(SpecError, _unknown(rules, known), "Correct the policy; synthgen's own policies are good examples.")
+    policies.named(spec.policy)
+
+
+def _unknown(rules: Iterable[GateRule], known: Mapping[str, Entry]) -> Iterator[str]:
+    """What rules name that no scorecard of the modality could hold: a rule about it would never be looked at."""
+    for rule in dict.fromkeys(rule.metric for rule in rules):
+        name, slash, figure = rule.partition("/")
+        if name not in known:
+            yield f"The policy names a metric that does not exist, {name!r} (there are: {', '.join(sorted(known))})."
+        elif slash and figure not in known[name].figures:
+            there = ", ".join(sorted(known[name].figures)) or "none"
+            yield f"The policy names a figure that metric {name!r} does not have, {figure!r} (there are: {there})."
 
 
 def build(spec: RunSpec) -> Generator:

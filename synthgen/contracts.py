@@ -292,6 +292,7 @@ class Entry:
     target: str  # "package.module:Name"
     title: str
     params: str = ""  # "package.module:ParamsClass" of a generator
+    figures: tuple[str, ...] = ()  # of a metric: what a rule of a policy may name after "/"
 
     def load(self) -> Any:
         """Import and return the object."""

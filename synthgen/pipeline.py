@@ -65,6 +65,7 @@ def inspect(path: Path, name: str, spec: RunSpec, ctx: RunContext, out: Path) ->
 
 def run(path: Path, name: str, spec: RunSpec, ctx: RunContext, out: Path) -> Outcome:
     """The main job: from a file to a synthetic set with its scorecard and verdict, all written to `out`."""
+    catalog.check(spec)
     prepared = prepare(_read(path, name, spec, ctx), spec, ctx)
     check_request(prepared, spec.sample, spec)
     model = fit(prepared, spec, ctx)
@@ -74,6 +75,7 @@ def run(path: Path, name: str, spec: RunSpec, ctx: RunContext, out: Path) -> Out
 
 def sample(path: Path, name: str, model: Path, spec: RunSpec, ctx: RunContext, out: Path) -> Outcome:
     """A new set from a fitted model: the model is reused, the scores and the verdict are not."""
+    catalog.check(spec)
     prepared = prepare(_read(path, name, spec, ctx), spec, ctx)
     check_request(prepared, spec.sample, spec)
     fitted, _, _, _ = load_model(model)

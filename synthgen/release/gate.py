@@ -104,8 +104,7 @@ def _judge(rule: GateRule, scorecard: Scorecard) -> Reason:
     if figure_name:
         found = next((f for f in result.figures if f.name == figure_name), None)
         if found is None:
-            worst = result.status if result.status is not Status.OK else Status.NOT_APPLICABLE
-            return _unmeasured(rule, f"{result.title}, {figure_name}", result.reason or "it was not measured", worst)
+            return _without_figure(rule, result, figure_name)
     assert found is not None
     title = found.title or rule.metric
     if found.status is not Status.OK:
@@ -114,6 +113,15 @@ def _judge(rule: GateRule, scorecard: Scorecard) -> Reason:
     if number is None or not math.isfinite(number):
         return _unmeasured(rule, title, "there is no number to compare", Status.ERROR)
     return _bounded(rule, title, found, number)
+
+
+def _without_figure(rule: GateRule, result: MetricResult, name: str) -> Reason:
+    """A metric that was measured and has no such figure: misspelt or never made, so an optional rule fails as well."""
+    if result.status is not Status.OK:
+        return _unmeasured(rule, f"{result.title}, {name}", result.reason, result.status)
+    there = ", ".join(f.name for f in result.figures) or "none"
+    message = f"{result.title} was measured but has no figure {name!r} (there are: {there}), so the set is blocked."
+    return Reason(rule=rule.metric, passed=False, message=message)
 
 
 def compared(found: MetricResult | Figure, how: str) -> float | None:

@@ -9,7 +9,6 @@ from sqlalchemy.exc import IntegrityError
 
 from synthgen import catalog
 from synthgen.errors import Conflict, NotFound
-from synthgen.release import policies
 from synthgen.service import datasets, outcomes
 from synthgen.service.artifacts import keys
 from synthgen.service.bootstrap import Application
@@ -29,7 +28,6 @@ def submit_fit(
 ) -> JobView:
     """Queue the main job: train, sample, score and decide."""
     catalog.check(spec)
-    policies.named(spec.policy)
     request = Request("fit", dataset_id, spec, idempotency_key=idempotency_key)
     return _submit_with_spec(app, actor, request, lambda unit: _check_ready(unit, actor, dataset_id))
 
@@ -49,7 +47,6 @@ def submit_sample(
     changes: dict[str, object] = {"sample": sample} if policy is None else {"sample": sample, "policy": policy}
     spec = kept_spec(app, parent).model_copy(update=changes)
     catalog.check(spec)
-    policies.named(spec.policy)
     request = Request("sample", parent.dataset_id, spec, fit_job_id, idempotency_key=idempotency_key)
     return _submit_with_spec(app, actor, request, lambda unit: _check_ready(unit, actor, parent.dataset_id))
 

@@ -81,6 +81,18 @@ def test_unknown_generators_and_parameters_are_refused_before_queueing(client, d
         assert answer.json()["hint"]
 
 
+def test_a_policy_with_a_misspelt_figure_is_refused_before_queueing(application, client, dataset):
+    rule = {"metric": "mode_census/lost_clases", "at_most": 0, "required": False}
+    policy = {"name": "mine", "rules": [rule]}
+    answer = client.post("/jobs", json={"dataset_id": dataset, "spec": {"policy": policy}})
+    assert (answer.status_code, answer.json()["code"]) == (422, "bad_spec")
+    assert "lost_clases" in answer.json()["message"]
+    job = submit(client, dataset)["id"]
+    played_worker.work(application)
+    answer = client.post(f"/jobs/{job}/sample", json={"sample": {"rows": 10}, "policy": policy})
+    assert (answer.status_code, answer.json()["code"]) == (422, "bad_spec")
+
+
 def test_cancel_and_retry(application, client, dataset):
     job = submit(client, dataset)["id"]
     assert client.post(f"/jobs/{job}/cancel").json()["state"] == "cancelled"

@@ -67,6 +67,7 @@ def test_it_stays_in_range_and_repeats(name, good):
     assert first == second
     in_range(first)
     assert first.status is Status.OK
+    assert {f.name for f in first.figures} == set(METRICS[name].figures)  # what a policy may name, no more and no less
 
 
 @pytest.mark.parametrize("name", [n for n in NAMES if METRICS[n].load().family == "fidelity"])
@@ -140,6 +141,7 @@ def test_odd_tables_give_a_status(table, tmp_path):
         result = found.measured(name, Payer())
         in_range(result)
         assert result.status is not Status.ERROR, (name, result.reason)
+        assert {f.name for f in result.figures} <= set(METRICS[name].figures)
 
 
 @pytest.mark.parametrize("kind", sorted(ODD_SETS))

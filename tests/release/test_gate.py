@@ -4,11 +4,12 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from synthgen import catalog
+from synthgen import catalog, pipeline
 from synthgen.contracts import Figure, Interval, MetricResult, Release, Scorecard, Status, Verdict
 from synthgen.errors import GateError, SpecError
 from synthgen.release import gate, policies
 from synthgen.release.gate import ReleasedSet, decide
+from synthgen.runtime import RunContext
 from synthgen.spec import GatePolicy, GateRule, RunSpec
 from synthgen.tabular import TABULAR
 
@@ -134,12 +135,48 @@ def test_other_rules_may_not_go_by_a_name_of_ours():
     assert policies.named(policies.STANDARD) == policies.STANDARD
 
 
-def test_a_misspelt_metric_is_refused_before_anything_runs():
-    for required in (True, False):
-        policy = GatePolicy(name="mine", rules=(GateRule(metric="coppied_rows/x", at_most=1, required=required),))
-        with pytest.raises(SpecError, match="coppied_rows"):
-            catalog.check(RunSpec(policy=policy))
-    catalog.check(RunSpec(policy=GatePolicy(name="mine", rules=(GateRule(metric="mode_census/a", at_most=1),))))
+@pytest.mark.parametrize("required", [True, False])
+@pytest.mark.parametrize(
+    ("metric", "told"),
+    [
+        ("coppied_rows", "coppied_rows"),
+        ("coppied_rows/x", "coppied_rows"),
+        ("mode_census/lost_clases", "lost_clases.*lost_classes"),
+        ("mode_census/", "figure"),
+        ("pair/worst", "worst.*none"),
+    ],
+)
+def test_a_misspelt_metric_or_figure_is_refused_before_anything_runs(metric, told, required, tmp_path):
+    policy = GatePolicy(name="mine", rules=(GateRule(metric=metric, at_most=1, required=required),))
+    with pytest.raises(SpecError, match=told):
+        catalog.check(RunSpec(policy=policy))
+    with pytest.raises(SpecError, match=told):  # before the file, which is not there, is looked for
+        pipeline.run(tmp_path / "none.csv", "none", RunSpec(policy=policy), RunContext(seed=0), tmp_path)
+    with pytest.raises(SpecError, match=told):
+        pipeline.sample(tmp_path / "none.csv", "none", tmp_path, RunSpec(policy=policy), RunContext(seed=0), tmp_path)
+
+
+def test_every_problem_of_a_policy_is_told_at_once():
+    rules = (GateRule(metric="pear", at_most=1), GateRule(metric="utility/gap", at_most=1, required=False))
+    with pytest.raises(SpecError, match=r"2 problems.*pear.*'gap'.*auc_gap"):
+        catalog.check(RunSpec(policy=GatePolicy(name="mine", rules=rules)))
+
+
+@pytest.mark.parametrize("policy", policies.POLICIES.values(), ids=lambda p: p.name)
+def test_our_own_policies_name_only_what_there_is(policy):
+    catalog.check(RunSpec(policy=GatePolicy(name="mine", rules=policy.rules)))
+
+
+@pytest.mark.parametrize("required", [True, False])
+def test_a_figure_that_a_measured_metric_lacks_blocks_even_where_it_is_optional(required):
+    found = result(value=0.1, figures=(Figure(name="part", value=0.1),))
+    policy = GatePolicy(name="p", rules=(GateRule(metric="m/prat", at_most=0.5, required=required),))
+    verdict = decide(card(found, *NO_COPIES), policy)
+    assert verdict.outcome == "blocked"
+    assert "no figure 'prat' (there are: part)" in verdict.failed[0].message
+    unmeasured = result(status=Status.NOT_APPLICABLE, reason="There is no target.")
+    passed = decide(card(unmeasured, *NO_COPIES), policy).outcome == "awaiting_review"
+    assert passed is not required
 
 
 def test_policies_are_data():

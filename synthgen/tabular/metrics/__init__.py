@@ -1,6 +1,6 @@
 """What can be measured on a synthetic table: names only, nothing heavy is imported here.
 
-To add a metric: write its class in one of these files and add one line.
+To add a metric: write its class in one of these files and add one line, with the figures it states beside its value.
 """
 
 from __future__ import annotations
@@ -9,18 +9,35 @@ from synthgen.contracts import Entry
 
 _HERE = "synthgen.tabular.metrics"
 
+_GAPS = ("auc", "auc_gap", "ap", "ap_gap", "worst_recall", "worst_recall_gap", "r2", "r2_gap")
+_WORDS = ("represented", "thin", "lost", "too_few_to_tell")
+_SHARES = ("lost_classes", "thin_classes", "lost_share", "thin_share")
+
+
+def _entry(place: str, title: str, *figures: str) -> Entry:
+    """A metric by "file:Class", its title, and the figures that a policy's rule may name."""
+    return Entry(f"{_HERE}.{place}", title, figures=figures)
+
+
 METRICS: dict[str, Entry] = {
-    "quality": Entry(f"{_HERE}.sdmetrics_reports:Quality", "sdmetrics quality score"),
-    "diagnostic": Entry(f"{_HERE}.sdmetrics_reports:Diagnostic", "sdmetrics diagnostic score"),
-    "marginal": Entry(f"{_HERE}.fidelity:Marginal", "Single columns"),
-    "pair": Entry(f"{_HERE}.fidelity:Pair", "Column pairs"),
-    "detection": Entry(f"{_HERE}.detection:Detection", "Telling synthetic from real"),
-    "mode_census": Entry(f"{_HERE}.census:ModeCensus", "Mode census"),
-    "worst_group": Entry(f"{_HERE}.coverage:WorstGroup", "Worst group: distance"),
-    "surprise": Entry(f"{_HERE}.coverage:Surprise", "Worst group: surprise"),
-    "utility": Entry(f"{_HERE}.utility:Utility", "Train on synthetic, test on real"),
-    "closest_record": Entry(f"{_HERE}.privacy:ClosestRecord", "Distance to the closest record"),
-    "near_copies": Entry(f"{_HERE}.privacy:NearCopies", "Near copies"),
-    "copied_rows": Entry(f"{_HERE}.privacy:CopiedRows", "Copied rows"),
-    "lone_numbers": Entry(f"{_HERE}.privacy:LoneNumbers", "Numbers that belong to one person"),
-}
+    "quality": _entry(
+        "sdmetrics_reports:Quality", "sdmetrics quality score", "column_shapes", "column_pair_trends"
+    ),
+    "diagnostic": _entry(
+        "sdmetrics_reports:Diagnostic", "sdmetrics diagnostic score", "data_validity", "data_structure"
+    ),
+    "marginal": _entry("fidelity:Marginal", "Single columns"),
+    "pair": _entry("fidelity:Pair", "Column pairs"),
+    "detection": _entry("detection:Detection", "Telling synthetic from real"),
+    "mode_census": _entry("census:ModeCensus", "Mode census", *_WORDS, *_SHARES),
+    "worst_group": _entry("coverage:WorstGroup", "Worst group: distance", "mean", "worst_tenth"),
+    "surprise": _entry(
+        "coverage:Surprise", "Worst group: surprise",
+        "mean", "mean_end_worst", "mean_end_mean", "train_mean", "train_worst",
+    ),
+    "utility": _entry("utility:Utility", "Train on synthetic, test on real", *_GAPS),
+    "closest_record": _entry("privacy:ClosestRecord", "Distance to the closest record", "standard_error"),
+    "near_copies": _entry("privacy:NearCopies", "Near copies"),
+    "copied_rows": _entry("privacy:CopiedRows", "Copied rows", "lone_rows"),
+    "lone_numbers": _entry("privacy:LoneNumbers", "Numbers that belong to one person"),
+}  # fmt: skip
