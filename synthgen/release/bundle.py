@@ -9,14 +9,14 @@ import platform
 import shutil
 import tempfile
 import zipfile
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from synthgen.errors import GateError
-from synthgen.release import report
+from synthgen.release import report, typed_values
 from synthgen.release.gate import ReleasedSet
-from synthgen.spec import RunSpec
 
 BLOCK = 1 << 20
 STAMP = (1980, 1, 1, 0, 0, 0)
@@ -35,9 +35,11 @@ COLUMN_FIELDS = (
     "within_person_constant",
 )
 SPEC_NOTE = (
-    "spec leaves out values that a person typed in (the positive class, how missing cells are written); "
+    "Where a person typed in a value of a cell (the positive class, how missing cells are written, what was asked for, "
+    "limits), spec and sample say so in words; only categories that the report names are named. "
     "spec_sha256 is the hash of the complete specification, which the service keeps."
 )
+DISCRETE = frozenset({"boolean", "category", "code"})  # kinds of columns whose values are names
 LAYOUT_FIELDS = ("format", "separator", "encoding", "quote", "line_end")
 
 README = """Synthetic data made by synthgen
@@ -101,12 +103,13 @@ def _texts(released: ReleasedSet, folder: Path) -> list[Path]:
 
 
 def _card(released: ReleasedSet, files: list[Path], folder: Path) -> Path:
+    names = nameable(released.schema, report.release(released.scorecard, released.verdict))
     card = {
         "format": 1,
         "rows": released.synthetic.rows,
         "generator": released.synthetic.generator,
-        "sample": released.synthetic.spec.model_dump(mode="json"),
-        "spec": safe_spec(released.spec),
+        "sample": typed_values.safe_sample(released.synthetic.spec, names),
+        "spec": typed_values.safe_spec(released.spec, names),
         "spec_sha256": released.spec.digest(),
         "spec_note": SPEC_NOTE,
         "seed": released.spec.seed,
@@ -122,12 +125,11 @@ def _card(released: ReleasedSet, files: list[Path], folder: Path) -> Path:
     return path
 
 
-def safe_spec(spec: RunSpec) -> dict[str, Any]:
-    """The specification as the recipient may see it: without the values of cells that a person typed in."""
-    shown = spec.model_dump(mode="json", exclude={"positive"})
-    for override in shown["columns"].values():
-        del override["missing_tokens"]
-    return shown
+def nameable(schema: Any, rendering: Mapping[str, Any]) -> dict[str, frozenset[str]]:
+    """Of each discrete column the categories that the release rendering names: at least k people hold each of them."""
+    discrete = {c["name"] for c in schema.model_dump(mode="json")["columns"] if c["kind"] in DISCRETE}
+    plots = (plot for plot in rendering["plots"] if plot["column"] in discrete and plot["kind"] == "category")
+    return {plot["column"]: frozenset(each["label"] for each in plot["bins"]) for plot in plots}
 
 
 def safe_schema(schema: Any) -> dict[str, Any]:

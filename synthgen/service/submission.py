@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import select
 
 from synthgen.errors import Conflict
+from synthgen.release.typed_values import safe_spec
 from synthgen.service.artifacts import keys
 from synthgen.service.bootstrap import Application
 from synthgen.service.db.tables import Job
@@ -63,7 +63,7 @@ def submit(unit: UnitOfWork, actor: Actor, request: Request, *, job_id: str | No
         parent_id=request.parent_id,
         set_id=request.set_id,
         release_id=request.release_id,
-        spec=without_values(request.spec),
+        spec=safe_spec(request.spec) if request.spec else {},  # rows hold column names, never cell values
         spec_key=spec_key or None,
         spec_digest=request.digest,
         idempotency_key=request.idempotency_key,
@@ -88,18 +88,3 @@ def kept_spec(app: Application, job: Job) -> RunSpec:
     if job.spec_key is None:
         return RunSpec()
     return RunSpec.model_validate(json.loads(b"".join(app.store.open(job.spec_key))))
-
-
-def without_values(spec: RunSpec | None) -> dict[str, Any]:
-    """The specification as it may stand in a database row: column names stay, cell values go."""
-    if spec is None:
-        return {}
-    shown = spec.model_dump(mode="json")
-    shown["positive"] = None
-    shown["sample"]["fixed"] = dict.fromkeys(shown["sample"]["fixed"], "")
-    shown["sample"]["targets"] = [
-        {"where": dict.fromkeys(target["where"], ""), "rows": target["rows"]} for target in shown["sample"]["targets"]
-    ]
-    for override in shown["columns"].values():
-        override["missing_tokens"] = None
-    return shown

@@ -11,8 +11,8 @@ from scenes import hospital, scene
 
 from synthgen.contracts import Release
 from synthgen.errors import GateError
-from synthgen.release import bundle, gate, report
-from synthgen.spec import ColumnOverride, RunSpec
+from synthgen.release import bundle, gate, report, typed_values
+from synthgen.spec import ColumnOverride, FixedCombinations, GroupTarget, OneOf, Range, SampleSpec, Within
 from synthgen.tabular import TABULAR
 
 RECORD = Release(
@@ -117,12 +117,62 @@ def test_the_note_stays_in_the_house(written):
         assert b"telephone" not in content, name
 
 
-def test_the_specification_that_leaves_holds_no_typed_value():
-    override = ColumnOverride(kind="category", missing_tokens=("quokka",))
-    spec = RunSpec(target="outcome", positive="zyzzyva", columns={"ward": override})
-    shown = bundle.safe_spec(spec)
-    assert shown["columns"]["ward"]["kind"] == "category"
-    assert not any(word in json.dumps(shown) for word in CANARY_WORDS)
+ASKED = SampleSpec(
+    fixed={
+        "ward": "surgery",
+        "smoker": "quokka",  # too few people: named by no report
+        "charge": 987654.32,
+        "visits": 1887,
+        "age": Range(low=17, high=654321),
+        "sodium": None,
+        "sex": OneOf(values=("f", "zyzzyva")),
+    },
+    targets=(GroupTarget(where={"outcome": "died", "admitted": "1887-03-04"}, rows=7),),
+)
+LIMITS = (Within(column="charge", low=0.17, high=987654.32), FixedCombinations(columns=("ward", "sex")))
+
+
+@pytest.fixture(scope="module")
+def asked_for(canaries, tmp_path_factory):
+    """The card of a bundle whose specification asks for canaries in every way there is."""
+    found, released = canaries
+    folder = tmp_path_factory.mktemp("asked")
+    there = found.with_set(found.synthetic.take(3000), folder / "set", ASKED)
+    override = ColumnOverride(kind="category", missing_tokens=("quokka", "xylothek"))
+    changes = {"sample": ASKED, "constraints": LIMITS, "positive": "zyzzyva", "columns": {"ward": override}}
+    spec = found.spec.model_copy(update=changes)
+    card = released.scorecard.model_copy(update={"rows": there.synthetic.rows})
+    verdict = gate.decide(card, "standard")
+    again = gate.release(there.synthetic, there.schema, card, verdict, RECORD, spec, TABULAR)
+    return json.loads(contents(bundle.write(again, folder / "bundle.zip"))["card.json"]), spec
+
+
+def test_the_card_names_no_value_that_was_asked_for_unless_the_report_names_it(asked_for):
+    card, spec = asked_for
+    assert card["spec_sha256"] == spec.digest()
+    said = json.dumps({name: card[name] for name in ("sample", "spec")})
+    for canary in (*CANARY_WORDS, "987654", "654321", "0.17", "1887", "1887-03-04"):
+        assert canary not in said, canary
+    for shown in (card["sample"], card["spec"]["sample"]):
+        assert shown["fixed"] == {
+            "ward": "surgery",
+            "smoker": "a fixed value",
+            "charge": "a fixed value",
+            "visits": "a fixed value",
+            "age": "a range of values",
+            "sodium": "missing",
+            "sex": ["f", "a fixed value"],
+        }
+        assert shown["targets"] == [{"where": {"outcome": "died", "admitted": "a fixed value"}, "rows": 7}]
+    assert [c["kind"] for c in card["spec"]["constraints"]] == ["range", "fixed_combinations"]
+    assert card["spec"]["constraints"][0]["column"] == "charge"
+    assert card["spec"]["constraints"][1]["columns"] == ["ward", "sex"]
+
+
+def test_the_specification_that_a_row_holds_names_no_value_at_all(asked_for):
+    shown = json.dumps(typed_values.safe_spec(asked_for[1]))
+    assert not any(word in shown for word in (*CANARY_WORDS, *CANARY_NUMBERS, "surgery", "died"))
+    assert all(column in shown for column in ("ward", "charge", "admitted", "outcome"))
 
 
 def test_the_card_says_what_is_hashed_and_the_readme_what_may_happen_by_chance(written):

@@ -5,7 +5,7 @@ from sqlalchemy import select
 from synthgen.errors import Conflict, NotFound, SpecError
 from synthgen.service import execution, jobs
 from synthgen.service.db.tables import Job, JobEvent, OutboxMessage
-from synthgen.spec import ColumnOverride, GroupTarget, RunSpec, SampleSpec
+from synthgen.spec import ColumnOverride, GroupTarget, RunSpec, SampleSpec, Within
 
 
 def test_a_submission_is_one_job_and_one_message(app, actor):
@@ -42,6 +42,7 @@ def test_no_value_a_person_typed_reaches_the_database(app, actor):
         positive=secret,
         columns={"ward": ColumnOverride(missing_tokens=(secret,))},
         sample=SampleSpec(fixed={"ward": secret}, targets=(GroupTarget(where={"ward": secret}, rows=5),)),
+        constraints=(Within(column="ward", low=secret, high=secret),),
     )
     job = jobs.submit_fit(app, actor, dataset.id, spec)
     with app.unit(read_only=True) as unit:
