@@ -10,7 +10,7 @@ install: $(STAMP)
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[train,postgres,test]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[train,postgres,test,bench]'
 	touch $(STAMP)
 
 demo: install

@@ -1,177 +1,182 @@
-"""Fit, sample and judge one table: `python -m benchmarks.tabular --data adult --seed 0`.
+"""Our generator and its peers on one table, side by side, by a judge that shares no code with us.
 
-Goes through the library's own steps and writes the synthetic CSV as a user gets it. The figures come from a neutral
-judge that shares no code with synthgen (`--judge PATH`, else SYNTHGEN_JUDGE, else ../shared/tools/judge_tabular.py),
-run as a process of its own. The bars are those of the first milestone; each is printed beside its figure.
+    python -m benchmarks.tabular --data adult --against mostlyai,gaussian_copula,smote --seeds 0,1,2
+    python -m benchmarks.tabular --data my.csv --target outcome --against ctgan,tvae --plot mine.png
+
+DATA is the start of a name in the list of tables (--tables) or any file. Everybody gets the same train.csv and is
+judged against the same test.csv. Each fit is a child process; what it made is kept under benchmarks/results/cache by
+the hash of its training data, settings and version, so that a run that was stopped goes on where it was. A fit above
+--limit CPU seconds is cut and marked. Peers run once per split (the first seed), we with every seed. Peers: ctgan and
+tvae (the package's own interface, 300 epochs), mostlyai (benchmarks/peers/mostlyai.sh makes its environment),
+gaussian_copula, smote, independent, or any generator of the catalog. The judge: --judge, else SYNTHGEN_JUDGE, else
+../shared/tools/judge_tabular.py.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import os
-import resource
-import subprocess
 import sys
-import tempfile
-import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from synthgen import pipeline
-from synthgen.contracts import Split
-from synthgen.pipeline import Model, Prepared
-from synthgen.runtime import RunContext
-from synthgen.spec import ColumnOverride, RunSpec, SampleSpec
-from synthgen.tabular import conversion, io, modes, sets
+from benchmarks import bars, children, contestants, judging, tables
+from benchmarks.contestants import Contestant
+from benchmarks.tables import Table
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-SHARED = REPOSITORY.parent / "shared"
-FIT_SECONDS = 150
+SHOWN = (
+    "marginal", "pair", "rare_3_recall", "rare_3_log2", "worst_tenth", "detection_auc", "tstr_auc", "tstr_ap",
+    "tstr_worst_recall", "tstr_r2", "dcr_share", "near_copies", "copied_numbers", "copied_per_10k",
+    "fit_cpu_seconds", "rows_a_second", "peak_memory_mib",
+)  # fmt: skip
 
 
 def main() -> int:
-    """Run one benchmark; returns the number of bars that were missed."""
+    """Run one benchmark; returns the number of floors that were missed."""
     options = _options()
-    table = _table(options.tables, options.data)
-    spec = _spec(options, table)
-    ctx = RunContext(seed=options.seed)
-    with tempfile.TemporaryDirectory() as folder:
-        out = Path(options.out or folder)
-        out.mkdir(parents=True, exist_ok=True)
-        prepared = _prepare(options.tables.parent / "tabular", table, spec, ctx, out)
-        began = _cpu_seconds()
-        model = pipeline.fit(prepared, spec, ctx)
-        fit_seconds = _cpu_seconds() - began
-        _sample(model, prepared, spec, ctx, out)
-        figures = _judge(options.judge, table, out)
-    figures |= {"fit_cpu_seconds": round(fit_seconds, 1), "peak_memory_mib": _peak_mib()}
-    print(json.dumps({"table": options.data, "seed": options.seed, **figures}, indent=1))
-    return _compare(figures)
+    os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
+    table = tables.named(options.data, options.tables, options.target, options.positive)
+    name = table.name + (f"-{options.sample}" if options.sample else "")
+    out = options.out or children.RESULTS / name
+    settings = {"time_budget": options.time_budget, "resample": options.resample}
+    mine = contestants.ours(options.generator, options.params, **settings)
+    peers = [contestants.peer(peer) for peer in filter(None, options.against.split(","))]
+    found = {"table": name, "target": table.target, "ours": mine.asked, **compare(table, mine, peers, options, out)}
+    held = _bars(found, mine.name)
+    found["bars"] = [vars(bar) | {"outcome": bar.outcome} for bar in held]
+    print(shown(found["contestants"]))
+    print("\n".join(["", f"{'':26s}{'figure':>10s}  {'floor':>12s}{'goal':>10s}", *(bar.line() for bar in held)]))
+    _keep(found, out, options)
+    return sum(bar.outcome == "MISS" for bar in held)
+
+
+def compare(
+    table: Table, mine: Contestant, peers: list[Contestant], options: argparse.Namespace, out: Path
+) -> dict[str, Any]:
+    """Every contestant on every split: its runs and their mean."""
+    runs: dict[str, list[dict[str, Any]]] = {c.name: [] for c in (mine, *peers)}
+    for number in options.splits:
+        folder = out / f"split{number}"
+        train, test = tables.split(table, number, options.sample, folder)
+        fresh = _fresh(options.judge, table, train, test, folder) if len(options.splits) > 1 else {}
+        for contestant in (mine, *peers):
+            for seed in options.seeds if contestant is mine else options.seeds[:1]:
+                made = folder / f"{contestant.name}-{seed}.csv"
+                facts = contestant.fit(train, table, seed, made, options.limit)
+                figures = judging.judged(options.judge, table, train, test, made) if facts["status"] == "ok" else {}
+                figures |= {"test_positives": _positives(table, test)} | (fresh if contestant is mine else {})
+                runs[contestant.name].append({"split": number, "seed": seed, **facts, **figures})
+                _tell(contestant.name, runs[contestant.name][-1])
+    return {"contestants": {name: {"mean": mean(made), "runs": made} for name, made in runs.items()}}
+
+
+def mean(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """The mean of every figure over the runs that came to an end, its spread over them, and how they ended."""
+    done = [run for run in runs if run["status"] == "ok"]
+    if not done:
+        return {"status": runs[0]["status"], "limit": runs[0]["limit"], "cpu_seconds": runs[0]["cpu_seconds"]}
+    for run in done:
+        run["rows_a_second"] = round(run["rows"] / max(run["sample_cpu_seconds"], 1e-3))
+    names = [k for k, v in done[0].items() if isinstance(v, int | float) and all(k in run for run in done)]
+    out = {k: round(float(np.mean([run[k] for run in done])), 4) for k in names}
+    if len(done) > 1:
+        out |= {f"{k}_sd": round(float(np.std([run[k] for run in done], ddof=1)), 4) for k in bars.PAIRED if k in out}
+        out |= {"dcr_share_fresh_se": _standard_error(done)} if "dcr_share_fresh" in out else {}
+    return out | {"status": "ok", "runs": len(done)}
+
+
+def shown(found: dict[str, Any]) -> str:
+    """The table as text: one line a measure, one column a contestant, the hold-out's own figures first."""
+    means = {name: made["mean"] for name, made in found.items()}
+    lines = [f"{'':18s}{'hold-out':>12s}" + "".join(f"{name:>18s}" for name in means)]
+    for measure in SHOWN:
+        if not any(measure in m for m in means.values()):
+            continue
+        ideal = next((m for m in means.values() if f"{measure}_holdout" in m), {}).get(f"{measure}_holdout")
+        real = next((m for m in means.values() if measure.replace("tstr", "trtr") in m), {})
+        ideal = real.get(measure.replace("tstr", "trtr")) if measure.startswith("tstr") else ideal
+        cells = [f"{ideal:12.4f}" if ideal is not None else " " * 12]
+        cells += [f"{m[measure]:18.4f}" if measure in m else f"{m['status']:>18s}" for m in means.values()]
+        lines.append(f"{measure:18s}" + "".join(cells))
+    return "\n".join(lines)
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", default="adult", help="start of a file name in the list of tables")
-    parser.add_argument("--tables", type=Path, default=SHARED / "data" / "tables.csv", help="the list of tables")
+    parser.add_argument("--data", default="adult")
+    parser.add_argument("--tables", type=Path, default=tables.TABLES)
+    parser.add_argument("--target", help="a column to predict; the list of tables names one for its own")
+    parser.add_argument("--positive", help="the class of the target that counts as positive")
+    parser.add_argument("--against", default="", help="peers, separated by commas")
+    parser.add_argument("--seeds", type=_numbers, default=[0], help="seeds of our fits")
+    parser.add_argument(
+        "--splits", type=_numbers, default=[0], help="seeds of the split; several give means over splits"
+    )
+    parser.add_argument("--sample", "--rows", type=int, help="train everybody on so many rows only")
     parser.add_argument("--generator", default="auto")
-    parser.add_argument("--params", type=json.loads, default={}, help="the generator's parameters, as JSON")
+    parser.add_argument("--params", type=json.loads, default={}, help="our generator's parameters, as JSON")
     parser.add_argument("--time-budget", type=int, default=180)
     parser.add_argument("--resample", default="2x", choices=["off", "2x", "4x"])
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", help="keep train.csv, test.csv and the synthetic CSV in this folder")
-    default = os.environ.get("SYNTHGEN_JUDGE", str(SHARED / "tools" / "judge_tabular.py"))
-    parser.add_argument("--judge", type=Path, default=Path(default))
+    parser.add_argument("--limit", type=float, default=children.LIMIT_SECONDS, help="CPU seconds a fit may take")
+    parser.add_argument("--judge", type=Path, default=judging.JUDGE)
+    parser.add_argument("--out", type=Path, help="where the CSV files and result.json go")
+    parser.add_argument("--publish", type=Path, help="also write the result as JSON in this folder")
+    parser.add_argument("--plot", type=Path, help="write a figure (needs the extra `bench`)")
     return parser.parse_args()
 
 
-def _table(tables: Path, name: str) -> dict[str, str]:
-    if not tables.exists():
-        sys.exit(f"There is no list of tables at {tables}; name one with --tables.")
-    with tables.open(newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["file"].startswith(name)]
-    if not rows:
-        sys.exit(f"No table of the list starts with {name!r}.")
-    return rows[0]
+def _numbers(text: str) -> list[int]:
+    return [int(part) for part in text.split(",")]
 
 
-def _spec(options: argparse.Namespace, table: dict[str, str]) -> RunSpec:
-    dropped = [c for c in table["drop"].split(";") if c and c != table["person"]]
-    return RunSpec(
-        generator=options.generator,
-        params=options.params,
-        target=table["target"],
-        columns={c: ColumnOverride(drop=True) for c in dropped},
-        time_budget=options.time_budget,
-        seed=options.seed,
-        sample=SampleSpec(resample=options.resample, seed=options.seed),
-    )
+def _bars(found: dict[str, Any], mine: str) -> list[bars.Bar]:
+    means = {who: made["mean"] for who, made in found["contestants"].items()}
+    if means[mine]["status"] != "ok":
+        sys.exit(f"Our own fit did not end well: {found['contestants'][mine]['runs'][0]}")
+    peers = {who: m for who, m in means.items() if who != mine and m["status"] == "ok"}
+    return bars.applying(found["table"], means[mine], peers)
 
 
-def _prepare(data: Path, table: dict[str, str], spec: RunSpec, ctx: RunContext, out: Path) -> Prepared:
-    """Schema, split and census; train.csv and test.csv for the judge. An official test file replaces the hold-out."""
-    source = io.read(data / table["file"])
-    prepared = pipeline.prepare(source, spec, ctx)
-    if table["test_file"]:
-        prepared = _without_holdout(prepared, spec)
-        source.data.to_csv(out / "train.csv", index=False)
-        io.read(data / table["test_file"]).data.to_csv(out / "test.csv", index=False)
-        return prepared
-    split, schema = prepared.split, prepared.schema
-    conversion.presented(pd.concat([split.train, split.validation]), schema).to_csv(out / "train.csv", index=False)
-    conversion.presented(split.holdout, schema).to_csv(out / "test.csv", index=False)
-    return prepared
+def _keep(found: dict[str, Any], out: Path, options: argparse.Namespace) -> None:
+    """Write the result as JSON, and its figure where one was asked for."""
+    for path in [out / "result.json", *([options.publish / f"{found['table']}.json"] if options.publish else [])]:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(found, indent=1) + "\n")
+    if options.plot:
+        from benchmarks import figure
+
+        figure.draw(found, options.plot)
 
 
-def _without_holdout(prepared: Prepared, spec: RunSpec) -> Prepared:
-    """The rows set aside go back to training: the official test file is the hold-out."""
-    old = prepared.split
-    train = pd.concat([old.train, old.holdout], ignore_index=True)
-    split = Split(train, old.validation, old.holdout.head(0))
-    return replace(prepared, split=split, groups=modes.census(split, prepared.schema, spec))
+def _fresh(judge: Path, table: Table, train: Path, test: Path, folder: Path) -> dict[str, Any]:
+    """What real rows that nobody copied score as `dcr_share`: half of the test rows in the place of a synthetic set."""
+    rows = pd.read_csv(test, dtype=str, keep_default_na=False)
+    halves = folder / "fresh_test.csv", folder / "fresh.csv"
+    rows.iloc[::2].to_csv(halves[0], index=False)
+    rows.iloc[1::2].to_csv(halves[1], index=False)
+    return {"dcr_share_fresh": judging.judged(judge, table, train, *halves)["dcr_share"]}
 
 
-def _sample(model: Model, prepared: Prepared, spec: RunSpec, ctx: RunContext, out: Path) -> None:
-    rows = len(prepared.split.train) + len(prepared.split.validation)
-    began = time.process_time()
-    with tempfile.TemporaryDirectory() as folder:
-        chunks = pipeline.draw(model, prepared.schema, spec.sample, rows, spec, ctx)
-        made = sets.write(chunks, prepared.schema, Path(folder) / "set", spec.sample, spec.generator)
-        (text, *_) = [p for p in sets.export(made, prepared.schema, Path(folder) / "export") if p.suffix == ".csv"]
-        (out / "synthetic.csv").write_bytes(text.read_bytes())
-    print(f"{rows} rows sampled and written in {time.process_time() - began:.1f} CPU seconds", file=sys.stderr)
+def _positives(table: Table, test: Path) -> int:
+    """Rows of the positive class in the test file, or of the rarest class where none is named."""
+    if table.target is None:
+        return 1
+    counts = pd.read_csv(test, dtype=str, usecols=[table.target])[table.target].str.strip().value_counts()
+    return int(counts.get(table.positive, counts.min()))
 
 
-def _judge(judge: Path, table: dict[str, str], out: Path) -> dict[str, Any]:
-    if not judge.exists():
-        print(f"No judge at {judge} (--judge names one): nothing was scored.", file=sys.stderr)
-        return {}
-    command = [sys.executable, str(judge), *(str(out / f"{name}.csv") for name in ("train", "test", "synthetic"))]
-    command += ["--target", table["target"], "--drop", table["drop"].replace(";", ",")]
-    command += ["--positive", table["positive"]] if table["positive"] else []
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"The judge failed: {done.stderr.strip()[-2000:]}")
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+def _standard_error(runs: list[dict[str, Any]]) -> float:
+    return round(float(np.std([run["dcr_share_fresh"] for run in runs], ddof=1) / np.sqrt(len(runs))), 4)
 
 
-def _cpu_seconds() -> float:
-    """CPU seconds of this process and of its finished children."""
-    return sum(resource.getrusage(who).ru_utime + resource.getrusage(who).ru_stime for who in _WHO)
-
-
-def _peak_mib() -> int:
-    return int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
-
-
-_WHO = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-
-
-def _compare(f: dict[str, Any]) -> int:
-    """Print every bar beside its figure; how many were missed."""
-    bars = [("fit_cpu_seconds", "<=", float(FIT_SECONDS))]
-    if "pair" in f:
-        bars += [
-            ("pair", ">=", f["pair_holdout"] - 0.02),
-            ("detection_auc", "<=", 0.62),
-            ("dcr_share", "<=", 0.5 + 3 * f["dcr_se"]),
-            ("near_copies", "<=", 0.02),
-            ("copied_numbers", "<=", f["copied_numbers_holdout"] + 0.02),
-        ]
-        bars += [("rare_3_recall", ">=", 0.98)] if "rare_3_recall" in f else []
-        bars += [("tstr_ap", ">=", 0.77)] if "tstr_ap" in f else []
-    missed = 0
-    for name, sign, bound in bars:
-        passed = f[name] <= bound if sign == "<=" else f[name] >= bound
-        missed += not passed
-        print(f"{name:16s} {f[name]:9.4f}   {sign} {bound:.4f}   {'pass' if passed else 'MISS'}")
-    print("The bars were set for adult; on other tables read them beside the hold-out's figures.")
-    return missed
+def _tell(name: str, run: dict[str, Any]) -> None:
+    seconds = run.get("fit_cpu_seconds", run["cpu_seconds"])
+    line = f"{name}, split {run['split']}, seed {run['seed']}: {run['status']}, {seconds:.0f} CPU s, "
+    print(line + f"{run['peak_memory_mib']} MiB {run.get('why', '')}", file=sys.stderr)
 
 
 if __name__ == "__main__":
