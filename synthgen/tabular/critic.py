@@ -9,18 +9,26 @@ import torch
 
 from synthgen.losses import adversarial
 from synthgen.tabular.networks import Critic, Layout
+from synthgen.training.health import Logits
 
 WIDTH, BATCH, RATE, DECAY, LIMIT = 128, 256, 5e-3, 1.0, 3.0
+LOOKED = 4096  # training records that are scored again, to see what is known by heart
 
 
 class Critics:
     """Estimates the excess surprise `log p(x) - log q(x)` of records from real and made ones."""
 
     def __init__(self, layout: Layout, seed: int, device: str) -> None:
+        self.layout, self.device, self.gap, self.slope = layout, device, 0.0, 1.0
+        self.effort, self.decay = 1.0, DECAY  # of the epochs asked for; weight decay
+        self.looked: Logits | None = None
+        self.restart(seed)
+
+    def restart(self, seed: int) -> None:
+        """Forget everything learned."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.nets = [Critic(layout, WIDTH).to(device) for _ in range(2)]
-        self.device, self.gap, self.slope = device, 0.0, 1.0
+            self.nets = [Critic(self.layout, WIDTH).to(self.device) for _ in range(2)]
 
     def train(
         self,
@@ -38,12 +46,16 @@ class Critics:
         little of what one fold has too much of by chance, and the logit of the one misleads on the other.
         """
         unseen, *halves = np.split(rng.permutation(len(fake)), [len(fake) // 10, len(fake) * 11 // 20])
+        epochs, own = max(1, round(self.effort * epochs)), []
         for net, fold, half in zip(self.nets, (0, 1), halves, strict=True):
-            _fit(net, real[np.flatnonzero(folds == fold)], fake[half], epochs, rng)
+            own.append((net, real[np.flatnonzero(folds == fold)], fake[half]))
+            _fit(*own[-1], epochs, self.decay, rng)
         self.slope = 1.0
         of_real, of_fake = self.score(validation), self.score(fake[unseen])
         self.slope = calibrated_slope(of_real, of_fake)
         self.gap = self.slope * float(of_real.mean() - of_fake.mean())
+        trained = tuple((_logits(net, r[:LOOKED]), _logits(net, f[:LOOKED])) for net, r, f in own)
+        self.looked = Logits(of_real, of_fake, trained)
 
     def score_unseen(self, real: torch.Tensor, folds: np.ndarray) -> np.ndarray:
         """Clipped logit of each training record by the critic that did not train on it."""
@@ -97,8 +109,10 @@ def folds_of(people: np.ndarray | None, rows: int, rng: np.random.Generator) -> 
     return (rng.permutation(count) % 2)[who]
 
 
-def _fit(net: Critic, real: torch.Tensor, fake: torch.Tensor, epochs: int, rng: np.random.Generator) -> None:
-    optimiser = torch.optim.AdamW(net.parameters(), lr=RATE, betas=(0.5, 0.99), weight_decay=DECAY, fused=True)
+def _fit(
+    net: Critic, real: torch.Tensor, fake: torch.Tensor, epochs: int, decay: float, rng: np.random.Generator
+) -> None:
+    optimiser = torch.optim.AdamW(net.parameters(), lr=RATE, betas=(0.5, 0.99), weight_decay=decay, fused=True)
     size = min(BATCH, max(16, len(real) // 8))
     per_epoch = max(1, len(real) // size)
     total = epochs * per_epoch

@@ -179,7 +179,7 @@ class AutoregressiveGAN:
         if steps.worst and not ctx.out_of_time():
             runs.append(loop.run(task, self._plan("worst", steps, coded), ctx))
         task.average = task.best
-        task.train_critics(ctx.rng("last critics"))
+        task.watch.conclude(task.train_critics(ctx.rng("last critics")))
         self.ends = {"chosen": task.best, "mean": task.mean_end}
         load_weights(self.network, task.best)
         self._report = _account(steps, runs, task)
@@ -192,7 +192,7 @@ class AutoregressiveGAN:
         every = max(1, min(2 * steps.per_epoch, count // 10))
         every = max(every, count // 60)
         rounds = self.params.critic_rounds
-        renew = tuple(sorted({count * i // rounds for i in range(rounds)})) if stage == "worst" else ()
+        renew = tuple(sorted({count * i // rounds for i in range(rounds)})) if stage == "worst" else (count // 2,)
         return loop.Plan(stage, count, every, patience=5, renew_at=renew, fingerprint=digest.hexdigest())
 
     def _coded(self, data: FitData, weights: GroupWeights, ctx: RunContext) -> Coded:
@@ -265,6 +265,9 @@ def _account(steps: planning.Steps, runs: list[loop.Progress], task: GanTask) ->
         "steps_per_epoch": steps.per_epoch,
         "stages": stages,
         "renewals": task.history,
+        "health": task.watch.history[-1]["state"],
+        "health_text": task.watch.history[-1]["text"],
+        "health_history": task.watch.history,
         "critic_gap": round(task.critics.gap, 4),
         "critic_slope": round(task.critics.slope, 4),
         "groups": json.loads(json.dumps(groups)),

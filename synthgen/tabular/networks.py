@@ -182,6 +182,12 @@ class AutoregressiveNetwork(nn.Module):
         logits = self.heads[bucket].one(self.buckets[bucket].index(column), h)
         return logits[:, : self.layout.sizes[column]]
 
+    def bias_of(self, column: int) -> torch.Tensor:
+        """(levels,) what is added to the logits of one factor, whatever it sees; the parameter itself, not a copy."""
+        bucket = next(b for b, columns in enumerate(self.buckets) if column in columns)
+        place = self.buckets[bucket].index(column)
+        return self.heads[bucket].bias[place, 0, : self.layout.sizes[column]]
+
 
 class Critic(nn.Module):
     """Real or made? Sum of level embeddings, then two hidden layers; one logit a record."""

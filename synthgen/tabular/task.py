@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,12 +11,13 @@ import numpy as np
 import torch
 
 from synthgen.losses import surprise, worst_case
-from synthgen.runtime import Event, RunContext
+from synthgen.runtime import RunContext
 from synthgen.tabular.critic import Critics, folds_of
 from synthgen.tabular.networks import AutoregressiveNetwork, visibility
 from synthgen.tabular.params import AutoregressiveParams
 from synthgen.tabular.planning import Steps, bf16_pays
 from synthgen.tabular.sampling import draw
+from synthgen.tabular.watch import Watch
 from synthgen.tabular.weights import GroupWeights
 from synthgen.training.checkpoint import State, optimiser_tensors, prefixed, restore_optimiser, under
 
@@ -23,7 +25,6 @@ VALIDATION_ROWS, CHECKED_ROWS, FAKES = 8192, 8192, 50_000
 CHUNKS = 8  # column orders a validation goes over
 KEPT_EXCESS = 0.5  # of the running estimate, at each renewal
 WARM_UP = 50  # steps
-CHANCE = 0.05  # slope of the critics' logit under which they know nothing
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,7 @@ class GanTask:
         self._bf16 = bf16_pays(ctx.device)
         self._epoch: tuple[int, np.ndarray] = (-1, np.zeros(0, np.int64))
         weights.attach(data.train_in, ctx.device)
+        self.done, self.watch = 0, Watch(self)
 
     # --- loop.Task ---------------------------------------------------------------------------------------------------
 
@@ -83,37 +85,49 @@ class GanTask:
         with torch.autocast(self.ctx.device.split(":")[0], dtype=torch.bfloat16, enabled=self._bf16):
             factors = self.network.factors(self.data.train[rows], self._visible(order), rng)
         loss = surprise.per_record(self._weighted(factors, rows, order)).mean()
+        if not math.isfinite(float(loss.detach())):
+            self.watch.broken(step)
+            return self.step(step)
         self._set_rate(step)
         self.optimiser.zero_grad()
         loss.backward()
         self.optimiser.step()
         self._follow(step)
+        self.done = step + 1
         return float(loss.detach())
 
     def renew(self, step: int) -> None:
-        """Train the critics on fresh fakes, estimate every group's excess, and turn it into weights."""
+        """Look at the run's health; in the worst-case stage train the critics first, and turn excess into weights."""
+        if self.stage == "mean":
+            self.watch.glance(step)
+            return
         rng = self.ctx.rng(f"renew/{self.stage}/{step}")
         fakes = self.train_critics(rng)
+        made = self.data.members(fakes).sum(0)
         h = self.critics.score_unseen(self.data.train, self.folds)
-        means, errors = self._inside(h, fakes)
+        means, errors = self._inside(h, made, len(fakes))
         self.excess = self._running(means)
         self._check_overfitting(rng)
         self._reweight(h, surprise.shrunk(self.excess, errors))
+        self.watch.examine(step, fakes, made)
         figures = {"critic_gap": round(self.critics.gap, 4), "critic_slope": round(self.critics.slope, 4)}
         self.history.append({"step": step, **figures, **self._summary()})
-        self.ctx.listener(Event("health", {"step": step, **figures}))
-        if self.critics.slope < CHANCE:
-            self.ctx.log("The critics cannot tell real records from made ones: no group is emphasised.")
 
     def validate(self) -> float:
         """Mean surprise of validation records; in the worst-case stage halfway to the mean over groups."""
-        values = self.surprise_of(self.data.validation[:VALIDATION_ROWS], self.average)
+        values = self.watch.validated(*self._unseen_surprise())
         score = float(values.mean())
         if self.stage == "mean":
             return score
         means, _, counts = surprise.per_group(values, self.data.validation_in[:VALIDATION_ROWS])
         enough = counts >= 10
         return (score + float(means[enough].mean())) / 2 if enough.any() else score
+
+    def _unseen_surprise(self) -> tuple[np.ndarray, Callable[[], np.ndarray]]:
+        def now() -> np.ndarray:
+            return self.surprise_of(self.data.validation[:VALIDATION_ROWS], self.average)
+
+        return now(), now
 
     def keep(self) -> None:
         """Remember the smoothed weights as the best."""
@@ -136,7 +150,13 @@ class GanTask:
             tensors["rows"] = self.row_weights
         return State(
             tensors,
-            {"stage": self.stage, "history": self.history, "gap": self.critics.gap, "slope": self.critics.slope},
+            {
+                "stage": self.stage,
+                "history": self.history,
+                "gap": self.critics.gap,
+                "slope": self.critics.slope,
+                "watch": self.watch.facts(),
+            },
         )
 
     def restore(self, state: State) -> None:
@@ -151,6 +171,7 @@ class GanTask:
         self.overfitted, self.row_weights = state.tensors["overfitted"].numpy(), state.tensors.get("rows")
         self.stage, self.history = state.facts["stage"], state.facts["history"]
         self.critics.gap, self.critics.slope = state.facts["gap"], state.facts["slope"]
+        self.watch.restore(state.facts["watch"])
 
     # --- between stages ----------------------------------------------------------------------------------------------
 
@@ -160,6 +181,21 @@ class GanTask:
         self.average = {n: v.clone() for n, v in self.best.items()}
         self._load(self.best)
         self.stage = "worst"
+
+    def go_back(self) -> None:
+        """From the best weights again, with an optimiser that remembers nothing."""
+        self.average = {n: v.clone() for n, v in self.best.items()}
+        self._load(self.best)
+        self.optimiser.state.clear()
+
+    @torch.no_grad()
+    def in_all_weights(self, change: Callable[[AutoregressiveNetwork], None]) -> None:
+        """Apply `change`, in place, to the network, the smoothed and the best weights."""
+        change(self.network)
+        for name in ("average", "best"):
+            with self._using(getattr(self, name)):
+                change(self.network)
+                setattr(self, name, self._copy())
 
     def train_critics(self, rng: np.random.Generator) -> np.ndarray:
         """Fresh fakes from the smoothed generator, then some epochs of both critics. Returns the fakes."""
@@ -210,7 +246,7 @@ class GanTask:
         fall = 0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * min(done / max(self.steps.total, 1), 1)))
         rate = fall * min(1.0, (done + 1) / WARM_UP)
         for group in self.optimiser.param_groups:
-            group["lr"] = self.params.learning_rate * rate
+            group["lr"] = self.params.learning_rate * rate * self.watch.rate
 
     def _follow(self, step: int) -> None:
         done = step if self.stage == "mean" else self.steps.mean + step
@@ -218,15 +254,14 @@ class GanTask:
         names, values = zip(*self.network.named_parameters(), strict=True)
         torch._foreach_lerp_([self.average[n] for n in names], [v.detach() for v in values], 1 - decay)
 
-    def _inside(self, h: np.ndarray, fakes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _inside(self, h: np.ndarray, made: np.ndarray, rows: int) -> tuple[np.ndarray, np.ndarray]:
         """Excess inside each group and its standard error: mean logit, less the log ratio of the group's own shares.
 
         Without the last part a group that comes out too often would look well fitted however wrong its inside is. How
         often it comes out is a matter of the factors before it, which its weight never touches.
         """
         means, errors, count = surprise.per_group(h, self.data.train_in)
-        made = self.data.members(fakes).sum(0)
-        share, made_share = (count + 0.5) / (len(h) + 1), (made + 0.5) / (len(fakes) + 1)
+        share, made_share = (count + 0.5) / (len(h) + 1), (made + 0.5) / (rows + 1)
         return means - np.log(share / made_share), np.sqrt(errors**2 + 1 / (count + 0.5) + 1 / (made + 0.5))
 
     def _running(self, means: np.ndarray) -> np.ndarray:
