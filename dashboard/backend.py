@@ -11,7 +11,7 @@ from typing import Any
 from synthgen import catalog
 from synthgen.contracts import Entry, Scorecard, Verdict
 from synthgen.release.policies import POLICIES
-from synthgen.service import audit, bootstrap, datasets, exports, jobs, operations, people, reviews
+from synthgen.service import audit, bootstrap, datasets, exports, jobs, operations, overrides, people, reviews
 from synthgen.service.bootstrap import Application
 from synthgen.service.read_models import (
     Actor,
@@ -23,7 +23,7 @@ from synthgen.service.read_models import (
     TokenView,
     WorkerView,
 )
-from synthgen.spec import GatePolicy, RunSpec, SampleSpec, Spec
+from synthgen.spec import ColumnOverride, GatePolicy, RunSpec, SampleSpec, Spec
 
 
 @cache
@@ -81,6 +81,14 @@ class Backend:
     def dataset_preview(self, dataset_id: str) -> dict[str, Any]:
         """First rows and small histograms."""
         return datasets.preview(self.app, self.actor, dataset_id)
+
+    def overrides(self, dataset_id: str) -> dict[str, ColumnOverride]:
+        """What the owner says about columns."""
+        return overrides.get(self.app, self.actor, dataset_id)
+
+    def save_overrides(self, dataset_id: str, said: Mapping[str, ColumnOverride]) -> None:
+        """Keep what the owner says about columns."""
+        overrides.save(self.app, self.actor, dataset_id, said)
 
     def erase(self, dataset_id: str) -> JobView:
         """Erase a dataset."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any, get_args
 
 import pandas as pd
@@ -10,37 +11,45 @@ import streamlit as st
 from synthgen.spec import ColumnKind, ColumnOverride
 
 KINDS: tuple[str, ...] = get_args(ColumnKind)
+NOTHING = ColumnOverride()
 
 
-def kept(dataset_id: str) -> dict[str, ColumnOverride]:
-    """The overrides of this session for a dataset."""
-    found: dict[str, ColumnOverride] = st.session_state.setdefault("overrides", {}).get(dataset_id, {})
-    return found
+def editor(
+    dataset_id: str, schema: dict[str, Any], kept: dict[str, ColumnOverride]
+) -> dict[str, ColumnOverride] | None:
+    """The table in which kinds are corrected; what it says once the person saves it, else None.
+
+    The table starts anew from what is kept whenever that changes, so two browsers see the same.
+    """
+    key = table_key(dataset_id, kept)
+    with st.form(f"form-{key}", border=False):
+        edited = st.data_editor(
+            _frame(schema["columns"], kept),
+            key=key,
+            hide_index=True,
+            disabled=["Column", "Read as"],
+            column_config={
+                "Use as": st.column_config.SelectboxColumn(
+                    options=list(KINDS), help="Another kind than the one found."
+                ),
+                "Public": st.column_config.CheckboxColumn(
+                    help="Its category names may appear even when fewer people than the k-floor hold them."
+                ),
+                "Leave out": st.column_config.CheckboxColumn(help="The column takes no part and is not in the output."),
+            },
+        )
+        saved = st.form_submit_button("Save for the next jobs", icon=":material/save:")
+    if not saved:
+        return None
+    rows = edited.to_dict("records")
+    said = {str(row["Column"]): override(row, kept.get(str(row["Column"]), NOTHING)) for row in rows}
+    return {name: one for name, one in said.items() if one != NOTHING}
 
 
-def editor(dataset_id: str, schema: dict[str, Any]) -> dict[str, ColumnOverride]:
-    """The table in which kinds are corrected; its result is kept for the next job on this dataset."""
-    before = kept(dataset_id)
-    columns = schema["columns"]
-    start = st.session_state.setdefault(f"overrides-start-{dataset_id}", _frame(columns, before))
-    edited = st.data_editor(
-        start,
-        key=f"overrides-{dataset_id}",
-        hide_index=True,
-        disabled=["Column", "Read as"],
-        column_config={
-            "Use as": st.column_config.SelectboxColumn(options=list(KINDS), help="Another kind than the one found."),
-            "Public": st.column_config.CheckboxColumn(
-                help="Its category names may appear even when fewer people than the k-floor hold them."
-            ),
-            "Leave out": st.column_config.CheckboxColumn(help="The column takes no part and is not in the output."),
-        },
-    )
-    after = {
-        str(row["Column"]): said for row in edited.to_dict("records") if (said := override(row)) != ColumnOverride()
-    }
-    st.session_state["overrides"][dataset_id] = after
-    return after
+def table_key(dataset_id: str, kept: dict[str, ColumnOverride]) -> str:
+    """The name of the table's state: another one for every version of what is kept."""
+    version = hashlib.sha256(repr(sorted(kept.items())).encode()).hexdigest()[:8]
+    return f"overrides-{dataset_id}-{version}"
 
 
 def describe(overrides: dict[str, ColumnOverride]) -> str:
@@ -49,14 +58,15 @@ def describe(overrides: dict[str, ColumnOverride]) -> str:
     for name, one in overrides.items():
         words = [f"as {one.kind}"] if one.kind else []
         words += ["public"] if one.public else []
+        words += [f"{one.decimals} decimals"] if one.decimals is not None else []
+        words += ["own words for missing"] if one.missing_tokens is not None else []
         words = ["left out"] if one.drop else words
         parts.append(f"{name} ({', '.join(words)})")
     return "; ".join(parts)
 
 
 def _frame(columns: list[dict[str, Any]], before: dict[str, ColumnOverride]) -> pd.DataFrame:
-    nothing = ColumnOverride()
-    rows = [(c, before.get(c["name"], nothing)) for c in columns]
+    rows = [(c, before.get(c["name"], NOTHING)) for c in columns]
     return pd.DataFrame(
         {
             "Column": [c["name"] for c, _ in rows],
@@ -68,7 +78,8 @@ def _frame(columns: list[dict[str, Any]], before: dict[str, ColumnOverride]) -> 
     )
 
 
-def override(row: dict[Any, Any]) -> ColumnOverride:
-    """What one line of the table says; nothing where it was left as it stood."""
+def override(row: dict[Any, Any], before: ColumnOverride = NOTHING) -> ColumnOverride:
+    """What one line of the table says, with what was kept that the table does not show; nothing if all is as read."""
     kind = row["Use as"] if row["Use as"] != row["Read as"] else None
-    return ColumnOverride(kind=kind, public=True if row["Public"] else None, drop=True if row["Leave out"] else None)
+    shown = {"kind": kind, "public": True if row["Public"] else None, "drop": True if row["Leave out"] else None}
+    return before.model_copy(update=shown)

@@ -63,7 +63,7 @@ def _ready(service: Backend, dataset: DatasetView) -> None:
     links.button("new-job", "Start a job", primary=True, icon=":material/play_arrow:", dataset=dataset.id)
     tab_schema, tab_columns, tab_rows, tab_erase = st.tabs(["Schema", "Columns at a glance", "First rows", "Erase"])
     with tab_schema:
-        _schema(dataset, schema, preview)
+        _schema(service, dataset, schema, preview)
     with tab_columns:
         _glance(preview)
     with tab_rows:
@@ -73,17 +73,22 @@ def _ready(service: Backend, dataset: DatasetView) -> None:
         _erase(service, dataset)
 
 
-def _schema(dataset: DatasetView, schema: dict[str, Any], preview: dict[str, Any]) -> None:
+def _schema(service: Backend, dataset: DatasetView, schema: dict[str, Any], preview: dict[str, Any]) -> None:
     st.caption("How each column was read, and why. Correct what is wrong below; it holds for the jobs you start next.")
     counted = {c["name"]: c for c in preview.get("columns", ())}
     rows = [_column(c, counted.get(c["name"], {})) for c in schema["columns"][:SHOWN]]
     layout.table(("Column", "Read as", "Because", "Distinct", "Missing"), rows, numbers=(3, 4))
     if len(schema["columns"]) > SHOWN:
         st.caption(f"The first {SHOWN} of {len(schema['columns']):,} columns. All of them can be corrected below.")
-    with st.expander("Correct how columns are read", expanded=bool(overrides.kept(dataset.id))):
-        changed = overrides.editor(dataset.id, schema)
-        if changed:
-            layout.banner("busy", "Corrected for the next job", [overrides.describe(changed)])
+    kept = service.overrides(dataset.id)
+    with st.expander("Correct how columns are read", expanded=bool(kept)):
+        if kept:
+            layout.banner("busy", "Corrected for the next jobs", [overrides.describe(kept)])
+        said = overrides.editor(dataset.id, schema, kept)
+    if said is not None and said != kept:
+        service.save_overrides(dataset.id, said)
+        session.flash("Kept with the dataset. The next jobs use it.")
+        st.rerun()
 
 
 def _column(column: dict[str, Any], counted: dict[str, Any]) -> tuple[Cell, ...]:

@@ -41,7 +41,7 @@ def show() -> None:
     with st.container(border=True):
         layout.section("The gate", "A set that misses a rule of its policy is blocked; the others wait for a person.")
         policy = _policy()
-    changed = overrides.kept(dataset.id)
+    changed = service.overrides(dataset.id)
     if changed:
         layout.banner("busy", "Columns you corrected", [overrides.describe(changed)])
     spec = RunSpec(target=target, positive=positive, columns=changed, sample=sample, policy=policy, **training)

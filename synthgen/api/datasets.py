@@ -9,8 +9,9 @@ from starlette.concurrency import run_in_threadpool
 
 from synthgen.api import uploads
 from synthgen.api.access import App, SignedIn
-from synthgen.service import datasets
+from synthgen.service import datasets, overrides
 from synthgen.service.read_models import DatasetView, JobView
+from synthgen.spec import ColumnOverride
 
 router = APIRouter(prefix="/datasets", tags=["datasets"])
 
@@ -67,6 +68,20 @@ def schema(dataset_id: str, app: App, actor: SignedIn) -> dict[str, Any]:
 def preview(dataset_id: str, app: App, actor: SignedIn) -> dict[str, Any]:
     """First rows and small histograms; real values."""
     return datasets.preview(app, actor, dataset_id)
+
+
+@router.get("/{dataset_id}/overrides")
+def get_overrides(dataset_id: str, app: App, actor: SignedIn) -> dict[str, ColumnOverride]:
+    """What the owner says about columns; offer it to the next job as `columns` of its specification."""
+    return overrides.get(app, actor, dataset_id)
+
+
+@router.put("/{dataset_id}/overrides")
+def save_overrides(
+    dataset_id: str, body: dict[str, ColumnOverride], app: App, actor: SignedIn
+) -> dict[str, ColumnOverride]:
+    """Keep what the owner says about columns with the dataset, in the place of what was said before."""
+    return overrides.save(app, actor, dataset_id, body)
 
 
 @router.delete("/{dataset_id}", status_code=202)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 from synthgen.errors import SpecError, raise_all
+from synthgen.spec import ColumnKind
 
 
 def pairs(items: Sequence[str], option: str) -> dict[str, str]:
@@ -22,6 +23,16 @@ def pairs(items: Sequence[str], option: str) -> dict[str, str]:
 def parameters(items: Sequence[str]) -> dict[str, Any]:
     """Generator parameters; a value is read as JSON where it is JSON, else as text."""
     return {name: _value(text) for name, text in pairs(items, "--set").items()}
+
+
+def overrides(items: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """COL=WHAT items as column -> fields of a ColumnOverride; raises SpecError for a WHAT that is none."""
+    words: dict[str, dict[str, Any]] = {kind: {"kind": kind} for kind in get_args(ColumnKind)}
+    words |= {"public": {"public": True}, "drop": {"drop": True}}
+    given = pairs(items, "--column")
+    problems = [f"--column {name!r} is to be something unknown" for name, what in given.items() if what not in words]
+    raise_all(SpecError, problems, f"After '=' write one of: {', '.join(words)}.")
+    return {name: words[what] for name, what in given.items()}
 
 
 def _value(text: str) -> Any:

@@ -10,14 +10,21 @@ import typer
 from synthgen.cli import inputs, scores
 from synthgen.cli.session import Token, Url, connect
 from synthgen.cli.terminal import Progress, duration, table
-from synthgen.errors import SynthgenError
+from synthgen.errors import InputError, SynthgenError
 
 if TYPE_CHECKING:
     from synthgen.client import Client, Job
 
 
 def submit(
-    file: Annotated[Path, typer.Argument(help="CSV (also .gz, .zip) or Parquet.")],
+    file: Annotated[
+        Path | None, typer.Argument(help="CSV (also .gz, .zip), Excel (.xlsx) or Parquet; or see --dataset.")
+    ] = None,
+    dataset: Annotated[str | None, typer.Option(help="Id of a dataset that is there already, instead of FILE.")] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(help="COL=KIND (another kind than the one found), COL=public or COL=drop; kept with the dataset."),
+    ] = None,
     target: Annotated[str | None, typer.Option(help="The column that matters most.")] = None,
     positive: Annotated[str | None, typer.Option(help="The value of the target to look for.")] = None,
     generator: Annotated[str, typer.Option(help="auto, or a generator of the catalog.")] = "auto",
@@ -33,7 +40,10 @@ def submit(
     url: Url = None,
     token: Token = None,
 ) -> None:
-    """Upload FILE, train on it and have the result scored."""
+    """Upload FILE, or take a dataset that is there, train on it and have the result scored."""
+    if (file is None) == (dataset is None):
+        raise InputError("Either a file to upload or --dataset is needed.", "Give one of the two.")
+    corrections = inputs.overrides(column or [])
     spec: dict[str, Any] = {
         "generator": generator,
         "params": inputs.parameters(set_ or []),
@@ -45,8 +55,9 @@ def submit(
         "sample": {"rows": rows, "seed": seed},
     }
     with connect(url, token) as service:
-        dataset = _upload(service, file, name)
-        job = service.submit(dataset, spec)
+        dataset_id = dataset or _upload(service, file, name)  # type: ignore[arg-type]
+        spec["columns"] = _corrected(service, dataset_id, corrections)
+        job = service.submit(dataset_id, spec)
         typer.echo(f"Job {job.id} is {job.state}.")
         if follow:
             _follow(service, job.id)
@@ -114,6 +125,17 @@ def _upload(service: Client, file: Path, name: str | None) -> str:
     dataset = service.await_dataset(dataset.id)
     typer.echo(f"{dataset.name}: {dataset.rows or 0:,} rows, {dataset.columns or 0} columns.")
     return dataset.id
+
+
+def _corrected(service: Client, dataset_id: str, corrections: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """What is kept about the dataset's columns, with these corrections added to it and kept as well."""
+    before = service.overrides(dataset_id)
+    after = before | {name: before.get(name, {}) | said for name, said in corrections.items()}
+    if after != before:
+        service.save_overrides(dataset_id, after)
+    if after:
+        typer.echo(f"Columns you corrected: {', '.join(sorted(after))}.")
+    return after
 
 
 def _follow(service: Client, job_id: str) -> None:

@@ -95,6 +95,16 @@ class Client:
         found: dict[str, Any] = self._get(f"/datasets/{dataset_id}/schema")
         return found
 
+    def overrides(self, dataset_id: str) -> dict[str, Any]:
+        """What the owner says about columns: column -> fields of a ColumnOverride that were set."""
+        found: dict[str, dict[str, Any]] = self._get(f"/datasets/{dataset_id}/overrides")
+        return {name: {k: v for k, v in one.items() if v is not None} for name, one in found.items()}
+
+    def save_overrides(self, dataset_id: str, overrides: Mapping[str, Mapping[str, Any]]) -> None:
+        """Keep what the owner says about columns with the dataset, in the place of what was said before."""
+        with self._reached():
+            checked(self._http.put(f"/datasets/{dataset_id}/overrides", json=dict(overrides)))
+
     def await_dataset(self, dataset_id: str, seconds: float = 300) -> Dataset:
         """Wait until the schema is known; raises `InputError` with the reason when the file cannot be used."""
         deadline = time.monotonic() + seconds

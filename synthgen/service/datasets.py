@@ -121,19 +121,26 @@ def find(unit: UnitOfWork, actor: Actor, dataset_id: str) -> Dataset:
 
 
 def read_artifact(app: Application, actor: Actor, job_id: str, name: str, action: str) -> Any:
-    """A JSON artifact of a committed job; looking at it is written down."""
+    """A JSON artifact of a committed job for a person to see; looking at it is written down."""
+    found = parsed_artifact(app, actor, job_id, name)
+    with app.unit(read_only=True) as unit:
+        known = unit.seen_lately(actor.user_id, action, job_id)
+    if not known:
+        with app.unit() as unit:
+            unit.audit(actor.user_id, action, job_id)
+    return found
+
+
+def parsed_artifact(app: Application, actor: Actor, job_id: str, name: str) -> Any:
+    """A JSON artifact of a committed job, for a check by the service itself."""
     with app.unit(read_only=True) as unit:
         artifact = unit.session.scalar(
             select(Artifact).where(
                 Artifact.project_id == actor.project_id, Artifact.job_id == job_id, Artifact.name == name
             )
         )
-        if artifact is None:
-            raise NotFound("This is not there: it was never made, or has been erased.", "Look at the job's state.")
-        known = unit.seen_lately(actor.user_id, action, job_id)
-    if not known:
-        with app.unit() as unit:
-            unit.audit(actor.user_id, action, job_id)
+    if artifact is None:
+        raise NotFound("This is not there: it was never made, or has been erased.", "Look at the job's state.")
     return json.loads(b"".join(app.store.open(artifact.key)))
 
 

@@ -132,7 +132,7 @@ def _erased(unit: UnitOfWork, job: Job, summary: Mapping[str, Any], files: Mappi
     """Mark everything of the dataset; rows stay as tombstones, so that the history stays whole."""
     mine = job.dataset_id
     dataset: Dataset = unit.get(Dataset, mine)
-    dataset.state, dataset.erased_at = "erased", unit.now
+    dataset.state, dataset.erased_at, dataset.overrides_key = "erased", unit.now, None
     unit.session.execute(delete(Artifact).where(Artifact.dataset_id == mine))
     unit.session.execute(update(Job).where(Job.dataset_id == mine).values(checkpoint=[], spec_key=None))
     unreleased = SyntheticSetRow.state.not_in(("released", "withdrawn"))

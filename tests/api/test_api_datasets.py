@@ -83,3 +83,19 @@ def test_erasing_is_a_job(application, client):
     played_worker.work(application)
     assert client.get(f"/datasets/{dataset}").json()["state"] == "erased"
     assert client.get("/datasets/nothing").status_code == 404
+
+
+def test_overrides_are_kept_with_the_dataset(application, client):
+    dataset = client.post("/datasets?name=Ward", content=b"a,b\n1,2\n").json()["id"]
+    assert client.put(f"/datasets/{dataset}/overrides", json={}).status_code == 409
+    played_worker.work(application)
+    assert client.get(f"/datasets/{dataset}/overrides").json() == {}
+    said = {"age": {"kind": "category", "missing_tokens": ["-9"]}}
+    assert client.put(f"/datasets/{dataset}/overrides", json=said).status_code == 200
+    assert client.get(f"/datasets/{dataset}/overrides").json()["age"]["missing_tokens"] == ["-9"]
+    for wrong in ({"agee": {"drop": True}}, {"age": {"kind": "secret-word"}}, {"age": {"colour": "secret-word"}}):
+        answer = client.put(f"/datasets/{dataset}/overrides", json=wrong)
+        assert answer.status_code == 422
+        assert "age" in answer.json()["message"]
+        assert "secret-word" not in answer.text
+    assert client.get(f"/datasets/{dataset}/overrides").json()["age"]["kind"] == "category"

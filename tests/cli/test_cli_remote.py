@@ -155,6 +155,26 @@ def test_releases_are_listed_and_one_is_withdrawn(logged_in, worker, tmp_path):
     assert not (tmp_path / "late.zip").exists()
 
 
+def test_corrections_stay_with_the_dataset_and_reach_later_jobs(web, logged_in, worker, tmp_path):
+    table = tmp_path / "corrected.csv"
+    table.write_text("age,sex\n41,F\n52,M\n")
+    done = logged_in("submit", str(table), "--column", "age=category", "--column", "sex=drop")
+    assert done.returncode == 0, done.stderr
+    dataset = done.stdout.split("Dataset ")[1].split(":")[0]
+    done = logged_in("submit", "--dataset", dataset, "--column", "sex=public")
+    assert "Columns you corrected: age, sex." in done.stdout
+    with Client(web.url) as client:
+        client.sign_in(NAME, PASSWORD)
+        assert client.overrides(dataset) == {"age": {"kind": "category"}, "sex": {"drop": True, "public": True}}
+        told = next(job.spec["columns"] for job in client.jobs() if job.dataset_id == dataset)
+    assert (told["age"]["kind"], told["sex"]["public"], told["sex"]["drop"]) == ("category", True, True)
+    done = logged_in("submit", "--dataset", dataset, "--column", "age=secret-word")
+    assert done.returncode == 1
+    assert "age" in done.stderr
+    assert "secret-word" not in done.stderr
+    assert logged_in("submit").stderr.startswith("Error: Either a file")
+
+
 def test_a_token_is_listed_and_revoked(web, logged_in, run):
     with Client(web.url) as client:
         spare = client.sign_in(NAME, PASSWORD, label="spare")

@@ -170,10 +170,21 @@ def test_only_what_differs_is_an_override():
     assert overrides.override(unchanged) == ColumnOverride()
 
 
-def test_overrides_of_the_dataset_page_reach_the_job(service, dataset):
-    page, _ = draw("new_job", dataset=dataset)
-    page.session_state["overrides"] = {dataset: {"age": ColumnOverride(drop=True)}}
-    page.run()
+def test_what_the_table_does_not_show_is_kept():
+    row = {"Column": "age", "Read as": "integer", "Use as": "integer", "Public": False, "Leave out": False}
+    before = ColumnOverride(kind="category", decimals=1, missing_tokens=("unknown",))
+    assert overrides.override(row, before) == ColumnOverride(decimals=1, missing_tokens=("unknown",))
+
+
+def test_corrections_of_one_browser_are_shown_in_another_and_reach_the_job(service, dataset):
+    page, _ = draw("dataset", id=dataset)
+    table = overrides.table_key(dataset, {})
+    page.session_state[table] = {"edited_rows": {0: {"Leave out": True}}, "added_rows": [], "deleted_rows": []}
+    next(button for button in page.button if button.label.startswith("Save for")).click().run()
+    assert service.overrides(dataset) == {"age": ColumnOverride(drop=True)}
+    for screen, address in (("dataset", {"id": dataset}), ("new_job", {"dataset": dataset})):
+        page, text = draw(screen, **address)  # another session: nothing is remembered there
+        assert "age (left out)" in text
     next(button for button in page.button if button.label == "Start the job").click().run()
     newest = service.jobs()[0]
     assert newest.kind == "fit"

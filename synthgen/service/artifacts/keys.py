@@ -22,6 +22,11 @@ def source(project_id: str, dataset_id: str) -> str:
     return f"{dataset_folder(project_id, dataset_id)}/source"
 
 
+def overrides_folder(project_id: str, dataset_id: str) -> str:
+    """What the owner says about columns."""
+    return f"{dataset_folder(project_id, dataset_id)}/overrides"
+
+
 def job_folder(job: Job) -> str:
     """Everything one job wrote."""
     return f"{dataset_folder(job.project_id, job.dataset_id)}/jobs/{job.id}"

@@ -123,6 +123,7 @@ class Dataset(InProject):
     size: Mapped[int] = mapped_column(BigInteger)
     sha256: Mapped[str] = mapped_column(String(64))
     source_key: Mapped[str] = mapped_column(String(400))
+    overrides_key: Mapped[str | None] = mapped_column(String(400))
     state: Mapped[str] = mapped_column(String(20))
     rows: Mapped[int | None] = mapped_column(BigInteger)
     columns: Mapped[int | None]
