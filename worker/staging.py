@@ -22,7 +22,7 @@ from synthgen.service.execution import Claim
 from synthgen.service.settings import GIB
 from synthgen.service.submission import kept_spec
 
-KNOWN_ENDINGS = (".csv", ".tsv", ".txt", ".parquet", ".pq", ".gz", ".zip", ".dat", ".data")
+KNOWN_ENDINGS = (".csv", ".tsv", ".txt", ".parquet", ".pq", ".xlsx", ".xlsm", ".gz", ".zip", ".dat", ".data")
 MODEL = "model/"
 LIBRARIES_RESERVE = GIB  # address space that pandas and pyarrow map without using it
 

@@ -14,7 +14,7 @@ def show() -> None:
     limit = session.connect().app.settings.max_upload_bytes
     uploaded = uploads.box()
     st.caption(
-        f"CSV (any separator, also .gz or .zip) or Parquet, up to {wording.size(limit)}. "
+        f"CSV (any separator, also .gz or .zip), Excel (.xlsx) or Parquet, up to {wording.size(limit)}. "
         "The command line uploads too: `synthgen submit FILE`."
     )
     if uploaded:

@@ -12,7 +12,7 @@ from dashboard.components.layout import Html
 from synthgen.service.read_models import DatasetView, JobView, ReleaseView, SetView
 
 STEPS = (
-    ("Upload a dataset", "A CSV or Parquet table. You see how every column was read, and may correct it."),
+    ("Upload a dataset", "A CSV, Excel or Parquet table. You see how every column was read, and may correct it."),
     ("Train", "A job trains a generator, samples a synthetic set and scores it on rows it never saw."),
     ("Review", "Look at the verdict, at what became of the minorities, and at the data."),
     ("Release", "Say why and for whom. Only then can the bundle be downloaded."),

@@ -11,7 +11,7 @@ from synthgen.cli import inputs, scores
 from synthgen.cli.terminal import Progress
 from synthgen.errors import InputError
 
-File = Annotated[Path, typer.Argument(help="CSV (also .gz, .zip) or Parquet.")]
+File = Annotated[Path, typer.Argument(help="CSV (also .gz, .zip), Excel (.xlsx) or Parquet.")]
 MEMORY_PER_BYTE = 20  # of the file, for the child that reads it first
 READING_SECONDS = 300.0
 Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same result on a CPU.")]
@@ -54,7 +54,7 @@ def fit(
 def sample(
     model: Annotated[Path, typer.Argument(help="Folder that 'synthgen fit' wrote.")],
     rows: Annotated[int, typer.Option(min=1, help="Rows to draw.")],
-    out: Annotated[Path, typer.Option(help="CSV or Parquet file; the ending decides.")],
+    out: Annotated[Path, typer.Option(help="CSV, Excel (.xlsx) or Parquet file; the ending decides.")],
     where: Annotated[list[str] | None, typer.Option(help="COL=VALUE held for every row; repeatable.")] = None,
     balance: Annotated[list[str] | None, typer.Option(help="Equal shares of every value of this column.")] = None,
     seed: Seed = 0,
@@ -62,7 +62,7 @@ def sample(
     """Draw ROWS synthetic rows from MODEL, without any service."""
     if not model.is_dir():
         raise InputError(f"There is no model folder at {model}.", "Train one with 'synthgen fit'.")
-    _check_ending(out, (".csv", ".parquet"))
+    _check_ending(out, (".csv", ".parquet", ".xlsx"))
     from synthgen.synthesizer import TabularSynthesizer
 
     fixed = inputs.pairs(where or [], "--where")

@@ -48,7 +48,7 @@ README = """Synthetic data made by synthgen
 The rows were drawn by a generative model that learnt from a real table. Some may equal a real row by
 chance: see copied_rows in the report.
 
-data.csv, data.parquet   the rows
+data.csv, data.parquet   the rows (data.xlsx too where the source was an Excel workbook)
 schema.json              the columns: kind, type, how cells are written
 report.html              what was measured, for reading (opens in any browser, needs no network)
 scorecard.json           the same as data

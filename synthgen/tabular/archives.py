@@ -9,11 +9,12 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
 
 from charset_normalizer import from_bytes
 
 from synthgen.errors import InputError, LimitError
+from synthgen.tabular import excel_reading
 
 MOST_BYTES = 2 << 30
 PIECE = 1 << 20
@@ -41,11 +42,11 @@ LEGACY = [
     "mac_roman",
 ]
 LATIN = frozenset({"cp1252", "latin_1", "cp1250", "cp1254", "cp437", "mac_roman"})
+COMPOUND = b"\xd0\xcf\x11\xe0"
 FOREIGN = {
     b"%PDF": "a PDF document",
     b"\x89PNG": "a picture",
     b"\xff\xd8\xff": "a picture",
-    b"\xd0\xcf\x11\xe0": "an old Excel or Word file",
     b"SQLite format 3": "a SQLite database",
     b"\x7fELF": "a program",
     b"7z\xbc\xaf": "a 7z archive",
@@ -58,10 +59,10 @@ FOREIGN = {
 
 @dataclass(frozen=True)
 class Unpacked:
-    """A plain file: where it is, whether it is Parquet, and what was done to get it."""
+    """A plain file: where it is, whether it is text, Parquet or a workbook, and what was done to get it."""
 
     path: Path
-    parquet: bool
+    kind: Literal["text", "parquet", "excel"]
     notes: tuple[str, ...]
 
 
@@ -89,12 +90,31 @@ def _head(path: Path) -> bytes:
 
 def _checked(path: Path, notes: tuple[str, ...]) -> Unpacked:
     head = _head(path)
+    if head.startswith(COMPOUND):
+        raise _no_workbook(path)
     what = next((name for magic, name in FOREIGN.items() if head.startswith(magic)), None)
     if what or head.startswith((b"PK\x03\x04", b"\x1f\x8b")):
         raise InputError(
-            f"The file is {what or 'packed twice'}, not a table.", "Submit CSV (plain, gz or zip) or Parquet."
+            f"The file is {what or 'packed twice'}, not a table.",
+            "Submit CSV (plain, gz or zip), Excel (.xlsx) or Parquet.",
         )
-    return Unpacked(path, head.startswith(b"PAR1"), notes)
+    return Unpacked(path, "parquet" if head.startswith(b"PAR1") else "text", notes)
+
+
+def _no_workbook(path: Path) -> InputError:
+    """Why a compound document is not read: it is a workbook behind a password, or one of Excel before 2007."""
+    with path.open("rb") as file:
+        locked = "EncryptedPackage".encode("utf-16-le") in file.read(PIECE) or _ends_with_package(file)
+    if locked:
+        return InputError("The workbook is protected by a password.", "Save it without a password.")
+    return InputError("The file is an old Excel (.xls) or Word file, not a table.", excel_reading.SAVE_AGAIN)
+
+
+def _ends_with_package(file: IO[bytes]) -> bool:
+    """Whether the last piece of a compound document, where its directory may stand, names an encrypted package."""
+    size = file.seek(0, 2)
+    file.seek(max(0, size - PIECE))
+    return "EncryptedPackage".encode("utf-16-le") in file.read(PIECE)
 
 
 def _copy(packed: IO[bytes] | gzip.GzipFile, packed_bytes: int, target: Path, limit: int) -> Path:
@@ -121,7 +141,8 @@ def _from_zip(path: Path, scratch: Path, limit: int) -> Unpacked:
         with zipfile.ZipFile(path) as archive:
             files = [i for i in archive.infolist() if not i.is_dir() and not i.filename.startswith("__MACOSX/")]
             if any(i.filename in ("[Content_Types].xml", "mimetype") for i in files):
-                raise InputError("The file is an Excel or office document.", "Save it as CSV and submit that.")
+                excel_reading.check(archive, limit)
+                return Unpacked(path, "excel", ())
             tables = [i for i in files if i.filename.lower().endswith(TABLE_ENDINGS)] or (
                 files if len(files) == 1 else []
             )
@@ -167,7 +188,9 @@ def find_encoding(path: Path) -> str:
         return "utf-16-le" if zeros_odd > zeros_even else "utf-16-be"
     control = sum(head.count(byte) for byte in range(32) if byte not in (9, 10, 11, 12, 13, 26, 27))
     if control > 0.02 * len(head):
-        raise InputError("The file holds binary data, not text.", "Submit CSV (plain, gz or zip) or Parquet.")
+        raise InputError(
+            "The file holds binary data, not text.", "Submit CSV (plain, gz or zip), Excel (.xlsx) or Parquet."
+        )
     return "utf-8" if _is_utf8(path) else _guess(path)
 
 

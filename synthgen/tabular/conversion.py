@@ -117,7 +117,7 @@ def number_text(value: float, column: Column) -> str:
 
 def presented(typed: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     """A typed frame with the dtypes of the source; text columns of a CSV get the natural dtype of their kind."""
-    columns = {c.name: presented_column(typed[c.name], c, schema.layout.format == "csv") for c in schema.columns}
+    columns = {c.name: presented_column(typed[c.name], c, schema.layout.of_text) for c in schema.columns}
     return pd.DataFrame(columns, index=typed.index, copy=False)
 
 
@@ -141,13 +141,14 @@ def presented_column(values: pd.Series, column: Column, from_text: bool) -> pd.S
         cells_written = written(values, column).copy()
         cells_written[values.isna().to_numpy()] = None
         return _as_dtype(pd.Series(cells_written, index=values.index, dtype=object), dtype)
-    numbers = values if column.numeric else pd.Series(_as_numbers(values), index=values.index)
-    return _cast(numbers, dtype)
+    return _cast(values if column.numeric else _as_numbers(values), dtype)
 
 
 def _natural(values: pd.Series, column: Column) -> pd.Series:
     if column.kind in ("id", "person") and column.key is not None and column.key.style == "integer":
-        values = pd.Series(_as_numbers(values), index=values.index)
+        values = _as_numbers(values)
+        if values.dtype == "Int64":
+            return values
     elif column.kind == "boolean" and column.true_token is not None:
         return _natural_flags(values, column.true_token.strip().lower())
     elif column.kind != "integer":
@@ -165,18 +166,21 @@ def _natural_flags(values: pd.Series, true_token: str) -> pd.Series:
     return flags.astype("Int64") if true_token == "1" else flags
 
 
-def _as_numbers(values: pd.Series) -> np.ndarray:
-    """Numbers of columns that are numbers in the source and words here: flags, keys, constants."""
-    text = values.to_numpy(object)
-    plain = cells.plain_numbers(
-        ["" if value is None or value != value else str(value) for value in text], NumberStyle()
-    )
-    return cells.floats(plain)
+def _as_numbers(values: pd.Series) -> pd.Series:
+    """Numbers of columns that are numbers in the source and words here: flags, keys, constants.
+
+    Whole numbers of up to 18 digits stay exact (Int64), where a float would make two long keys equal.
+    """
+    texts = ["" if value is None or value != value else str(value) for value in values.to_numpy(object)]
+    if any(texts) and all(not text or cells.INTEGER.fullmatch(text) for text in texts):
+        whole = pd.array([int(text) if text else None for text in texts], dtype="Int64")
+        return pd.Series(whole, index=values.index)
+    return pd.Series(cells.floats(cells.plain_numbers(texts, NumberStyle())), index=values.index)
 
 
 def _cast(values: pd.Series, dtype: str) -> pd.Series:
     if dtype.lower().startswith(("int", "uint")):
-        whole = values.round()
+        whole = values if values.dtype == "Int64" else values.round()
         if dtype[0] in "iu" and whole.isna().any():
             dtype = dtype.replace("uint", "UInt").replace("int", "Int")
         return _as_dtype(whole, dtype)

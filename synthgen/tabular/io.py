@@ -12,15 +12,16 @@ import pyarrow.parquet as pq
 
 from synthgen.contracts import Source
 from synthgen.errors import InputError, LimitError
-from synthgen.tabular import archives, parsing
+from synthgen.tabular import archives, excel_reading, parsing
 
 MOST_PARQUET_CELLS = parsing.MOST_CELLS
 
 
 def read(path: Path, name: str | None = None) -> Source:
-    """The table in a CSV (plain, gz, zip) or Parquet file.
+    """The table in a CSV (plain, gz, zip), Excel (.xlsx) or Parquet file.
 
-    A CSV gives columns of str exactly as written; Parquet gives its own dtypes. Raises `InputError` or `LimitError`.
+    A CSV gives columns of str exactly as written, Excel the texts a CSV would hold; Parquet gives its own dtypes.
+    Raises `InputError` or `LimitError`.
     """
     path = Path(path)
     if not path.is_file():
@@ -29,7 +30,9 @@ def read(path: Path, name: str | None = None) -> Source:
         scratch = Path(folder)
         plain = archives.unpack(path, scratch)
         label = name or path.name.split(".")[0]
-        if plain.parquet:
+        if plain.kind == "excel":
+            return _from_excel(plain.path, label)
+        if plain.kind == "parquet":
             return _source(label, _read_parquet(plain.path), digest(path), {"format": "parquet"}, plain.notes)
         text, encoding = archives.as_utf8(plain.path, scratch)
         frame, plan = parsing.parse(text)
@@ -46,6 +49,11 @@ def read(path: Path, name: str | None = None) -> Source:
         "quoted": plan.quoted,
     }
     return Source(label, frame, digest(path), layout, tuple(notes))
+
+
+def _from_excel(path: Path, label: str) -> Source:
+    frame, header, notes = excel_reading.parse(path)
+    return Source(label, frame, digest(path), {"format": "excel", "header": header}, tuple(notes))
 
 
 def shape(path: str) -> list[int]:

@@ -172,7 +172,7 @@ def _fast(path: Path, plan: Plan) -> pd.DataFrame | None:
         columns = _streamed(path, plan)
     except (pa.ArrowInvalid, pa.ArrowKeyError, pa.ArrowNotImplementedError):
         return None
-    parts = {name: _joined(columns.pop(0)) for name in plan.names}
+    parts = {name: joined(columns.pop(0)) for name in plan.names}
     return _clean(pd.DataFrame(parts, copy=False), plan)
 
 
@@ -194,7 +194,7 @@ def _streamed(path: Path, plan: Plan) -> list[list[np.ndarray]]:
     ) as reader:
         for batch in reader:
             rows += batch.num_rows
-            _check_size(rows, batch.num_columns)
+            check_size(rows, batch.num_columns)
             for pieces, cells in zip(columns, batch.columns, strict=True):
                 pieces.append(cells.to_pandas(deduplicate_objects=True).to_numpy(object))
     return columns
@@ -213,7 +213,8 @@ def _clean(frame: pd.DataFrame, plan: Plan) -> pd.DataFrame | None:
     return frame
 
 
-def _check_size(rows: int, columns: int) -> None:
+def check_size(rows: int, columns: int) -> None:
+    """Raise `LimitError` for more cells than are read."""
     if rows * columns > MOST_CELLS:
         raise LimitError(f"The table has more than {MOST_CELLS // 10**6} million cells.", "Submit a part of it.")
 
@@ -255,16 +256,16 @@ def _by_rows(path: Path, plan: Plan) -> tuple[pd.DataFrame, Plan]:
     for row in _even_rows(path, plan, width, tally):
         block.append(row)
         if len(block) * width >= BLOCK_CELLS:
-            _store(block, columns, shared)
-            _check_size(tally.kept, width)
+            store(block, columns, shared)
+            check_size(tally.kept, width)
             block = []
-    _store(block, columns, shared)
+    store(block, columns, shared)
     if tally.dropped > MOST_DROPPED * max(1, tally.kept + tally.dropped):
         raise InputError(
             f"{tally.dropped} of {tally.kept + tally.dropped} rows have more cells than the header's {width}.",
             "The file may hold several tables, or its separator also stands inside cells. Save one table as CSV.",
         )
-    parts = {name: _joined(pieces) for name, pieces in zip(plan.names, columns, strict=True)}
+    parts = {name: joined(pieces) for name, pieces in zip(plan.names, columns, strict=True)}
     return pd.DataFrame(parts, copy=False), replace(plan, notes=[*plan.notes, *_account(tally)])
 
 
@@ -289,7 +290,7 @@ def _even_rows(path: Path, plan: Plan, width: int, tally: _Tally) -> Iterator[Se
                 yield row if len(row) == width else [*row, *([None] * (width - len(row)))]
 
 
-def _store(block: list[Sequence[str | None]], columns: list[list[np.ndarray]], shared: dict[str, str]) -> None:
+def store(block: list[Sequence[str | None]], columns: list[list[np.ndarray]], shared: dict[str, str]) -> None:
     """Append a block of rows column by column; repeated cells become one object."""
     if not block:
         return
@@ -302,7 +303,8 @@ def _store(block: list[Sequence[str | None]], columns: list[list[np.ndarray]], s
         column.append(piece)
 
 
-def _joined(pieces: list[np.ndarray]) -> np.ndarray:
+def joined(pieces: list[np.ndarray]) -> np.ndarray:
+    """The pieces of a column as one."""
     return np.concatenate(pieces) if pieces else np.empty(0, dtype=object)
 
 

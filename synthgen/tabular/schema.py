@@ -80,7 +80,7 @@ class Column(Record):
 class Layout(Record):
     """How the source was written. `header` holds the header cells as they stood; empty: the file had none."""
 
-    format: str = "csv"  # csv | parquet | frame
+    format: str = "csv"  # csv | excel | parquet | frame
     separator: str = ","
     encoding: str = "utf-8"
     quote: str = '"'
@@ -89,6 +89,11 @@ class Layout(Record):
     header: tuple[str, ...] = ()
     skip_initial_space: bool = False
     quoted: tuple[str, ...] = ()  # columns whose cells are always quoted
+
+    @property
+    def of_text(self) -> bool:
+        """Whether the cells came as texts, so that the dtypes of the output follow from the kinds of the columns."""
+        return self.format in ("csv", "excel")
 
 
 class Schema(Record):

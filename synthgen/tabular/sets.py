@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from synthgen.errors import InputError, SpecError
 from synthgen.spec import SampleSpec
-from synthgen.tabular import writing
+from synthgen.tabular import excel_writing, writing
 from synthgen.tabular.schema import NUMERIC, TIMES, Schema
 
 CHUNK_ROWS = 65_536
@@ -159,17 +159,25 @@ def open_set(directory: Path) -> SyntheticTable:
 
 
 def export(synthetic: SyntheticTable, schema: Schema, directory: Path) -> list[Path]:
-    """data.csv written as the source was and data.parquet with its dtypes, a chunk in memory at a time."""
+    """data.csv written as the source was and data.parquet with its dtypes, a chunk in memory at a time.
+
+    A source that was a workbook gives data.xlsx as well, where the rows fit on a sheet.
+    """
     directory.mkdir(parents=True, exist_ok=True)
-    return [
+    made = [
         writing.write_csv(synthetic.chunks(), schema, directory / "data.csv"),
         writing.write_parquet(synthetic.chunks(), schema, directory / "data.parquet"),
     ]
+    if schema.layout.format == "excel" and synthetic.rows < excel_writing.MOST_ROWS:
+        made.append(excel_writing.write_excel(synthetic.chunks(), schema, directory / "data.xlsx"))
+    return made
 
 
 def export_file(synthetic: SyntheticTable, schema: Schema, path: Path) -> Path:
-    """One file whose ending chooses the format: .csv or .parquet. `SpecError` for any other ending."""
-    writers = {".csv": writing.write_csv, ".parquet": writing.write_parquet}
+    """One file whose ending chooses the format: .csv, .parquet or .xlsx. `SpecError` for any other ending."""
+    writers = {".csv": writing.write_csv, ".parquet": writing.write_parquet, ".xlsx": excel_writing.write_excel}
     if path.suffix.lower() not in writers:
-        raise SpecError(f"A table cannot be written to a file ending in {path.suffix!r}.", "Use .csv or .parquet.")
+        raise SpecError(
+            f"A table cannot be written to a file ending in {path.suffix!r}.", "Use .csv, .parquet or .xlsx."
+        )
     return writers[path.suffix.lower()](synthetic.chunks(), schema, path)

@@ -35,7 +35,7 @@ def header_cells(schema: Schema) -> list[str]:
     """The header as it stood in the source, without dropped columns; empty when the source had none."""
     header = schema.layout.header
     if not header:
-        return [] if schema.layout.format == "csv" else schema.names
+        return [] if schema.layout.of_text else schema.names
     as_stood = dict(zip(column_names(header, []), header, strict=True))
     return [as_stood.get(name, name) for name in schema.names]
 
@@ -80,12 +80,12 @@ def _arrow_table(chunk: pd.DataFrame, schema: Schema) -> pa.Table:
     table = pa.Table.from_pandas(
         presented(chunk, schema), schema=arrow_schema(schema), preserve_index=False, safe=False
     )
-    return table.replace_schema_metadata(None) if schema.layout.format == "csv" else table
+    return table.replace_schema_metadata(None) if schema.layout.of_text else table
 
 
 def arrow_schema(schema: Schema) -> pa.Schema:
     """The Arrow types of the exported columns, the same for every chunk."""
-    return pa.schema([pa.field(c.name, _arrow_type(c, schema.layout.format == "csv")) for c in schema.columns])
+    return pa.schema([pa.field(c.name, _arrow_type(c, schema.layout.of_text)) for c in schema.columns])
 
 
 def _natural_type(column: Column) -> pa.DataType:

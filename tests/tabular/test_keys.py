@@ -277,3 +277,15 @@ def test_notes_say_what_was_made():
     assert "visit_id, patient_nbr" in said
     assert "cannot be conditioned" in said
     assert "cannot be conditioned" not in " ".join(keys.notes(made, Resampler(), model))
+
+
+def test_long_whole_keys_stay_apart():
+    """A key of 17 digits is no exact float: two that follow each other must not become one."""
+    frame = pd.DataFrame({"patient_id": 10**16 + np.arange(60) * 3, "x": np.tile([1, 2, 3], 20)})
+    found = inference.infer(io.from_memory(frame), RunSpec())
+    typed = conversion.typed(frame, found)
+    assert conversion.presented(typed, found)["patient_id"].tolist() == frame["patient_id"].tolist()
+    text = inference.infer(io.from_memory(frame.astype(str)), RunSpec())
+    as_text = text.model_copy(update={"layout": text.layout.model_copy(update={"format": "csv"})})
+    shown = conversion.presented(conversion.typed(frame.astype(str), as_text), as_text)
+    assert shown["patient_id"].tolist() == frame["patient_id"].tolist()
