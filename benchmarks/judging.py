@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -13,6 +14,18 @@ from benchmarks.children import CACHE
 from benchmarks.tables import SHARED, Table, digest
 
 JUDGE = Path(os.environ.get("SYNTHGEN_JUDGE", str(SHARED / "tools" / "judge_tabular.py")))
+
+
+def module(judge: Path = JUDGE) -> Any:
+    """The judge's own code, for a benchmark that needs a part of it only."""
+    if not judge.exists():
+        sys.exit(f"There is no judge at {judge}; name one with SYNTHGEN_JUDGE.")
+    found = importlib.util.spec_from_file_location("judge", judge)
+    assert found is not None
+    assert found.loader is not None
+    made = importlib.util.module_from_spec(found)
+    found.loader.exec_module(made)
+    return made
 
 
 def judged(judge: Path, table: Table, train: Path, test: Path, synthetic: Path) -> dict[str, Any]:

@@ -12,7 +12,10 @@ from synthgen.synthesizer import TabularSynthesizer
 
 
 def main() -> None:
-    """Fit, then write as many rows as came in; the person column is used, other columns to drop are dropped."""
+    """Fit, then write as many rows as came in; the person column is used, other columns to drop are dropped.
+
+    `more` asks for further rows of one group, which follow the others in the file.
+    """
     train, request, out, facts = sys.argv[1:]
     asked = json.loads(request)
     model = TabularSynthesizer(
@@ -29,6 +32,9 @@ def main() -> None:
     fitted = time.process_time()
     rows = model.write(out, resample=asked["resample"], seed=asked["seed"])
     sampled = time.process_time()
+    if more := asked.get("more"):
+        added = model.sample(more["rows"], where=more["where"], resample=asked["resample"], seed=asked["seed"])
+        added.to_csv(out, mode="a", header=False, index=False)
     told = {
         "fit_cpu_seconds": fitted - began,
         "sample_cpu_seconds": sampled - fitted,

@@ -39,6 +39,16 @@ TABULAR = Modality(
             "CTGAN (stock, for comparison; Business Source Licence)",
             "synthgen.tabular.params:CtganParams",
         ),
+        "tvae": Entry(
+            "synthgen.tabular.ctgan_baseline:TvaeBaseline",
+            "TVAE (stock, for comparison; Business Source Licence)",
+            "synthgen.tabular.params:TvaeParams",
+        ),
+        "smote_nc": Entry(
+            "synthgen.tabular.smote:SmoteNC",
+            "SMOTE-NC (copies real people: benchmark only)",
+            "synthgen.tabular.params:SmoteParams",
+        ),
         "independent": Entry(
             "synthgen.tabular.baselines:IndependentColumns",
             "Independent columns (baseline: every relation between columns is lost)",

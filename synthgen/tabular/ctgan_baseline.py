@@ -1,14 +1,15 @@
-"""Stock CTGAN (Xu et al. 2019, arXiv 1907.00503) behind our protocol, for comparison; the only file that imports ctgan.
+"""Stock CTGAN and TVAE (Xu et al. 2019, arXiv 1907.00503) behind our protocol, for comparison; the one file that
+imports ctgan.
 
 ctgan is under the Business Source Licence: free to use inside an organisation, not for a commercial synthetic-data
-service. It is trained as it comes. Around it: rare categories are merged and numbers kept between the k-th extremes as
-for every generator, missing numbers become a column of their own, and what sampling needs is taken out of the fitted
-model as named tensors and JSON, so that no pickle is written.
+service. The models are trained as they come. What sampling needs is taken out of them as named tensors and JSON, so
+that no pickle is written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -20,61 +21,54 @@ from synthgen.contracts import FitData, Group
 from synthgen.errors import InputError, SpecError
 from synthgen.runtime import RunContext
 from synthgen.spec import SampleSpec
-from synthgen.tabular import encoding
-from synthgen.tabular.category_codes import CategoryCodes
+from synthgen.tabular import encoding, plain
 from synthgen.tabular.encoding import Encoding
-from synthgen.tabular.number_codes import NumberCodes
-from synthgen.tabular.params import CtganParams
+from synthgen.tabular.params import CtganParams, TvaeParams
 from synthgen.training import checkpoint
 
-FORMAT, CHUNK, NOISE, SPREAD = 1, 8192, 128, 4.0
-FILLED = "\x1ffilled"  # suffix of the column that tells where a number is missing
+FORMAT, CHUNK, NOISE, SPREAD = 2, 8192, 128, 4.0
 
 
-class CtganBaseline:
-    """Stock CTGAN 0.12: no conditions (it lights the wrong category for all discrete columns but the first)."""
+class StockModel(ABC):
+    """What both stock models share: no conditions, numbers as a mixture's component and a place inside it."""
 
-    name: ClassVar[str] = "ctgan"
+    name: ClassVar[str]
     capabilities: ClassVar[frozenset[str]] = frozenset()
 
-    def __init__(self, params: CtganParams = CtganParams()) -> None:
+    def __init__(self, params: CtganParams | TvaeParams) -> None:
         self.params = params
 
     @classmethod
-    def parameters(cls) -> type[CtganParams]:
+    @abstractmethod
+    def parameters(cls) -> type[CtganParams] | type[TvaeParams]:
         """The params class."""
-        return CtganParams
 
     def fit(self, data: FitData, schema: Any, groups: Sequence[Group], ctx: RunContext) -> Self:
         """Train on the training rows; validation and groups play no part."""
         ctx.check_stop()
         self.encoding = encoding.fit(data.train, schema.modelled, data.train_people, schema.k_floor, 100)
-        plain, discrete = _plain(data.train, self.encoding)
-        batch = max(self.params.batch // 10 * 10, 10)
-        steps = self.params.epochs * max(len(plain) // batch, 1)
-        model = _stoppable(ctx, steps)(epochs=self.params.epochs, batch_size=batch, enable_gpu=False)
-        model.set_random_state(ctx.seed_for("ctgan") % 2**32)
-        model.fit(plain, discrete)
-        self.spans, self.conditions = _take_spans(model), _take_conditions(model)
-        self.generator = model._generator.eval()
+        frame, discrete = plain.opened(data.train, self.encoding)
+        model = self._model(len(frame), ctx)
+        model.set_random_state(ctx.seed_for(self.name) % 2**32)
+        model.fit(frame, discrete)
+        self._take(model)
         return self
 
     def sample(self, spec: SampleSpec, rows: int, ctx: RunContext) -> Iterator[pd.DataFrame]:
-        """Typed chunks. Raises SpecError for conditions and balance, which stock CTGAN cannot honour."""
-        if spec.fixed or spec.targets or spec.balance or spec.mix != "data":
-            raise SpecError("Stock CTGAN cannot honour conditions or balance.", "Use the autoregressive GAN for them.")
+        """Typed chunks. Raises SpecError for conditions and balance, which the stock models cannot honour."""
+        refuse_wishes(spec, self.name)
         rng = ctx.rng(f"sample/{spec.seed}")
         for start in range(0, rows, CHUNK):
             ctx.check_stop()
-            yield self._draw(min(CHUNK, rows - start), rng)
+            yield plain.closed(self._cells(min(CHUNK, rows - start), rng), self.encoding, rng)
 
     def report(self) -> Mapping[str, Any]:
-        """Epochs; stock CTGAN keeps no validation curve."""
+        """Epochs; the stock models keep no validation curve."""
         stopped = "all planned steps done"
-        return {"stages": [{"stage": "ctgan", "epochs": self.params.epochs, "stopped": stopped}]}
+        return {"stages": [{"stage": self.name, "epochs": self.params.epochs, "stopped": stopped}]}
 
     def save(self, directory: Path) -> None:
-        """Write the generator's weights, spans and encoding to `directory`."""
+        """Write the network's weights, spans and encoding to `directory`."""
         facts = {
             "format": FORMAT,
             "generator": self.name,
@@ -83,7 +77,7 @@ class CtganBaseline:
             "spans": self.spans,
             "conditions": self.conditions,
         }
-        checkpoint.write(checkpoint.State(dict(self.generator.state_dict()), facts), Path(directory))
+        checkpoint.write(checkpoint.State(dict(self.network.state_dict()), facts), Path(directory))
 
     @classmethod
     def load(cls, directory: Path) -> Self:
@@ -91,91 +85,175 @@ class CtganBaseline:
         state = checkpoint.read(Path(directory))
         if state is None or state.facts.get("generator") != cls.name or state.facts.get("format") != FORMAT:
             raise InputError("The folder holds no model of this generator and format.", "Fit one first.")
-        from ctgan.synthesizers.ctgan import Generator
-
-        made = cls(CtganParams(**state.facts["params"]))
+        made = cls(cls.parameters()(**state.facts["params"]))
         made.encoding = Encoding.model_validate(state.facts["encoding"])
         made.spans, made.conditions = state.facts["spans"], state.facts["conditions"]
-        width = sum(1 + len(s["means"]) if s["means"] else len(s["values"]) for s in made.spans)
-        made.generator = Generator(NOISE + len(made.conditions), (256, 256), width)
-        made.generator.load_state_dict(dict(state.tensors))
-        made.generator.eval()
+        made.network = made._empty(sum(1 + len(s["means"]) if s["means"] else len(s["values"]) for s in made.spans))
+        made.network.load_state_dict(dict(state.tensors))
+        made.network.eval()
         return made
 
+    @abstractmethod
+    def _model(self, rows: int, ctx: RunContext) -> Any:
+        """The stock model, which looks at the stop signal as it trains."""
+
+    @abstractmethod
+    def _take(self, model: Any) -> None:
+        """Keep what sampling needs: `spans`, `conditions` and `network`."""
+
+    @abstractmethod
+    def _empty(self, width: int) -> Any:
+        """A network of the right shape for weights that were saved."""
+
+    @abstractmethod
+    def _outputs(self, rows: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """The network's outputs (rows, width) and, beside each, the place inside a component it would stand for."""
+
+    @abstractmethod
+    def _loudest(self, logits: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Which level of a span each row takes."""
+
+    def _cells(self, rows: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        (out, places), at, cells = self._outputs(rows, rng), 0, {}
+        for span in self.spans:
+            levels = len(span["means"]) or len(span["values"])
+            first = at + bool(span["means"])
+            pick = self._loudest(out[:, first : first + levels], rng)
+            if span["means"]:
+                place = places[:, at] * SPREAD * np.asarray(span["spreads"])[pick]
+                cells[span["column"]] = place + np.asarray(span["means"])[pick]
+            else:
+                cells[span["column"]] = np.asarray(span["values"])[pick]
+            at = first + levels
+        return cells
+
+
+class CtganBaseline(StockModel):
+    """Stock CTGAN 0.12: no conditions (it lights the wrong category for all discrete columns but the first)."""
+
+    name: ClassVar[str] = "ctgan"
+
+    def __init__(self, params: CtganParams = CtganParams()) -> None:
+        super().__init__(params)
+
+    @classmethod
+    def parameters(cls) -> type[CtganParams]:
+        """The params class."""
+        return CtganParams
+
+    def _model(self, rows: int, ctx: RunContext) -> Any:
+        """The stock class, which looks at the stop signal and reports progress when it makes fakes: twice a step."""
+        from ctgan import CTGAN
+
+        batch = max(self.params.batch // 10 * 10, 10)
+        look = _watch(ctx, self.name, 2 * self.params.epochs * max(rows // batch, 1))
+
+        class Stoppable(CTGAN):  # type: ignore[misc]
+            def _apply_activate(self, data: torch.Tensor) -> torch.Tensor:
+                look()
+                return super()._apply_activate(data)
+
+        return Stoppable(epochs=self.params.epochs, batch_size=batch, enable_gpu=False)
+
+    def _take(self, model: Any) -> None:
+        self.spans, self.conditions = _spans(model._transformer), _conditions(model._data_sampler)
+        self.network = model._generator.eval()
+
+    def _empty(self, width: int) -> Any:
+        from ctgan.synthesizers.ctgan import Generator
+
+        return Generator(NOISE + len(self.conditions), (256, 256), width)
+
     @torch.no_grad()
-    def _draw(self, rows: int, rng: np.random.Generator) -> pd.DataFrame:
-        """Noise and a condition drawn by the data's frequencies in, the loudest level of every span out."""
+    def _outputs(self, rows: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Noise and a condition drawn by the data's frequencies in."""
         noise = rng.standard_normal((rows, NOISE + len(self.conditions)), dtype=np.float32)
         noise[:, NOISE:] = 0
         if self.conditions:
             lit = rng.choice(len(self.conditions), rows, p=np.asarray(self.conditions) / sum(self.conditions))
             noise[np.arange(rows), NOISE + lit] = 1
-        out, at, cells = self.generator(torch.from_numpy(noise)).numpy(), 0, {}
-        for span in self.spans:
-            levels = len(span["means"]) or len(span["values"])
-            first = at + bool(span["means"])
-            logits = out[:, first : first + levels] + rng.gumbel(size=(rows, levels))
-            pick = logits.argmax(1)
-            if span["means"]:
-                place = np.tanh(out[:, at]) * SPREAD * np.asarray(span["spreads"])[pick]
-                cells[span["column"]] = place + np.asarray(span["means"])[pick]
-            else:
-                cells[span["column"]] = np.asarray(span["values"])[pick]
-            at = first + levels
-        return self._typed(cells, rng)
+        out = self.network(torch.from_numpy(noise)).numpy()
+        return out, np.tanh(out)
 
-    def _typed(self, cells: Mapping[str, np.ndarray], rng: np.random.Generator) -> pd.DataFrame:
-        out: dict[str, Any] = {}
-        for column in self.encoding.columns:
-            cell = cells[column.name]
-            if isinstance(column, CategoryCodes):
-                out[column.name] = pd.Series(column.decode(cell.astype(np.int64), rng), dtype=object)
-                continue
-            there = cells.get(column.name + FILLED, np.ones(len(cell))).astype(bool)
-            low, high = column.range
-            grid = np.clip(np.rint(cell), low, high).astype(np.int64) if column.ordered else np.zeros(len(cell), int)
-            out[column.name] = column.grid.cells(grid, there & bool(column.ordered))
-        return pd.DataFrame(out)
+    def _loudest(self, logits: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """By Gumbel noise, as the stock model's softmax layer does."""
+        return (logits + rng.gumbel(size=logits.shape)).argmax(1)
 
 
-def _plain(frame: pd.DataFrame, table: Encoding) -> tuple[pd.DataFrame, list[str]]:
-    """Numbers as grid positions without gaps, categories as codes, and one more discrete column where numbers miss."""
-    out: dict[str, np.ndarray] = {}
-    discrete = []
-    for column in table.columns:
-        if isinstance(column, NumberCodes):
-            grid, filled = column.grid.positions(frame[column.name])
-            out[column.name] = np.where(filled, grid, np.median(grid[filled]) if filled.any() else 0).astype(float)
-            if column.missing:
-                out[column.name + FILLED] = filled.astype(int)
-                discrete.append(column.name + FILLED)
-        else:
-            out[column.name] = column.encode(frame[column.name])
-            discrete.append(column.name)
-    return pd.DataFrame(out), discrete
+class TvaeBaseline(StockModel):
+    """Stock TVAE: a variational autoencoder over the same spans as CTGAN's."""
+
+    name: ClassVar[str] = "tvae"
+
+    def __init__(self, params: TvaeParams = TvaeParams()) -> None:
+        super().__init__(params)
+
+    @classmethod
+    def parameters(cls) -> type[TvaeParams]:
+        """The params class."""
+        return TvaeParams
+
+    def _model(self, rows: int, ctx: RunContext) -> Any:
+        """The stock class, which looks at the stop signal whenever its decoder is called: once a step."""
+        from ctgan import TVAE
+
+        look = _watch(ctx, self.name, self.params.epochs * -(-rows // self.params.batch))
+
+        class Stoppable(TVAE):  # type: ignore[misc]
+            def __setattr__(self, name: str, value: Any) -> None:
+                if name == "decoder":
+                    value.register_forward_pre_hook(lambda *_: look())
+                super().__setattr__(name, value)
+
+        return Stoppable(epochs=self.params.epochs, batch_size=self.params.batch, enable_gpu=False)
+
+    def _take(self, model: Any) -> None:
+        self.spans, self.conditions = _spans(model.transformer), []
+        self.network = self._empty(model.transformer.output_dimensions)
+        self.network.load_state_dict(model.decoder.state_dict())
+        self.network.eval()
+
+    def _empty(self, width: int) -> Any:
+        from ctgan.synthesizers.tvae import Decoder
+
+        return Decoder(NOISE, (128, 128), width)
+
+    @torch.no_grad()
+    def _outputs(self, rows: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Noise in; the place is drawn around the decoder's mean with its learnt spread."""
+        out, spread = self.network(torch.from_numpy(rng.standard_normal((rows, NOISE), dtype=np.float32)))
+        places = np.tanh(out.numpy()) + spread.numpy() * rng.standard_normal(out.shape)
+        return out.numpy(), np.clip(places, -1, 1)
+
+    def _loudest(self, logits: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """The likeliest level: the stock model draws none."""
+        return logits.argmax(1)
 
 
-def _stoppable(ctx: RunContext, steps: int) -> Callable[..., Any]:
-    """The stock class, which looks at the stop signal and reports progress whenever it makes fakes: twice a step."""
-    from ctgan import CTGAN
-
-    class Stoppable(CTGAN):  # type: ignore[misc]
-        calls = 0
-
-        def _apply_activate(self, data: torch.Tensor) -> torch.Tensor:
-            ctx.check_stop()
-            self.calls += 1
-            if self.calls % 20 == 0:
-                ctx.progress("ctgan", min(self.calls // 2, steps), steps)
-            return super()._apply_activate(data)
-
-    return Stoppable
+def refuse_wishes(spec: SampleSpec, name: str) -> None:
+    """Raise SpecError for conditions and balance, which a generator without them cannot honour."""
+    if spec.fixed or spec.targets or spec.balance or spec.mix != "data":
+        raise SpecError(
+            f"Generator {name!r} cannot honour conditions or balance.", "Use the autoregressive GAN for them."
+        )
 
 
-def _take_spans(model: Any) -> list[dict[str, Any]]:
+def _watch(ctx: RunContext, stage: str, calls: int) -> Any:
+    """A function that looks at the stop signal on every call and tells every 40th how far training is."""
+    seen = iter(range(1, 2**62))
+
+    def look() -> None:
+        ctx.check_stop()
+        if (call := next(seen)) % 40 == 0:
+            ctx.progress(stage, min(call, calls), calls)
+
+    return look
+
+
+def _spans(transformer: Any) -> list[dict[str, Any]]:
     """What the outputs mean: for a number the means and spreads of its components, for a discrete column its values."""
     spans = []
-    for info in model._transformer._column_transform_info_list:
+    for info in transformer._column_transform_info_list:
         span: dict[str, Any] = {"column": info.column_name, "means": [], "spreads": [], "values": []}
         if info.column_type == "continuous":
             kept = np.asarray(info.transform.valid_component_indicator, dtype=bool)
@@ -188,9 +266,8 @@ def _take_spans(model: Any) -> list[dict[str, Any]]:
     return spans
 
 
-def _take_conditions(model: Any) -> list[float]:
+def _conditions(sampler: Any) -> list[float]:
     """How often each entry of the condition is lit when sampling, as the stock sampler weighs it."""
-    sampler = model._data_sampler
     if sampler._n_discrete_columns == 0:
         return []
     shares = sampler._discrete_column_category_prob.flatten()

@@ -24,12 +24,13 @@ from synthgen.losses import surprise
 from synthgen.runtime import RunContext
 from synthgen.spec import SampleSpec
 from synthgen.tabular import encoding, planning
+from synthgen.tabular.allowed import FREE, Allowed
 from synthgen.tabular.critic import Critics
 from synthgen.tabular.drawing import Drawer
 from synthgen.tabular.encoding import Encoding
 from synthgen.tabular.networks import AutoregressiveNetwork, Layout, visibility
 from synthgen.tabular.params import AutoregressiveParams
-from synthgen.tabular.sampling import draw
+from synthgen.tabular.sampling import draw, factor
 from synthgen.tabular.task import Coded, GanTask, load_weights
 from synthgen.tabular.weights import GroupWeights
 from synthgen.training import checkpoint, loop
@@ -72,17 +73,13 @@ class AutoregressiveGAN:
         with planning.one_thread():
             yield from self._drawer().chunks(spec, rows, ctx)
 
-    def sample_given(self, fixed: pd.DataFrame, ctx: RunContext) -> pd.DataFrame:
-        """One row for each row of `fixed`, a typed frame of some of the columns, whose cells are kept exactly."""
-        given = np.full((len(fixed), len(self.encoding.columns)), -1, dtype=np.int64)
-        for name in fixed.columns:
-            if name not in self.encoding.names:
-                raise InputError(f"There is no modelled column {name!r} to condition on.", "Leave it out.")
-            i = self.encoding.names.index(name)
-            given[:, i] = self.encoding.columns[i].encode(fixed[name])
+    def sample_given(self, fixed: pd.DataFrame, ctx: RunContext, allowed: Allowed = FREE) -> pd.DataFrame:
+        """One row for each row of `fixed`, a typed frame of some of the columns, whose cells are kept exactly.
+
+        `allowed` confines the other columns. Raises InputError for a column that is not modelled.
+        """
         with planning.one_thread():
-            cells = {str(name): fixed[name].to_numpy() for name in fixed.columns}
-            return self._drawer().given(given, cells, ctx.rng("sample_given"))
+            return self._drawer().given(fixed, ctx.rng("sample_given"), allowed)
 
     def surprise(self, frame: pd.DataFrame, end: End = "chosen") -> np.ndarray:
         """What the model pays for each record of a typed frame, `-log q(x)` in nats over the codes.
@@ -219,7 +216,7 @@ class AutoregressiveGAN:
 
     def _drawer(self) -> Drawer:
         score = self._score if self.active and self.critics.slope > 0 else None
-        return Drawer(self.encoding, self._draw, score, self.target)
+        return Drawer(self.encoding, self._draw, self._factor, score, self.target)
 
     def _draw(self, given: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         return self._all_codes(draw(self.network, given[:, self.active], rng))
@@ -230,6 +227,11 @@ class AutoregressiveGAN:
 
 def _shares(codes: np.ndarray, sizes: Sequence[int]) -> list[np.ndarray]:
     """Share of each level of each column, with half a row added so that none is zero."""
+    def _factor(self, column: int, codes: np.ndarray) -> np.ndarray:
+        if column not in self.active:
+            return np.ones((len(codes), self.encoding.sizes[column]))
+        return factor(self.network, self.active.index(column), np.ascontiguousarray(codes[:, self.active]))
+
     counts = [np.bincount(codes[:, i], minlength=size) + 0.5 for i, size in enumerate(sizes)]
     return [c / c.sum() for c in counts]
 

@@ -43,6 +43,25 @@ class CtganParams(Spec):
     batch: int = Field(500, ge=20, le=100_000, description="Rows per step, a multiple of 10.")
 
 
+class TvaeParams(Spec):
+    """Stock TVAE of ctgan 0.12, for comparison."""
+
+    epochs: int = Field(300, ge=1, le=10_000)
+    batch: int = Field(500, ge=2, le=100_000, description="Rows per step.")
+
+
+class GaussianCopulaParams(Spec):
+    """A Gaussian copula: quick, simple, for comparison and for tables on which nothing larger can be trained."""
+
+    bins: int = Field(100, ge=4, le=1000, description="Most quantile bins of a number or date.")
+
+
+class SmoteParams(Spec):
+    """SMOTE-NC, for comparison only: it copies real people."""
+
+    neighbors: int = Field(5, ge=1, le=100, description="Neighbours of the same class to lie between.")
+
+
 class IndependentParams(Spec):
     """Independent columns, for comparison."""
 

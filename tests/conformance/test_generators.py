@@ -12,9 +12,15 @@ from synthgen import catalog
 from synthgen.errors import Stopped, SynthgenError
 from synthgen.runtime import RunContext
 from synthgen.spec import SampleSpec
-from synthgen.tabular.params import CtganParams, IndependentParams
+from synthgen.tabular.params import CtganParams, IndependentParams, SmoteParams, TvaeParams
 
-SMALL = {"autoregressive_gan": TINY, "ctgan": CtganParams(epochs=1, batch=100), "independent": IndependentParams()}
+SMALL = {
+    "autoregressive_gan": TINY,
+    "ctgan": CtganParams(epochs=1, batch=100),
+    "tvae": TvaeParams(epochs=1, batch=100),
+    "smote_nc": SmoteParams(),
+    "independent": IndependentParams(),
+}
 NAMES = sorted(catalog.generators("tabular"))
 COLUMNS = ["age", "sex", "ward", "smoker", "visits", "sodium", "charge", "admitted", "outcome"]
 
