@@ -114,6 +114,12 @@ def check_request(prepared: Prepared, request: SampleSpec, spec: RunSpec) -> Non
     catalog.modality(spec.modality).call("check_request", request, prepared.split, prepared.schema, spec)
 
 
+def check_without_source(model: Model, request: SampleSpec, spec: RunSpec) -> None:
+    """Refuse what a loaded model cannot tell that enough people meet. Raises SpecError."""
+    encoding = getattr(model.generator, "encoding", None)
+    catalog.modality(spec.modality).call("check_without_source", request, encoding)
+
+
 def fit(prepared: Prepared, spec: RunSpec, ctx: RunContext) -> Model:
     """Train the generator the spec names; the hold-out is not handed to it."""
     data, schema, keys = catalog.modality(spec.modality).call("prepare", prepared.split.fitting, prepared.schema)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -42,10 +42,53 @@ class ColumnOverride(Spec):
     drop: bool | None = Field(None, description="Leave the column out of everything.")
 
 
-class GroupTarget(Spec):
-    """So many rows of the group that meets every `column = value` of `where`."""
+class _Told(type(BaseModel)):  # type: ignore[misc]
+    """Makes a call of the class with bad values a SpecError; inside other specifications pydantic checks as always."""
 
-    where: dict[str, str | float | int | bool]
+    def __call__(cls, *args: Any, **fields: Any) -> Any:
+        try:
+            return super().__call__(*args, **fields)
+        except ValidationError as error:
+            raise _refused(cls, error) from None
+
+
+class Asked(Spec, metaclass=_Told):
+    """Base of what users of the library build themselves: wrong values raise SpecError, which names no value."""
+
+
+class Range(Asked):
+    """Values from `low` to `high`, both included; None: open on that side. Dates are written 2024-01-31.
+
+    A date alone as the high end of a column with times of day means the whole of that day. Missing is not in a range.
+    """
+
+    low: int | float | str | None = None
+    high: int | float | str | None = None
+
+    @model_validator(mode="after")
+    def _has_ends_in_order(self) -> Self:
+        if self.low is None and self.high is None:
+            raise ValueError("a range needs a low or a high end")
+        ends = [end for end in (self.low, self.high) if isinstance(end, int | float)]
+        if any(end != end for end in ends) or (len(ends) == 2 and ends[0] > ends[1]):
+            raise ValueError("a range needs a low end that is not above its high end")
+        return self
+
+
+class OneOf(Asked):
+    """Any of these values; None among them stands for missing."""
+
+    values: tuple[str | float | int | bool | None, ...] = Field(min_length=1)
+
+
+Wish = str | float | int | bool | None | Range | OneOf
+"""What a column may be fixed to: one value, None for missing, a range, or one of several values."""
+
+
+class GroupTarget(Asked):
+    """So many rows of the group that meets every `column = wish` of `where`."""
+
+    where: dict[str, Wish]
     rows: int = Field(gt=0, le=100_000_000)
 
 
@@ -54,17 +97,74 @@ class SampleSpec(Spec):
 
     `mix` is "data" (shares as in the data) or "balanced" (equal shares of every value of each column in `balance`).
     Columns named in `balance` are balanced whatever `mix` says; a balanced mix that names none balances the target.
-    `fixed` holds column = value for every row. `targets`, when given, replaces `rows`.
-    `resample` is the critic's dial: how many candidates are drawn for each row kept ("off", "2x", "4x").
+    `balance_within`: the columns in `balance` are balanced inside every value of this column, whose own shares stay as
+    in the data. `fixed` holds column = wish for every row: a value, None (missing), a Range or OneOf. `targets`, when
+    given, replaces `rows`. `resample` is the critic's dial: how many candidates are drawn for each row kept ("off",
+    "2x", "4x").
     """
 
     rows: int | None = Field(None, gt=0, le=100_000_000, description="None: as many as the source has.")
     mix: Literal["data", "balanced"] = "data"
     balance: tuple[str, ...] = ()
-    fixed: dict[str, str | float | int | bool] = {}
+    balance_within: str | None = None
+    fixed: dict[str, Wish] = {}
     targets: tuple[GroupTarget, ...] = ()
     resample: Literal["off", "2x", "4x"] = "2x"
     seed: int = 0
+
+
+class Within(Asked):
+    """Filled cells of `column` lie from `low` to `high`, both included; None: open on that side."""
+
+    kind: Literal["range"] = "range"
+    column: str
+    low: int | float | str | None = None
+    high: int | float | str | None = None
+    source_may_break: bool = Field(False, description="The source's own rows need not keep it; synthetic ones do.")
+
+    @model_validator(mode="after")
+    def _is_a_range(self) -> Self:
+        Range.model_validate({"low": self.low, "high": self.high})
+        return self
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns it is about."""
+        return (self.column,)
+
+
+class Inequality(Asked):
+    """Where both cells are filled, `low_column` is at most `high_column` (`strict`: below it)."""
+
+    kind: Literal["inequality"] = "inequality"
+    low_column: str
+    high_column: str
+    strict: bool = False
+    source_may_break: bool = False
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns it is about."""
+        return (self.low_column, self.high_column)
+
+
+class FixedCombinations(Asked):
+    """Only combinations of values of these discrete columns that at least k people of the source share."""
+
+    kind: Literal["fixed_combinations"] = "fixed_combinations"
+    columns: tuple[str, ...] = Field(min_length=2)
+
+
+class Unique(Asked):
+    """No combination of filled cells of these columns comes twice."""
+
+    kind: Literal["unique"] = "unique"
+    columns: tuple[str, ...] = Field(min_length=1)
+    source_may_break: bool = False
+
+
+Constraint = Annotated[Within | Inequality | FixedCombinations | Unique, Field(discriminator="kind")]
+"""A rule that every synthetic row keeps."""
 
 
 class GateRule(Spec):
@@ -110,6 +210,7 @@ class RunSpec(Spec):
     holdout_share: float = Field(0.2, ge=0, lt=0.5, description="0: the caller keeps its own hold-out.")
     time_budget: int = Field(180, ge=5, le=7 * 24 * 3600, description="Seconds of training to plan for.")
     seed: int = Field(0, ge=0)
+    constraints: tuple[Constraint, ...] = ()
     sample: SampleSpec = SampleSpec()
     policy: GatePolicy | str = "standard"
 
@@ -119,15 +220,24 @@ def checked(kind: type[S], **fields: Any) -> S:
     try:
         return kind(**fields)
     except ValidationError as error:
-        told = {str(next(iter(e["loc"]), "all")): e["msg"] for e in error.errors(include_input=False)}
+        raise _refused(kind, error) from None
+
+
+def _refused(kind: type[Any], error: ValidationError) -> SpecError:
+    """The refusal of a specification, in words that name its fields and no value."""
+    told = {str(next(iter(e["loc"]), "")): e["msg"].removeprefix("Value error, ") for e in error.errors()}
     problems = [f"{'where' if name == 'fixed' else name} {_expected(kind, name, text)}" for name, text in told.items()]
-    raise SpecError(f"Out of range: {'; '.join(problems)}.", "Give values in the allowed range.")
+    words = "; ".join(problem.strip() for problem in problems)
+    return SpecError(f"{kind.__name__} is out of range: {words}.", "Give values in the allowed range.")
+
+
+WISH = "takes a text, a number, true, false, None, a Range or OneOf for each column"
 
 
 def _expected(kind: type[Spec], name: str, message: str) -> str:
     """What a field takes, in words: its bounds, or what the validator says, which never holds the value."""
-    if name in ("fixed", "params", "columns", "targets"):
-        return {"fixed": "takes a text, a number, true or false for each column"}.get(name, "is not of the right type")
+    if name in ("fixed", "where", "params", "columns", "targets"):
+        return WISH if name in ("fixed", "where") else "is not of the right type"
     words = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
     rules = kind.model_fields[name].metadata if name in kind.model_fields else []
     bounds = [f"{text} {getattr(rule, sign)}" for rule in rules for sign, text in words.items() if hasattr(rule, sign)]

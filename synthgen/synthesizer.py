@@ -22,9 +22,7 @@ from synthgen.contracts import Scorecard, Split
 from synthgen.errors import InputError, SpecError
 from synthgen.pipeline import Model, Prepared
 from synthgen.runtime import Event, RunContext, ignore
-from synthgen.spec import ColumnOverride, GroupTarget, RunSpec, SampleSpec, checked
-
-Value = str | float | int | bool
+from synthgen.spec import ColumnOverride, GroupTarget, RunSpec, SampleSpec, Wish, checked
 
 
 class TabularSynthesizer:
@@ -91,29 +89,31 @@ class TabularSynthesizer:
     def sample(
         self,
         rows: int | None = None,
-        where: Mapping[str, Value] | None = None,
+        where: Mapping[str, Wish] | None = None,
         balance: Sequence[str] = (),
         targets: Sequence[GroupTarget] = (),
         seed: int = 0,
         resample: str | None = None,
+        within: str | None = None,
     ) -> pd.DataFrame:
         """A synthetic table with the source's dtypes and column order."""
         modality = catalog.modality("tabular")
-        chunks = list(self._chunks(self._request(rows, where, balance, targets, seed, resample)))
+        chunks = list(self._chunks(self._request(rows, where, balance, targets, seed, resample, within)))
         return self._labelled(modality.call("presented", pd.concat(chunks, ignore_index=True), self.schema_))
 
     def write(
         self,
         path: str | Path,
         rows: int | None = None,
-        where: Mapping[str, Value] | None = None,
+        where: Mapping[str, Wish] | None = None,
         balance: Sequence[str] = (),
         targets: Sequence[GroupTarget] = (),
         seed: int = 0,
         resample: str | None = None,
+        within: str | None = None,
     ) -> int:
         """Stream a synthetic table to a .csv or .parquet file at constant memory; returns the rows written."""
-        request = self._request(rows, where, balance, targets, seed, resample)
+        request = self._request(rows, where, balance, targets, seed, resample, within)
         self._must_be_fitted()
         modality = catalog.modality("tabular")
         with tempfile.TemporaryDirectory() as scratch:
@@ -161,11 +161,12 @@ class TabularSynthesizer:
     def _request(
         self,
         rows: int | None,
-        where: Mapping[str, Value] | None,
+        where: Mapping[str, Wish] | None,
         balance: Sequence[str],
         targets: Sequence[GroupTarget],
         seed: int,
         resample: str | None,
+        within: str | None,
     ) -> SampleSpec:
         dial = {"resample": resample} if resample else {}
         return checked(
@@ -173,6 +174,7 @@ class TabularSynthesizer:
             rows=rows,
             mix="balanced" if balance else "data",
             balance=tuple(balance),
+            balance_within=within,
             fixed=dict(where or {}),
             targets=tuple(targets),
             seed=seed,
@@ -194,7 +196,7 @@ class TabularSynthesizer:
         if self.prepared_ is not None:
             pipeline.check_request(self.prepared_, request, self.spec)
         else:
-            _check_without_source(request)
+            pipeline.check_without_source(self.model_, request, self.spec)
         rows = pipeline.request_rows(request, self.rows_)
         return pipeline.draw(self.model_, self.schema_, request, rows, self.spec, self._context())
 
@@ -241,21 +243,6 @@ def score_files(
         note = "No hold-out was given: a fifth of the real data took its place, which the generator may have seen."
         card = card.model_copy(update={"notes": (*card.notes, note)})
     return card, prepared.schema
-
-
-def _check_without_source(request: SampleSpec) -> None:
-    """Refuse conditions on several columns at once: nobody can count who meets them. Raises SpecError.
-
-    A value of one column needs no count: every level a model knows has at least k people.
-    """
-    wanted = [{**request.fixed, **t.where} for t in request.targets] or [request.fixed]
-    joint = next((where for where in wanted if len(where) > 1), None)
-    if joint is not None:
-        raise SpecError(
-            f"Values of several columns together ({', '.join(map(repr, joint))}) cannot be fixed with a loaded model: "
-            "a model keeps no joint counts, so how many people meet them is not known.",
-            "Fix one column, sample before saving, or sample through the service.",
-        )
 
 
 def _must_be_table(data: Any) -> None:

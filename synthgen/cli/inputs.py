@@ -1,4 +1,4 @@
-"""What people type: COL=VALUE conditions, NAME=JSON parameters; wrong ones are named all at once."""
+"""What people type: COL=WISH conditions, NAME=JSON parameters; wrong ones are named all at once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, get_args
 
 from synthgen.errors import SpecError, raise_all
-from synthgen.spec import ColumnKind
+from synthgen.spec import ColumnKind, OneOf, Range, Wish
 
 
 def pairs(items: Sequence[str], option: str) -> dict[str, str]:
@@ -18,6 +18,26 @@ def pairs(items: Sequence[str], option: str) -> dict[str, str]:
     problems += [f"{option} names {name!r} twice" for name in sorted({n for n in names if names.count(n) > 1})]
     raise_all(SpecError, problems, f"Write {option} NAME=VALUE, once for each name.")
     return {name: value for name, _, value in split}
+
+
+def conditions(items: Sequence[str]) -> dict[str, Wish]:
+    """What --where says of each column.
+
+    COL=VALUE; COL= for missing; COL=LOW..HIGH, COL=LOW.. or COL=..HIGH for a range, both ends included; COL=A|B for any
+    of several values, an empty one among them for missing. COL==TEXT takes TEXT as it stands, dots and bars and all.
+    """
+    return {name: _wish(text) for name, text in pairs(items, "--where").items()}
+
+
+def _wish(text: str) -> Wish:
+    if text.startswith("="):
+        return text[1:]
+    if "|" in text:
+        return OneOf(values=tuple(part or None for part in text.split("|")))
+    low, dots, high = text.partition("..")
+    if dots and (low or high):
+        return Range(low=low or None, high=high or None)
+    return text or None
 
 
 def parameters(items: Sequence[str]) -> dict[str, Any]:

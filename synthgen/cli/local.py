@@ -12,6 +12,10 @@ from synthgen.cli.terminal import Progress
 from synthgen.errors import InputError
 
 File = Annotated[Path, typer.Argument(help="CSV (also .gz, .zip), Excel (.xlsx) or Parquet.")]
+WHERE = (
+    "COL=VALUE held for every row; repeatable. COL= asks for missing, COL=40..60 for a range, COL=A|B for any of these, "
+    "COL==TEXT for TEXT as it stands."
+)
 MEMORY_PER_BYTE = 20  # of the file, for the child that reads it first
 READING_SECONDS = 300.0
 Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same result on a CPU.")]
@@ -55,8 +59,11 @@ def sample(
     model: Annotated[Path, typer.Argument(help="Folder that 'synthgen fit' wrote.")],
     rows: Annotated[int, typer.Option(min=1, help="Rows to draw.")],
     out: Annotated[Path, typer.Option(help="CSV, Excel (.xlsx) or Parquet file; the ending decides.")],
-    where: Annotated[list[str] | None, typer.Option(help="COL=VALUE held for every row; repeatable.")] = None,
+    where: Annotated[list[str] | None, typer.Option(help=WHERE)] = None,
     balance: Annotated[list[str] | None, typer.Option(help="Equal shares of every value of this column.")] = None,
+    within: Annotated[
+        str | None, typer.Option(help="Balance inside each value of this column, such as TARGET.")
+    ] = None,
     seed: Seed = 0,
 ) -> None:
     """Draw ROWS synthetic rows from MODEL, without any service."""
@@ -65,9 +72,9 @@ def sample(
     _check_ending(out, (".csv", ".parquet", ".xlsx"))
     from synthgen.synthesizer import TabularSynthesizer
 
-    fixed = inputs.pairs(where or [], "--where")
+    fixed = inputs.conditions(where or [])
     synthesizer = TabularSynthesizer.load(model)
-    synthesizer.write(out, rows, where=fixed or None, balance=tuple(balance or ()), seed=seed)
+    synthesizer.write(out, rows, where=fixed or None, balance=tuple(balance or ()), seed=seed, within=within)
     typer.echo(f"{rows:,} rows written to {out}.")
 
 

@@ -15,6 +15,7 @@ from synthgen.errors import InputError
 from synthgen.runtime import RunContext
 from synthgen.spec import SampleSpec
 from synthgen.tabular import encoding
+from synthgen.tabular.allowed import FREE, Allowed
 from synthgen.tabular.drawing import Drawer
 from synthgen.tabular.encoding import Encoding
 from synthgen.tabular.params import IndependentParams
@@ -48,7 +49,11 @@ class IndependentColumns:
 
     def sample(self, spec: SampleSpec, rows: int, ctx: RunContext) -> Iterator[pd.DataFrame]:
         """Typed chunks; fixed values are kept, and tell nothing about the other columns."""
-        return Drawer(self.encoding, self._draw, target=self.target).chunks(spec, rows, ctx)
+        return self._drawer().chunks(spec, rows, ctx)
+
+    def sample_given(self, fixed: pd.DataFrame, ctx: RunContext, allowed: Allowed = FREE) -> pd.DataFrame:
+        """One row for each row of `fixed`, a typed frame of some of the columns, whose cells are kept exactly."""
+        return self._drawer().given(fixed, ctx.rng("sample_given"), allowed)
 
     def log_prob(self, frame: pd.DataFrame) -> np.ndarray:
         """`log q(x)` of each record of a typed frame, over the codes; half a row stands in for a level never seen."""
@@ -81,6 +86,12 @@ class IndependentColumns:
         made.encoding, made.target = Encoding.model_validate(state.facts["encoding"]), state.facts["target"]
         made.shares = [state.tensors[f"shares/{i}"].numpy() for i in range(len(made.encoding.columns))]
         return made
+
+    def _drawer(self) -> Drawer:
+        return Drawer(self.encoding, self._draw, self._factor, target=self.target)
+
+    def _factor(self, column: int, codes: np.ndarray) -> np.ndarray:
+        return np.tile(self.shares[column], (len(codes), 1))
 
     def _draw(self, given: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         out = given.copy()

@@ -10,6 +10,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from synthgen.errors import SpecError
+from synthgen.spec import OneOf, Range, Wish
 
 OTHER = "other"
 
@@ -30,6 +31,7 @@ class CategoryCodes(BaseModel):
     other: bool
     missing: bool
     merged: int = 0
+    missing_held: bool = False  # by at least k people
 
     @property
     def ordered(self) -> int:
@@ -56,17 +58,24 @@ class CategoryCodes(BaseModel):
             names[len(self.values)] = OTHER
         return names[codes]
 
-    def condition(self, value: Any) -> tuple[int, Any]:
-        """Level and exact cell for a value the user fixes. Raises SpecError when the column has no such value."""
-        if value is None or value == "" or (isinstance(value, float) and np.isnan(value)):
+    def allowed(self, wish: Wish) -> tuple[np.ndarray, None]:
+        """What a wish leaves: the share, 0 or 1, of each level (levels,). Raises SpecError for what cannot be drawn."""
+        if isinstance(wish, Range):
+            raise SpecError(f"Column {self.name!r} was read as {self.kind}: it has no ranges.", "Name its values.")
+        shares = np.zeros(self.size)
+        shares[[self._level(value) for value in (wish.values if isinstance(wish, OneOf) else (wish,))]] = 1.0
+        return shares, None
+
+    def _level(self, value: Any) -> int:
+        if is_missing(value):
             if self.missing:
-                return self.size - 1, None
+                return self.size - 1
             raise SpecError(f"Column {self.name!r} has no missing values to fix.", "Fix a value that occurs.")
-        for text in _spellings(value):
+        for text in spellings(value):
             if text in self._places:
-                return self._places[text], text
+                return self._places[text]
         if self.other and str(value) == OTHER:
-            return len(self.values), OTHER
+            return len(self.values)
         raise SpecError(
             f"Column {self.name!r} has no such value, or fewer people have it than the k-floor asks for.",
             f"Fix one of the {len(self.values)} values that the column may take.",
@@ -95,6 +104,7 @@ def fit_categories(
         values=tuple(str(uniques[i]) for i in kept),
         other=(together >= k and kind != "boolean") or (not kept and bool(filled.any()) and bool(filled.all())),
         missing=not filled.all(),
+        missing_held=len(np.unique(who[~filled])) >= k,
         merged=len(rest),
     )
 
@@ -106,7 +116,7 @@ def people_per_level(levels: np.ndarray, who: np.ndarray, count: int) -> np.ndar
     return np.bincount(pairs // (int(persons.max(initial=0)) + 1), minlength=count)
 
 
-def _spellings(value: Any) -> list[str]:
+def spellings(value: Any) -> list[str]:
     """How a fixed value may be written in the column: as text, as a whole number, as a boolean."""
     texts = [str(value)]
     if isinstance(value, bool):
@@ -114,3 +124,8 @@ def _spellings(value: Any) -> list[str]:
     elif isinstance(value, float) and value.is_integer():
         texts.append(str(int(value)))
     return texts
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a wish's value means a missing cell: None, an empty text, not a number."""
+    return value is None or value == "" or (isinstance(value, float) and bool(np.isnan(value)))

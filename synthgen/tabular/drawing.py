@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from synthgen.errors import SpecError
+from synthgen.errors import InputError, SpecError
 from synthgen.runtime import RunContext
-from synthgen.spec import SampleSpec
+from synthgen.spec import SampleSpec, Wish
+from synthgen.tabular.allowed import FREE, Allowed
 from synthgen.tabular.balancing import allocate, balanced
+from synthgen.tabular.conditioning import DrawCodes, Factor, conditioned, rejected
 from synthgen.tabular.encoding import Encoding
 from synthgen.tabular.requests import balanced_columns
 from synthgen.tabular.sampling import choose
@@ -20,7 +22,6 @@ from synthgen.tabular.sampling import choose
 CHUNK = 8192
 CANDIDATES = {"off": 1, "2x": 2, "4x": 4}
 
-DrawCodes = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 Score = Callable[[np.ndarray], np.ndarray]
 
 
@@ -28,12 +29,14 @@ Score = Callable[[np.ndarray], np.ndarray]
 class Drawer:
     """How codes are drawn (given fixed ones) and scored; knows nothing of networks, so every generator may use it.
 
-    `score` gives the critic's clipped logit of codes, None where there is no critic. `target` is balanced when a spec
-    asks for balance and names no column.
+    `factor(column, codes)` gives (rows, levels) probabilities of a column given the levels in `codes` (-1: unknown);
+    without it, what a request confines is met by drawing again. `score` gives the critic's clipped logit of codes, None
+    where there is no critic. `target` is balanced when a spec asks for balance and names no column.
     """
 
     encoding: Encoding
     draw: DrawCodes
+    factor: Factor | None = None
     score: Score | None = None
     target: str | None = None
 
@@ -52,22 +55,37 @@ class Drawer:
                 shares.append(share)
                 done += len(codes)
                 ctx.progress("sample", done, total)
-                yield self._decode(codes, request.cells, rng)
+                yield self.encoding.decode(codes, rng, request.allowed.cells)
         if self.score is not None and CANDIDATES[spec.resample] > 1 and shares:
             ctx.log(f"Critic resampling {spec.resample}: effective share of candidates {np.mean(shares):.3f}.")
 
-    def given(self, given: np.ndarray, cells: Mapping[str, Any], rng: np.random.Generator) -> pd.DataFrame:
-        """A typed frame for rows with their own fixed codes; `cells` (columns of cells) replace what was drawn."""
-        return self._decode(self.draw(given, rng), cells, rng)
+    def given(self, fixed: pd.DataFrame, rng: np.random.Generator, allowed: Allowed = FREE) -> pd.DataFrame:
+        """One row for each row of `fixed`, a typed frame of some of the columns, whose cells are kept exactly."""
+        given = np.full((len(fixed), len(self.encoding.columns)), -1, dtype=np.int64)
+        for name in fixed.columns:
+            if name not in self.encoding.names:
+                raise InputError(f"There is no modelled column {name!r} to condition on.", "Leave it out.")
+            i = self.encoding.names.index(name)
+            given[:, i] = self.encoding.columns[i].encode(fixed[name])
+        frame = self.encoding.decode(self._drawn(given, np.arange(len(given)), allowed, rng), rng, allowed.cells)
+        for name in fixed.columns:
+            frame[name] = pd.Series(fixed[name].to_numpy(), dtype=frame[name].dtype)
+        return frame
 
-    def _request(self, fixed: Mapping[str, Any], rows: int, spec: SampleSpec, rng: np.random.Generator) -> _Request:
-        codes, cells = self.encoding.conditions(fixed)
+    def _request(self, fixed: Mapping[str, Wish], rows: int, spec: SampleSpec, rng: np.random.Generator) -> _Request:
+        allowed = self.encoding.allowed(fixed)
+        start = allowed.given(len(self.encoding.columns))
         names = balanced_columns(spec, self.target)
         if spec.mix == "balanced" and not names:
             raise SpecError("A balanced mix was asked for, but no column to balance.", "Name columns in `balance`.")
         if not names:
-            return _Request(rows, cells, codes[None], np.ones(1))
-        return _Request(rows, cells, *balanced(codes, names, self.encoding, lambda start: self.draw(start, rng)))
+            return _Request(rows, allowed, start[None], np.ones(1))
+
+        def draw(given: np.ndarray) -> np.ndarray:
+            return self._drawn(given, np.unique(given, axis=0, return_inverse=True)[1].ravel(), allowed, rng)
+
+        combos = balanced(start, names, self.encoding, allowed, draw, spec.balance_within)
+        return _Request(rows, allowed, *combos)
 
     def _codes(
         self, request: _Request, rows: int, spec: SampleSpec, rng: np.random.Generator
@@ -76,32 +94,33 @@ class Drawer:
         condition = allocate(request.shares, rows, rng)
         keep = CANDIDATES[spec.resample] if self.score is not None else 1
         condition = np.repeat(condition, keep)
-        codes = self.draw(request.combos[condition], rng)
+        codes = self._drawn(request.combos[condition], condition, request.allowed, rng)
         if self.score is None or keep == 1:
             return codes, 1.0
         chosen, share = choose(self.score(codes), condition, keep, rng)
         return codes[chosen], share
 
-    def _decode(self, codes: np.ndarray, cells: Mapping[str, Any], rng: np.random.Generator) -> pd.DataFrame:
-        frame = self.encoding.decode(codes, rng)
-        for name, cell in cells.items():
-            column = pd.Series(cell if isinstance(cell, np.ndarray) else [cell] * len(frame), dtype=frame[name].dtype)
-            frame[name] = column
-        return frame
+    def _drawn(self, given: np.ndarray, group: np.ndarray, allowed: Allowed, rng: np.random.Generator) -> np.ndarray:
+        """Complete codes for `given`, as `allowed` says; rows of a `group` share what is given to them."""
+        if not any((given[:, c] < 0).any() for c in allowed.columns):
+            return self.draw(given, rng)
+        if self.factor is None:
+            return rejected(given, allowed, self.draw, rng)
+        return self.draw(conditioned(given, group, allowed, self.factor, rng), rng)
 
 
 @dataclass(frozen=True)
 class _Request:
-    """Rows that share their fixed values; `combos` are the level combinations they are spread over by `shares`."""
+    """Rows that share their wishes; `combos` are the level combinations they are spread over by `shares`."""
 
     rows: int
-    cells: Mapping[str, Any]
+    allowed: Allowed
     combos: np.ndarray
     shares: np.ndarray
 
 
 def _wanted(spec: SampleSpec, rows: int) -> list[tuple[dict[str, Any], int]]:
-    """Fixed values and row counts of each part of a sample."""
+    """Wishes and row counts of each part of a sample."""
     if not spec.targets:
         return [(dict(spec.fixed), rows)]
     return [({**spec.fixed, **target.where}, target.rows) for target in spec.targets]

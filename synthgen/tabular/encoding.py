@@ -7,6 +7,7 @@ and spikes that at least k people share, and edges between values (see `number_c
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import numpy as np
@@ -14,10 +15,13 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
 from synthgen.errors import InputError, SpecError, TrainingError, raise_all
+from synthgen.spec import Wish
+from synthgen.tabular.allowed import Allowed
 from synthgen.tabular.category_codes import CategoryCodes, fit_categories
 from synthgen.tabular.grid import grid_of
 from synthgen.tabular.number_codes import NumberCodes
 from synthgen.tabular.number_fitting import fit_numbers
+from synthgen.tabular.windows import FAR
 
 NUMERIC_KINDS = frozenset({"number", "integer", "date", "datetime"})
 ColumnCodes = Annotated[NumberCodes | CategoryCodes, Field(discriminator="type")]
@@ -45,33 +49,64 @@ class Encoding(BaseModel):
         """How many levels of each column, from the first, have an order."""
         return [c.ordered for c in self.columns]
 
-    def encode(self, frame: pd.DataFrame) -> np.ndarray:
-        """Levels (rows, columns; int64) of a typed frame. Raises InputError if a column is missing."""
+    def encode(self, frame: pd.DataFrame, dtype: type[np.integer[Any]] = np.int64) -> np.ndarray:
+        """Levels (rows, columns) of a typed frame as `dtype`. Raises InputError if a column is missing."""
         raise_all(
             InputError,
             [f"column {n!r} is missing" for n in self.names if n not in frame.columns],
             "Hand over a table with the columns the generator was fitted on.",
         )
-        return np.stack([c.encode(frame[c.name]) for c in self.columns], axis=1)
+        out = np.empty((len(frame), len(self.columns)), dtype=dtype)
+        for i, column in enumerate(self.columns):
+            out[:, i] = column.encode(frame[column.name])
+        return out
 
-    def decode(self, codes: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
-        """A typed frame for levels (rows, columns); values inside a bin come from its smoothed density."""
-        cells = {c.name: c.decode(codes[:, i], rng) for i, c in enumerate(self.columns)}
-        return pd.DataFrame({c.name: _series(cells[c.name], c) for c in self.columns})
+    def decode(
+        self, codes: np.ndarray, rng: np.random.Generator, cells: Mapping[int, np.ndarray] = MappingProxyType({})
+    ) -> pd.DataFrame:
+        """A typed frame for levels (rows, columns); values inside a bin come from its smoothed density.
 
-    def conditions(self, fixed: Mapping[str, Any]) -> tuple[np.ndarray, dict[str, Any]]:
-        """Levels (columns,), -1 where free, and exact cells for `column = value`. Raises SpecError (all problems)."""
-        codes, cells, problems = np.full(len(self.columns), -1, dtype=np.int64), {}, []
-        for name, value in fixed.items():
+        `cells` maps columns to the grid intervals (m, 2) their values must lie in.
+        """
+        made = {}
+        for i, c in enumerate(self.columns):
+            inside = {"intervals": cells[i]} if i in cells else {}
+            made[c.name] = _series(c.decode(codes[:, i], rng, **inside), c)
+        return pd.DataFrame(made)
+
+    def allowed(self, wishes: Mapping[str, Wish]) -> Allowed:
+        """What the wishes leave of each column. Raises SpecError, with all problems, for those that cannot be met."""
+        shares, cells, problems = {}, {}, []
+        for name, wish in wishes.items():
             if name not in self.names:
                 problems.append(f"column {name!r} is not one the generator models")
                 continue
+            i = self.names.index(name)
             try:
-                codes[self.names.index(name)], cells[name] = self.columns[self.names.index(name)].condition(value)
+                shares[i], inside = self.columns[i].allowed(wish)
             except SpecError as problem:
                 problems.append(str(problem))
+                continue
+            if inside is not None:
+                cells[i] = inside
         raise_all(SpecError, problems)
-        return codes, cells
+        return Allowed(shares, cells)
+
+    def held(self, name: str, wish: Wish) -> bool:
+        """Whether at least k people are known to meet a wish: it covers the whole of a level that is filled.
+
+        The outermost bins are held together with what lies beyond them, so only an open side covers them.
+        """
+        column = self.columns[self.names.index(name)]
+        shares, inside = column.allowed(wish)
+        if column.missing:
+            shares[-1] *= column.missing_held
+        if isinstance(column, NumberCodes) and inside is not None and len(column.firsts):
+            open_low, open_high = (inside[:, 0] <= -FAR).any(), (inside[:, 1] >= FAR).any()
+            bins = column.levels[0]
+            shares[bins[0]] *= bool(open_low)
+            shares[bins[-1]] *= bool(open_high)
+        return bool((shares == 1).any())
 
 
 def fit(frame: pd.DataFrame, columns: Sequence[Any], people: np.ndarray | None, k: int, bins: int) -> Encoding:

@@ -10,14 +10,16 @@ is kept only where at least k people share it.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from synthgen.errors import SpecError
+from synthgen.spec import Wish
 from synthgen.tabular.grid import Grid
+from synthgen.tabular.windows import asked_intervals, draw_within, level_shares
 
 
 class NumberCodes(BaseModel):
@@ -37,6 +39,8 @@ class NumberCodes(BaseModel):
     mass: tuple[float, ...]
     firsts: tuple[int, ...]
     missing: bool
+    missing_held: bool = False  # by at least k people
+    few: bool = False  # whole numbers with so few values that each that k people share is a spike
 
     @property
     def ordered(self) -> int:
@@ -51,7 +55,7 @@ class NumberCodes(BaseModel):
     def encode(self, values: pd.Series) -> np.ndarray:
         """Level of each cell (int64). Values outside the range go to the nearest level."""
         grid, filled = self.grid.positions(values)
-        spikes, (bin_level, spike_level) = self._spikes, self._levels
+        spikes, (bin_level, spike_level) = self._spikes, self.levels
         out = np.full(len(grid), self.ordered if self.missing else 0, dtype=np.int64)
         at = np.searchsorted(spikes, grid)
         is_spike = (spikes[np.minimum(at, len(spikes) - 1)] == grid) if len(spikes) else np.zeros(len(grid), bool)
@@ -64,55 +68,78 @@ class NumberCodes(BaseModel):
             out = np.where(filled & is_spike, spike_level[np.minimum(at, len(spikes) - 1)], out)
         return out
 
-    def decode(self, codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """A value for each level: the spike itself, or a draw from the smoothed density inside the bin."""
-        grid = np.zeros(len(codes), dtype=np.int64)
-        bin_level, spike_level = self._levels
-        which = np.full(self.size, -1)
-        which[spike_level] = np.arange(len(spike_level))
-        if len(self.spikes):
-            grid = self._spikes[np.maximum(which[codes], 0)]
-        which[:] = -1
-        which[bin_level] = np.arange(len(bin_level))
-        binned = which[codes] >= 0
-        if binned.any():
-            grid[binned] = self._uncut(self._draw(which[codes[binned]], rng))
-        return self.grid.cells(grid, codes < self.ordered)
+    def decode(self, codes: np.ndarray, rng: np.random.Generator, intervals: np.ndarray | None = None) -> np.ndarray:
+        """A value for each level: the spike itself, or a draw from the smoothed density inside the bin.
 
-    def condition(self, value: Any) -> tuple[int, Any]:
-        """Level and exact cell for a value the user fixes. Raises SpecError when it is out of range."""
-        cell = self.grid.parse(value, self.name)
-        if pd.isna(cell):
-            if not self.missing:
-                raise SpecError(f"Column {self.name!r} has no missing values to fix.", "Fix a value that occurs.")
-            return self.ordered, cell
-        series = pd.Series([cell])
-        grid, _ = self.grid.positions(series)
-        low, high = self.range
-        if not low <= grid[0] <= high:
+        `intervals` (m, 2), where given, are the grid positions that values must lie in.
+        """
+        if intervals is not None:
+            return draw_within(self, codes, intervals, rng)
+        return self.grid.cells(self.draw_positions(codes, rng), codes < self.ordered)
+
+    def draw_positions(self, codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """A grid position for each level, 0 for missing."""
+        grid = np.zeros(len(codes), dtype=np.int64)
+        which = np.full(self.size, -1)
+        which[self.levels[1]] = np.arange(len(self.spikes))
+        if len(self.spikes):
+            grid = np.where(which[codes] >= 0, self._spikes[np.maximum(which[codes], 0)], 0)
+        inside = self.bins_of(codes)
+        binned = inside >= 0
+        if binned.any():
+            grid[binned] = self.uncut(self._draw(inside[binned], rng))
+        return grid
+
+    def bins_of(self, codes: np.ndarray) -> np.ndarray:
+        """Which bin each level is, -1 for spikes and missing."""
+        which = np.full(self.size, -1)
+        which[self.levels[0]] = np.arange(len(self.firsts))
+        return which[codes]
+
+    def bin_knots(self, which: int) -> tuple[int, int]:
+        """First and last knot of one bin."""
+        first, last = self._ends
+        return int(first[which]), int(last[which])
+
+    def allowed(self, wish: Wish) -> tuple[np.ndarray, np.ndarray]:
+        """What a wish leaves: the share of each level (levels,), and grid intervals (m, 2) its cells lie in.
+
+        Raises SpecError when no level is left, or the wish cannot be a value of this column.
+        """
+        missing, intervals = asked_intervals(self.grid, wish, self.name)
+        shares = level_shares(self, intervals)
+        if self.missing and missing:
+            shares[-1] = 1.0
+        if not shares.any():
             raise SpecError(
-                f"The value fixed for column {self.name!r} lies outside the range that may be generated.",
-                "Fix a value between the lowest and highest values that enough people have.",
+                f"What is fixed for column {self.name!r} lies outside what may be generated.",
+                "Fix values between the lowest and highest that enough people have; missing only where it occurs.",
             )
-        code = int(self.encode(series)[0])
-        return code, self.grid.cells(grid, np.ones(1, bool))[0]
+        return shares, intervals
 
     def _draw(self, bins: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Positions on the cut line: a quantile inside the bin's mass, through a monotone cubic between knots."""
-        knots, cdf = np.asarray(self.knots), self._cdf
+        """Positions on the cut line, one for each bin."""
         first, last = self._ends
-        low, high = cdf[first][bins], cdf[last][bins]
-        u = low + rng.random(len(bins)) * (high - low)
-        piece = np.clip(np.searchsorted(cdf, u, side="right") - 1, first[bins], last[bins] - 1)
-        width, share = np.diff(knots), np.diff(cdf)
-        t = np.clip((u - cdf[piece]) / share[piece], 0, 1)
-        a, b, w = self._slopes[piece] * share[piece], self._slopes[piece + 1] * share[piece], width[piece]
-        moved = t * (a + t * (3 * w - 2 * a - b + t * (a + b - 2 * w)))
-        return np.clip(np.rint(knots[piece] + moved), np.ceil(knots[piece]), np.floor(knots[piece + 1])).astype(
-            np.int64
-        )
+        low, high = self.cdf[first][bins], self.cdf[last][bins]
+        return self.quantile(low + rng.random(len(bins)) * (high - low), bins)
 
-    def _uncut(self, places: np.ndarray) -> np.ndarray:
+    def quantile(self, u: np.ndarray, bins: np.ndarray) -> np.ndarray:
+        """Positions on the cut line: the quantile `u` of the mass inside its bin, by a monotone cubic between knots."""
+        knots, cdf = np.asarray(self.knots), self.cdf
+        first, last = self._ends
+        piece = np.clip(np.searchsorted(cdf, u, side="right") - 1, first[bins], last[bins] - 1)
+        t = np.clip((u - cdf[piece]) / np.diff(cdf)[piece], 0, 1)
+        place = np.rint(knots[piece] + self.moved(piece, t))
+        return np.clip(place, np.ceil(knots[piece]), np.floor(knots[piece + 1])).astype(np.int64)
+
+    def moved(self, piece: np.ndarray, t: np.ndarray) -> np.ndarray:
+        """How far beyond its first knot a share `t` of a piece's mass reaches."""
+        share, width = np.diff(self.cdf)[piece], np.diff(self.knots)[piece]
+        a, b = self._slopes[piece] * share, self._slopes[piece + 1] * share
+        out: np.ndarray = t * (a + t * (3 * width - 2 * a - b + t * (a + b - 2 * width)))
+        return out
+
+    def uncut(self, places: np.ndarray) -> np.ndarray:
         """Grid points of positions on the line without spikes."""
         return places + np.searchsorted(self._spikes - np.arange(len(self.spikes)), places, side="right")
 
@@ -127,13 +154,14 @@ class NumberCodes(BaseModel):
         return first, np.append(first[1:], [len(self.mass)] * bool(len(first))).astype(np.int64)
 
     @cached_property
-    def _cdf(self) -> np.ndarray:
+    def cdf(self) -> np.ndarray:
+        """Share of the binned rows below each knot."""
         return np.concatenate([[0.0], np.cumsum(self.mass)])
 
     @cached_property
     def _slopes(self) -> np.ndarray:
         """dx/du at the knots (Fritsch and Carlson 1980): monotone, and steep towards a heavy tail."""
-        secant = np.diff(self.knots) / np.diff(self._cdf)
+        secant = np.diff(self.knots) / np.diff(self.cdf)
         if len(secant) == 1:
             return np.repeat(secant, 2)
         inner = 2 / (1 / secant[:-1] + 1 / secant[1:])
@@ -142,7 +170,7 @@ class NumberCodes(BaseModel):
         return np.concatenate([[first], inner, [final]])
 
     @cached_property
-    def _levels(self) -> tuple[np.ndarray, np.ndarray]:
+    def levels(self) -> tuple[np.ndarray, np.ndarray]:
         """Level of each bin and of each spike, both together in the order of their values."""
         first, last = self._ends
         middle = (np.asarray(self.knots)[first] + np.asarray(self.knots)[last]) / 2
@@ -156,7 +184,5 @@ class NumberCodes(BaseModel):
         """Lowest and highest grid position that may be generated; infinite the wrong way round when there is none."""
         ends = [*self.spikes[:1], *self.spikes[-1:]]
         if self.knots:
-            ends += [
-                int(v) for v in self._uncut(np.array([np.ceil(self.knots[0]), np.floor(self.knots[-1])], np.int64))
-            ]
+            ends += [int(v) for v in self.uncut(np.array([np.ceil(self.knots[0]), np.floor(self.knots[-1])], np.int64))]
         return (min(ends), max(ends)) if ends else (np.inf, -np.inf)

@@ -8,6 +8,7 @@ import pandas as pd
 from synthgen.tabular.category_codes import people_per_level
 from synthgen.tabular.grid import Grid
 from synthgen.tabular.number_codes import NumberCodes
+from synthgen.tabular.wishes import FEW
 
 KNOTS_PER_BIN = 8
 
@@ -17,7 +18,8 @@ def fit_numbers(values: pd.Series, name: str, grid: Grid, people: np.ndarray | N
     points, filled = grid.positions(values)
     kept = grid.holds(values)  # a lone cell beside the grid must not round an end outwards
     points, who = points[kept], (np.arange(len(points)) if people is None else people)[kept]
-    spikes = _find_spikes(points, who, bins, k)
+    few = not grid.seconds and not grid.decimals and len(np.unique(points)) <= FEW
+    spikes = _find_spikes(points, who, bins, k, few)
     loose = ~np.isin(points, spikes)
     line = points[loose] - np.searchsorted(spikes, points[loose])
     knots, mass = _find_knots(line, who[loose], bins, k)
@@ -30,17 +32,27 @@ def fit_numbers(values: pd.Series, name: str, grid: Grid, people: np.ndarray | N
         mass=tuple(round(float(m), 9) for m in mass),
         firsts=firsts,
         missing=not filled.all(),
+        missing_held=_is_held(~filled, people, k),
+        few=few,
     )
 
 
-def _find_spikes(grid: np.ndarray, who: np.ndarray, bins: int, k: int) -> np.ndarray:
-    """Grid points that at least k people share and that stand out: a bin's worth of rows, or 3 times those around."""
+def _is_held(rows: np.ndarray, people: np.ndarray | None, k: int) -> bool:
+    """Whether at least k people have one of the rows."""
+    return bool((rows.sum() if people is None else len(np.unique(people[rows]))) >= k)
+
+
+def _find_spikes(grid: np.ndarray, who: np.ndarray, bins: int, k: int, few: bool) -> np.ndarray:
+    """Grid points that at least k people share and that stand out: a bin's worth of rows, or 3 times those around.
+
+    Where the column has a `few` values only, every one that k people share is a spike.
+    """
     points, rows = np.unique(grid, return_counts=True)
     if not len(points):
         return points
     people = _people_at(grid, who, points)
     around = _density(points, rows)
-    keep = (people >= k) & ((rows >= len(grid) / bins) | (rows >= 3 * around + k))
+    keep = (people >= k) & (few | (rows >= len(grid) / bins) | (rows >= 3 * around + k))
     candidates = np.flatnonzero(keep)
     if len(candidates) > 2 * bins:
         candidates = np.sort(candidates[np.argsort(-rows[candidates], kind="stable")[: 2 * bins]])

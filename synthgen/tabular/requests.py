@@ -10,9 +10,11 @@ import pandas as pd
 
 from synthgen.contracts import Split
 from synthgen.errors import SpecError, raise_all
-from synthgen.spec import RunSpec, SampleSpec
+from synthgen.spec import OneOf, Range, RunSpec, SampleSpec, Wish
 from synthgen.tabular.category_codes import fit_categories
-from synthgen.tabular.modes import DATES, DISCRETE, NUMERIC, Condition, people_in
+from synthgen.tabular.modes import DISCRETE, NUMERIC, people_in
+from synthgen.tabular.windows import ends
+from synthgen.tabular.wishes import all_met, few_whole, grid_for
 
 
 def check_request(request: SampleSpec, split: Split, schema: Any, spec: RunSpec) -> None:
@@ -20,62 +22,106 @@ def check_request(request: SampleSpec, split: Split, schema: Any, spec: RunSpec)
 
     Raises SpecError with every problem; it names columns, never the value that was asked for.
     """
-    wanted = [("The fixed values", request.fixed)] if request.fixed else []
-    wanted += [(f"Target group {i + 1}", {**request.fixed, **t.where}) for i, t in enumerate(request.targets)]
     known = {c.name: c for c in schema.modelled}
-    problems = _cannot_be_drawn(request, known, schema.target)
-    for what, where in wanted:
+    problems = _cannot_be_drawn(request, known, schema.target, split.train)
+    for what, where in _wanted(request):
         unknown = [c for c in where if c not in known]
         problems += [f"{what}: column {c!r} is not modelled." for c in unknown]
-        if not unknown and _people_who_meet(where, known, split) < spec.k_floor:
+        unordered = [c for c, w in where.items() if c in known and isinstance(w, Range) and known[c].kind in DISCRETE]
+        problems += [f"{what}: column {c!r} was read as {known[c].kind} and has no ranges." for c in unordered]
+        if not unknown and not unordered and _people_who_meet(where, known, split) < spec.k_floor:
             named = ", ".join(repr(c) for c in where)
             problems.append(f"{what} ({named}): fewer than {spec.k_floor} people of the source meet them.")
     raise_all(SpecError, problems, "Ask for values that more people share, or leave the condition out.")
 
 
-def _cannot_be_drawn(request: SampleSpec, known: Mapping[str, Any], target: str | None) -> list[str]:
+def check_without_source(request: SampleSpec, encoding: Any) -> None:
+    """The same where a loaded model is all there is: refuse what it cannot tell that k people meet. Raises SpecError.
+
+    One column may be fixed to what holds the whole of a level, each of which has k people. Several columns together are
+    refused: a model keeps no joint counts. Unknown columns and values are the generator's to refuse.
+    """
+    for what, where in _wanted(request):
+        if len(where) > 1:
+            raise SpecError(
+                f"{what} ({', '.join(map(repr, where))}) are about several columns together: a model keeps no joint "
+                "counts, so how many people meet them is not known.",
+                "Fix one column, sample before saving, or sample through the service.",
+            )
+        for name, wish in where.items():
+            if encoding is not None and name in encoding.names and not encoding.held(name, wish):
+                raise SpecError(
+                    f"{what} ({name!r}): a loaded model cannot tell that enough people meet them.",
+                    "Ask for a value that many people share or a wider range, sample before saving, or sample through "
+                    "the service.",
+                )
+
+
+def _wanted(request: SampleSpec) -> list[tuple[str, dict[str, Wish]]]:
+    """What must be met together, and its name in messages."""
+    wanted = [("The fixed values", dict(request.fixed))] if request.fixed else []
+    return wanted + [(f"Target group {i + 1}", {**request.fixed, **t.where}) for i, t in enumerate(request.targets)]
+
+
+def _cannot_be_drawn(
+    request: SampleSpec, known: Mapping[str, Any], target: str | None, train: pd.DataFrame
+) -> list[str]:
     """What a generator could not do with the request, in words that name columns only."""
     names = balanced_columns(request, target)
-    problems = [f"Column {c!r} of `balance` is not modelled." for c in names if c not in known]
+    asked = [*names, *([request.balance_within] if request.balance_within is not None else [])]
+    problems = [f"Column {c!r} of `balance` is not modelled." for c in asked if c not in known]
     problems += [
-        f"Column {c!r} was read as {known[c].kind}; only a discrete column can be balanced (override it to category)."
-        for c in names
-        if c in known and known[c].kind not in DISCRETE
+        f"Column {c!r} was read as {known[c].kind}; only a discrete column, or whole numbers with at most 20 values, "
+        "can be balanced (override it to category)."
+        for c in asked
+        if c in known and not is_discrete(known[c], train)
     ]
     if request.mix == "balanced" and not names:
         problems.append("A balanced mix was asked for, but no column to balance, and the table has no target.")
-    held = {*request.fixed, *(c for t in request.targets for c in t.where)}
-    problems += [f"Column {c!r} is both fixed and balanced." for c in names if c in held]
+    if request.balance_within is not None and (not names or request.balance_within in names):
+        problems.append("What is balanced within a column must be another column: name it in `balance`.")
+    wishes = [*request.fixed.items(), *(item for t in request.targets for item in t.where.items())]
+    held = {c for c, wish in wishes if not isinstance(wish, OneOf)}
+    problems += [f"Column {c!r} is both fixed and balanced." for c in asked if c in held]
     for i, group in enumerate(request.targets):
         both = [c for c in group.where if c in request.fixed and c in known]
-        clash = [c for c in both if requested(known[c], group.where[c]) != requested(known[c], request.fixed[c])]
+        clash = [c for c in both if not _is_inside(known[c], group.where[c], request.fixed[c], train)]
         problems += [f"Target group {i + 1}: column {c!r} is fixed to another value." for c in clash]
     return problems
 
 
-def requested(column: Any, value: str | float | int | bool) -> Condition | None:
-    """The condition `column = value`, or None where the text cannot be a value of that column's kind."""
+def is_discrete(column: Any, train: pd.DataFrame) -> bool:
+    """Whether a column's values can be balanced: categories, and numbers with few whole values (as metrics say)."""
+    return column.kind in DISCRETE or (column.kind in NUMERIC and few_whole(train[column.name]))
+
+
+def _is_inside(column: Any, wish: Wish, other: Wish, frame: pd.DataFrame) -> bool:
+    """Whether a target group's wish for a column keeps within what is fixed for every row."""
+    if wish == other:
+        return True
+    if isinstance(wish, Range):
+        return isinstance(other, Range) and column.kind not in DISCRETE and _is_narrower(column, wish, other)
+    where, bounds = {column.name: wish}, {column.name: other}
+    known = {column.name: column}
+    return not (all_met(where, known, frame) & ~all_met(bounds, known, frame)).any()
+
+
+def _is_narrower(column: Any, wish: Range, other: Range) -> bool:
     try:
-        if column.kind in NUMERIC:
-            return Condition(column.name, "is", float(value))
-        if column.kind in DATES:
-            return Condition(column.name, "is", str(pd.Timestamp(str(value)).to_datetime64()))
-    except ValueError:
-        return None
-    return Condition(column.name, "is", str(value))
+        (low, high), (least, most) = (ends(grid_for(column), r, column.name) for r in (wish, other))
+    except SpecError:
+        return False
+    low_inside = least is None or (low is not None and low >= least)
+    return bool(low_inside and (most is None or (high is not None and high <= most)))
 
 
-def _people_who_meet(where: Mapping[str, Any], known: Mapping[str, Any], split: Split) -> int:
-    conditions = [requested(known[c], v) for c, v in where.items()]
+def _people_who_meet(where: Mapping[str, Wish], known: Mapping[str, Any], split: Split) -> int:
     parts = (
         (split.train, split.train_people),
         (split.validation, split.validation_people),
         (split.holdout, split.holdout_people),
     )
-    found = [c for c in conditions if c is not None]
-    if len(found) < len(conditions):
-        return 0
-    return sum(people_in(np.logical_and.reduce([c.mask(f) for c in found]), p) for f, p in parts if len(f))
+    return sum(people_in(all_met(where, known, f), p) for f, p in parts if len(f))
 
 
 def mix_of(split: Split, part: str, request: SampleSpec, schema: Any, rng: np.random.Generator) -> np.ndarray:
@@ -87,15 +133,17 @@ def mix_of(split: Split, part: str, request: SampleSpec, schema: Any, rng: np.ra
     frame: pd.DataFrame = getattr(split, part)
     known = {c.name: c for c in schema.modelled}
     names = [c for c in balanced_columns(request, schema.target) if c in known]
-    keep = _rows_that_meet(frame, request.fixed, known)
+    keep = all_met(request.fixed, known, frame)
     if not request.targets and not names:
         return np.flatnonzero(keep)
-    wholes = [np.flatnonzero(keep & _rows_that_meet(frame, t.where, known)) for t in request.targets]
+    wholes = [np.flatnonzero(keep & all_met(t.where, known, frame)) for t in request.targets]
     sizes = [float(t.rows) for t in request.targets]
     groups, shares = [], []
     levels = _levels(split, frame, [known[c] for c in names], schema.k_floor)
+    inside = request.balance_within if request.balance_within in known else None
+    strata = pd.factorize(frame[inside], use_na_sentinel=False)[0] if inside else np.zeros(len(frame), dtype=int)
     for rows, size in zip(wholes or [np.flatnonzero(keep)], sizes or [1.0], strict=True):
-        parts, weights = _even(rows, levels)
+        parts, weights = _even(rows, levels, strata)
         groups += parts
         shares += list(size * weights)
     return _drawn(groups, np.array(shares), int(keep.sum()), rng)
@@ -128,32 +176,37 @@ def _levels(split: Split, frame: pd.DataFrame, columns: Sequence[Any], k: int) -
     """Codes (rows, columns) of `frame`: a value that enough people of the training part hold, or -1."""
     out = np.full((len(frame), len(columns)), -1, dtype=np.int64)
     for i, column in enumerate(columns):
-        made = fit_categories(
-            split.train[column.name], column.name, column.kind, bool(column.public), split.train_people, k
-        )
-        codes = made.encode(frame[column.name])
-        out[:, i] = np.where(codes < len(made.values), codes, -1)
+        train, here = (as_words(f[column.name]) for f in (split.train, frame))
+        made = fit_categories(train, column.name, column.kind, bool(column.public), split.train_people, k)
+        out[:, i] = np.where(here.isin(made.values), made.encode(here), -1)
     return out
 
 
-def _even(rows: np.ndarray, levels: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
-    """The groups of `rows` that share their levels, and the share of each when every level comes equally often."""
+def as_words(values: pd.Series) -> pd.Series:
+    """A discrete column as texts and None, also where it holds whole numbers."""
+    if values.dtype == object:
+        return values
+    words = values.map(str).astype(object)
+    return words.where(values.notna(), None)
+
+
+def _even(rows: np.ndarray, levels: np.ndarray, strata: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
+    """The groups of `rows` that share their levels, and the share of each when every level comes equally often.
+
+    Each of the `strata` keeps its own share of the rows, and its levels are even inside it.
+    """
     if not levels.shape[1]:
         return [rows], np.ones(1)
-    rows = rows[(levels[rows] >= 0).all(axis=1)]
-    if not len(rows):
-        return [rows], np.ones(1)
-    combos, place = np.unique(levels[rows], axis=0, return_inverse=True)
-    groups = [rows[place.ravel() == i] for i in range(len(combos))]
-    return groups, rake(list(combos.T), np.full(len(combos), 1 / len(combos)))
-
-
-def _rows_that_meet(frame: pd.DataFrame, where: Mapping[str, Any], known: Mapping[str, Any]) -> np.ndarray:
-    keep = np.ones(len(frame), dtype=bool)
-    for name, value in where.items():
-        condition = requested(known[name], value) if name in known else None
-        keep &= condition.mask(frame) if condition else False
-    return keep
+    groups, shares = [], []
+    for stratum in np.unique(strata[rows]):
+        here = rows[strata[rows] == stratum]
+        held = here[(levels[here] >= 0).all(axis=1)]
+        if len(held):
+            combos, place = np.unique(levels[held], axis=0, return_inverse=True)
+            groups += [held[place.ravel() == i] for i in range(len(combos))]
+            weights = rake(list(combos.T), np.full(len(combos), 1 / len(combos)))
+            shares.append(len(here) / len(rows) * weights)
+    return (groups, np.concatenate(shares)) if groups else ([rows], np.ones(1))
 
 
 def _drawn(groups: list[np.ndarray], shares: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:

@@ -22,6 +22,20 @@ def draw(network: AutoregressiveNetwork, given: np.ndarray, rng: np.random.Gener
     return np.concatenate([_draw_block(network, block, rng) for block in blocks]) if blocks else given.copy()
 
 
+@torch.no_grad()
+def factor(network: AutoregressiveNetwork, column: int, codes: np.ndarray) -> np.ndarray:
+    """q(column | the levels that codes (rows, columns) hold; -1: unknown) as (rows, levels) probabilities."""
+    network.eval()
+    table = network.embedding.table()
+    levels = torch.from_numpy(codes).to(table.device)
+    places = torch.where(levels >= 0, levels + network.embedding.offsets, 0)
+    context = torch.zeros(len(codes), table.shape[1], device=table.device)
+    for known in torch.nonzero((levels >= 0).any(0)).flatten().tolist():
+        context += table[places[:, known]] * (levels[:, known] >= 0)[:, None]
+    out: np.ndarray = torch.softmax(network.logits_of(column, context).float(), -1).cpu().numpy().astype(float)
+    return out
+
+
 def _draw_block(network: AutoregressiveNetwork, given: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     table = network.embedding.table()
     codes = torch.from_numpy(given.copy()).to(table.device)

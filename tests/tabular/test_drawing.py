@@ -1,13 +1,14 @@
 """Conditions, balance and resampling, over a generator whose law is known exactly."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from prepared import prepared
 from scenes import WARDS, hospital
 
 from synthgen.errors import SpecError, Stopped
 from synthgen.runtime import RunContext
-from synthgen.spec import GroupTarget, SampleSpec
+from synthgen.spec import GroupTarget, OneOf, Range, SampleSpec
 from synthgen.tabular.baselines import IndependentColumns
 from synthgen.tabular.drawing import CHUNK, Drawer
 from synthgen.tabular.sampling import choose
@@ -132,3 +133,55 @@ def test_the_dial_draws_more_candidates_and_reports_how_many_count(fitted, dial,
     kept = (made["ward"] == fitted.encoding.columns[ward].values[0]).mean()
     assert kept == pytest.approx(share, abs=0.06)
     assert any("effective share" in e.payload.get("text", "") for e in logged) == (dial != "off")
+
+
+@pytest.mark.parametrize(
+    ("fixed", "met"),
+    [
+        ({"age": Range(low=40, high=60)}, lambda f: f["age"].between(40, 60)),
+        (
+            {"charge": Range(low=999.95, high=1100.5), "ward": OneOf(values=("skin", "eyes"))},
+            lambda f: f["charge"].between(999.95, 1100.5) & f["ward"].isin(["skin", "eyes"]),
+        ),
+        ({"sodium": None, "age": Range(low=70)}, lambda f: f["sodium"].isna() & (f["age"] >= 70)),
+        ({"smoker": OneOf(values=(None, "yes"))}, lambda f: f["smoker"].isna() | (f["smoker"] == "yes")),
+        (
+            {"admitted": Range(low="2021-01-01", high="2021-03-31")},
+            lambda f: f["admitted"].between("2021-01-01", "2021-03-31"),
+        ),
+    ],
+)
+@pytest.mark.parametrize("with_factor", [True, False])
+def test_ranges_sets_and_missing_are_met_by_every_row(fitted, fixed, met, with_factor):
+    drawer = Drawer(fitted.encoding, fitted._draw, fitted._factor if with_factor else None)
+    (made,) = drawer.chunks(SampleSpec(fixed=fixed), 400, RunContext())
+    assert len(made) == 400
+    assert met(made).all()
+    free = pd.concat(fitted.sample(SampleSpec(), 8000, RunContext()))
+    assert made["sex"].eq("f").mean() == pytest.approx(free["sex"].eq("f").mean(), abs=0.08)
+
+
+def test_of_the_allowed_values_each_may_be_balanced(fitted):
+    (made,) = drawn(fitted, fixed={"ward": OneOf(values=("skin", "burns"))}, balance=("ward",))
+    assert made["ward"].value_counts().to_dict() == {"skin": 500, "burns": 500}
+
+
+def test_balance_within_keeps_the_outer_shares_and_evens_the_inner_ones(fitted):
+    (made,) = drawn(fitted, 6000, balance=("ward",), balance_within="outcome")
+    share = fitted.shares[fitted.encoding.names.index("outcome")]
+    assert (made["outcome"] == "died").mean() == pytest.approx(share.min(), abs=0.01)
+    for _, part in made.groupby("outcome"):
+        assert part["ward"].value_counts(normalize=True).to_numpy() == pytest.approx(np.full(6, 1 / 6), abs=0.005)
+
+
+def test_a_number_with_many_values_is_not_balanced_and_one_with_few_is(fitted):
+    with pytest.raises(SpecError, match="too many different numbers"):
+        drawn(fitted, balance=("age",))
+    frame = hospital(1500).assign(grade=np.random.default_rng(0).choice([0, 1, 4], 1500, p=[0.9, 0.08, 0.02]))
+    scene = prepared(frame, target="grade")
+    generator = IndependentColumns().fit(scene.data, scene.schema, scene.groups, RunContext())
+    (made,) = drawn(generator, 600, mix="balanced")
+    assert scene.schema.column("grade").kind == "integer"
+    assert made["grade"].value_counts().to_dict() == {0: 200, 1: 200, 4: 200}
+    (made,) = drawn(generator, targets=(GroupTarget(where={"grade": 4}, rows=70),))
+    assert made["grade"].tolist() == [4.0] * 70

@@ -63,7 +63,7 @@ def test_a_frame_without_a_column_is_refused(scene, fitted):
 
 def test_all_problems_of_a_condition_are_told_at_once(fitted):
     with pytest.raises(SpecError) as problem:
-        fitted.conditions({"ward": "nowhere", "age": "old", "height": 3})
+        fitted.allowed({"ward": "nowhere", "age": "old", "height": 3})
     for name in ("'ward'", "'age'", "'height'"):
         assert name in str(problem.value)
     assert "nowhere" not in str(problem.value)

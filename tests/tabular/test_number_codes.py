@@ -142,10 +142,11 @@ def test_dates_keep_their_grid_and_range_to_the_year_9999():
 
 def test_a_fixed_number_comes_back_exactly_and_nonsense_is_refused():
     codes = fitted(np.random.default_rng(0).normal(50, 9, 2000).round(2))
-    code, cell = codes.condition("51.25")
-    assert cell == 51.25
-    assert codes.encode(pd.Series([51.25]))[0] == code
+    shares, inside = codes.allowed("51.25")
+    (level,) = np.flatnonzero(shares)
+    assert (codes.decode(np.full(9, level), np.random.default_rng(0), inside) == 51.25).all()
+    assert codes.encode(pd.Series([51.25]))[0] == level
     for wrong in ("abc", 1e9, None, float("inf"), "1e300"):
         with pytest.raises(SpecError) as problem:
-            codes.condition(wrong)
+            codes.allowed(wrong)
         assert "abc" not in str(problem.value)

@@ -2,11 +2,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from pydantic import ValidationError
 
 from synthgen.errors import SpecError
-from synthgen.spec import GroupTarget, SampleSpec
-from synthgen.tabular.requests import check_request, mix_of
+from synthgen.spec import GroupTarget, OneOf, Range, SampleSpec
+from synthgen.tabular import encoding
+from synthgen.tabular.requests import check_request, check_without_source, mix_of
 
 
 def test_values_that_enough_people_share_are_allowed(good):
@@ -89,7 +89,7 @@ def test_a_balanced_mix_has_even_margins_of_the_values_that_can_be_made(good):
         ({"fixed": {"ward": "burns"}, "balance": ("ward",)}, "'ward' is both fixed and balanced"),
         ({"fixed": {"outcome": "died"}, "mix": "balanced"}, "'outcome' is both fixed and balanced"),
         ({"fixed": {"sex": "f"}, "targets": (GroupTarget(where={"sex": "m"}, rows=5),)}, "'sex' is fixed to another"),
-        ({"balance": ("age",)}, "only a discrete column can be balanced"),
+        ({"balance": ("age",)}, "only a discrete column, or whole numbers with at most 20 values, can be balanced"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused_before_training(good, asked, told):
@@ -104,5 +104,146 @@ def test_a_balanced_mix_needs_something_to_balance(good):
 
 
 def test_a_target_group_has_as_many_rows_as_a_set_at_most():
-    with pytest.raises(ValidationError):
+    with pytest.raises(SpecError, match="at most 100000000"):
         GroupTarget(where={"ward": "burns"}, rows=100_000_001)
+
+
+def people(good, mask):
+    return sum(int(mask(f).sum()) for f in (good.split.train, good.split.validation, good.split.holdout))
+
+
+@pytest.mark.parametrize(
+    ("fixed", "mask"),
+    [
+        ({"sodium": None}, lambda f: f["sodium"].isna()),
+        ({"age": Range(low=30, high="35")}, lambda f: f["age"].between(30, 35)),
+        (
+            {"admitted": Range(low="2020-02-01", high="2020-02-10")},
+            lambda f: f["admitted"].between("2020-02-01", "2020-02-10"),
+        ),
+        ({"ward": OneOf(values=("burns", "skin"))}, lambda f: f["ward"].isin(["burns", "skin"])),
+        ({"smoker": OneOf(values=("yes", None))}, lambda f: f["smoker"].isna() | (f["smoker"] == "yes")),
+        ({"age": Range(high=30), "sex": "f"}, lambda f: (f["age"] <= 30) & (f["sex"] == "f")),
+        ({"age": OneOf(values=(40, 41))}, lambda f: f["age"].isin([40, 41])),
+    ],
+)
+def test_people_who_meet_missing_ranges_and_sets_are_counted(good, fixed, mask):
+    count = people(good, mask)
+    asked = SampleSpec(fixed=fixed)
+    check_request(asked, good.split, good.schema, good.spec.model_copy(update={"k_floor": count}))
+    with pytest.raises(SpecError, match="fewer than"):
+        check_request(asked, good.split, good.schema, good.spec.model_copy(update={"k_floor": count + 1}))
+    kept = good.split.train.iloc[mix_of(good.split, "train", asked, good.schema, np.random.default_rng(0))]
+    assert len(kept) == mask(good.split.train).sum()
+    assert mask(kept).all()
+
+
+def test_a_column_without_missing_cells_has_none_to_ask_for(good):
+    with pytest.raises(SpecError, match="fewer than"):
+        check_request(SampleSpec(fixed={"age": None}), good.split, good.schema, good.spec)
+
+
+def test_a_category_has_no_ranges(good):
+    with pytest.raises(SpecError, match="'ward' was read as category and has no ranges"):
+        check_request(SampleSpec(fixed={"ward": Range(low=1)}), good.split, good.schema, good.spec)
+
+
+@pytest.mark.parametrize(
+    ("fixed", "where", "fits"),
+    [
+        ({"age": Range(low=20, high=80)}, {"age": Range(low=40, high=60)}, True),
+        ({"age": Range(low=20, high=80)}, {"age": 50}, True),
+        ({"age": Range(low=20, high=80)}, {"age": Range(low=40)}, False),
+        ({"age": Range(low=20, high=40)}, {"age": 50}, False),
+        ({"ward": OneOf(values=("skin", "eyes"))}, {"ward": "skin"}, True),
+        ({"ward": OneOf(values=("skin", "eyes"))}, {"ward": OneOf(values=("skin", "surgery"))}, False),
+    ],
+)
+def test_a_target_group_keeps_inside_what_is_fixed(good, fixed, where, fits):
+    asked = SampleSpec(fixed=fixed, targets=(GroupTarget(where=where, rows=5),))
+    if fits:
+        return check_request(asked, good.split, good.schema, good.spec)
+    with pytest.raises(SpecError, match="fixed to another value"):
+        check_request(asked, good.split, good.schema, good.spec)
+
+
+@pytest.mark.parametrize(
+    ("fixed", "known"),
+    [
+        ({"charge": 1234.56}, False),
+        ({"charge": Range(low=1000, high=1000.5)}, False),
+        ({"charge": Range(low=500, high=3000)}, True),
+        ({"charge": Range(low=0, high=1)}, False),
+        ({"visits": 0}, True),
+        ({"visits": Range(high=5)}, True),
+        ({"visits": Range(low=39.5, high=40.2)}, True),  # a whole number: one level of many people
+        ({"ward": "burns"}, True),
+        ({"sodium": None}, True),
+        ({"admitted": "2021-03-05"}, False),
+        ({"admitted": Range(low="2021-01-01", high="2021-12-31")}, True),
+        ({"ward": "burns", "sex": "f"}, False),
+    ],
+)
+def test_without_the_source_only_what_holds_a_whole_level_may_be_fixed(good, fixed, known):
+    codes = encoding.fit(good.split.train, good.schema.modelled, None, 10, 100)
+    if known:
+        return check_without_source(SampleSpec(fixed=fixed), codes)
+    with pytest.raises(SpecError):
+        check_without_source(SampleSpec(fixed=fixed), codes)
+
+
+def test_every_whole_level_within_a_range_has_k_people_in_the_source(good):
+    """What `held` says is true of the very rows the encoding was fitted on, for ranges of any width."""
+    codes, rng = encoding.fit(good.split.train, good.schema.modelled, None, 10, 100), np.random.default_rng(0)
+    told = {True: 0, False: 0}
+    for column in ("charge", "age", "sodium", "visits"):
+        values = good.split.train[column].dropna()
+        for _ in range(25):
+            low = rng.choice(values)
+            asked = Range(low=float(low), high=float(low + rng.exponential(values.std() / 20)))
+            try:
+                held = codes.held(column, asked)
+            except SpecError:
+                held = False
+            told[held] += 1
+            assert not held or values.between(asked.low, asked.high).sum() >= 10
+    assert min(told.values()) > 10
+
+
+def test_few_missing_cells_may_not_be_fixed_without_the_source(good):
+    train = good.split.train.copy()
+    train.loc[train.index[:9], "charge"] = np.nan
+    train.loc[train.index[:9], "ward"] = None
+    codes = encoding.fit(train, good.schema.modelled, None, 10, 100)
+    for column in ("charge", "ward"):
+        with pytest.raises(SpecError):
+            check_without_source(SampleSpec(fixed={column: None}), codes)
+
+
+def test_a_whole_number_with_few_values_is_balanced_like_a_category(good):
+    train = good.split.train.assign(grade=np.repeat([0.0, 1, 2, 7], [len(good.split.train) - 223, 200, 20, 3]))
+    column = good.schema.column("visits").model_copy(update={"name": "grade"})
+    schema = good.schema.model_copy(update={"columns": (*good.schema.columns, column)})
+    split = replace(good.split, train=train, validation=train.head(0), holdout=train.head(0))
+    asked = SampleSpec(balance=("grade",))
+    check_request(asked, split, schema, good.spec)
+    even = train.iloc[mix_of(split, "train", asked, schema, np.random.default_rng(0))]
+    shares = even["grade"].value_counts(normalize=True).to_dict()
+    assert shares == pytest.approx({0: 1 / 3, 1: 1 / 3, 2: 1 / 3}, abs=0.01)
+
+
+def test_equal_shares_within_each_value_of_another_column(good):
+    asked = SampleSpec(balance=("ward",), balance_within="outcome")
+    check_request(asked, good.split, good.schema, good.spec)
+    frame = good.split.train
+    even = frame.iloc[mix_of(good.split, "train", asked, good.schema, np.random.default_rng(0))]
+    assert (even["outcome"] == "died").mean() == pytest.approx((frame["outcome"] == "died").mean(), abs=0.01)
+    for outcome, part in even.groupby("outcome"):
+        shares = part["ward"].value_counts(normalize=True)
+        assert shares.to_numpy() == pytest.approx(np.full(6, 1 / 6), abs=0.02), outcome
+
+
+@pytest.mark.parametrize("asked", [{"balance_within": "outcome"}, {"balance": ("ward",), "balance_within": "ward"}])
+def test_what_is_balanced_within_a_column_is_another_one(good, asked):
+    with pytest.raises(SpecError, match="another column"):
+        check_request(SampleSpec(**asked), good.split, good.schema, good.spec)

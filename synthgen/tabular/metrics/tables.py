@@ -16,6 +16,7 @@ from synthgen.contracts import Split, SyntheticSet
 from synthgen.runtime import RunContext
 from synthgen.tabular.modes import DATES, DISCRETE, NUMERIC
 from synthgen.tabular.requests import balanced_columns, mix_of
+from synthgen.tabular.wishes import few_whole
 
 MOST_ROWS = 20_000
 MOST_COLUMNS = 300
@@ -90,11 +91,6 @@ def _cut(
         return kinds
     kept = {names[i] for i in ctx.rng("columns").choice(len(names), most, replace=False)} | {target}
     return tuple(c for c in kinds[0] if c in kept), tuple(c for c in kinds[1] if c in kept)
-
-
-def few_whole(values: pd.Series) -> bool:
-    """Whether a number column holds at most 20 distinct values, all whole."""
-    return bool(values.nunique() <= 20 and (values.dropna() % 1 == 0).all())
 
 
 def sample(frame: pd.DataFrame, n: int, rng: np.random.Generator) -> pd.DataFrame:
