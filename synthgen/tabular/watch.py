@@ -41,7 +41,7 @@ class Watch:
         train = task.data.train.cpu().numpy()
         people = task.data.people
         self.rows_per_person = 1.0 if people is None else len(train) / max(len(np.unique(people)), 1)
-        self.in_train = task.data.train_in.sum(0)
+        self.in_train = task.data.train_in.sum()
         self._marginals = [_log_shares(train[:, c]) for c in range(train.shape[1])]
 
     # --- when to look ------------------------------------------------------------------------------------------------
@@ -49,7 +49,7 @@ class Watch:
     def glance(self, step: int) -> None:
         """A cheap look while training for the mean: variety, divergence and single-column groups; no critic."""
         fakes = self.task.fakes(min(len(self.task.data.train), HELD_OUT), self.task.ctx.rng(f"glance/{step}"))
-        seen = self.look(fakes, self.task.data.members(fakes).sum(0), critics=False)
+        seen = self.look(fakes, self.task.data.members(fakes).sum(), critics=False)
         self._tell(self._act(seen, step), step)
 
     def examine(self, step: int, fakes: np.ndarray, made: np.ndarray) -> None:
@@ -58,11 +58,11 @@ class Watch:
 
     def conclude(self, fakes: np.ndarray) -> Health:
         """The last look, at the weights that are kept; a group lost at the very end is put back once more."""
-        seen = self.look(fakes, self.task.data.members(fakes).sum(0))
+        seen = self.look(fakes, self.task.data.members(fakes).sum())
         if seen.lost:
             act = self._put_back(seen.lost)
             fakes = self.task.fakes(len(fakes), self.task.ctx.rng("put back"))
-            seen = self.look(fakes, self.task.data.members(fakes).sum(0)).after(*act)
+            seen = self.look(fakes, self.task.data.members(fakes).sum()).after(*act)
         if {State.TOO_STRONG, State.AT_CHANCE} & {*seen.states}:
             self.task.critics.slope = self.task.critics.gap = 0.0
             seen = seen.after("The critics do not correct samples.")
@@ -108,14 +108,15 @@ class Watch:
         return health.judge(found)
 
     def _above_marginals(self) -> evidence.Estimate:
-        """What some training records cost above a generator that draws columns alone, as a share of what it pays."""
+        """What some training records cost above a generator that draws columns alone, as a share of what it pays.
+
+        Of the middle four fifths of the differences: a lost group costs any amount, and is no divergence.
+        """
         rows = evidence.spaced(np.arange(len(self.task.data.train)), CHECKED)
         codes = self.task.data.train[torch.from_numpy(rows).to(self.task.data.train.device)]
         base = self._alone(codes)
         above = self.task.surprise_of(codes, self.task.average) - base
-        scale = max(float(base.mean()), 1e-9)
-        error = above.std() * np.sqrt(self.rows_per_person / len(rows))
-        return evidence.Estimate(float(above.mean()) / scale, float(error) / scale)
+        return evidence.trimmed_mean(above / max(float(base.mean()), 1e-9), self.rows_per_person)
 
     def _alone(self, codes: torch.Tensor) -> np.ndarray:
         """Surprise of each record if every column were drawn by itself, in nats."""

@@ -142,6 +142,18 @@ def lost(
     return (other * made_rows / real_rows >= FEWEST_EXPECTED) & (high < LOST)
 
 
+def trimmed_mean(values: np.ndarray, rows_per_person: float = 1.0, cut: float = 0.1) -> Estimate:
+    """Mean without the lowest and highest tenth, with the standard error of Tukey and McLaughlin (1963)."""
+    if not np.isfinite(values).all():
+        return Estimate(math.nan, math.nan)
+    ordered = np.sort(values)
+    out = int(cut * len(ordered))
+    kept = ordered[out : len(ordered) - out]
+    spread = np.clip(values, kept[0], kept[-1]).std()
+    error = spread / ((1 - 2 * cut) * math.sqrt(len(values) / rows_per_person))
+    return Estimate(float(kept.mean()), float(error))
+
+
 def spaced(values: np.ndarray, rows: int) -> np.ndarray:
     """`rows` of `values`, evenly spaced: a sample that needs no random numbers."""
     return values if rows >= len(values) else values[np.linspace(0, len(values) - 1, rows).astype(int)]
