@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from synthgen.errors import InputError, SpecError
-from synthgen.spec import GroupTarget
+from synthgen.spec import GroupTarget, OneOf, Range
 from synthgen.synthesizer import TabularSynthesizer, score_files
 from tests.test_pipeline import patients
 
@@ -68,6 +68,32 @@ def test_a_loaded_model_cannot_count_who_meets_two_values(fitted, tmp_path):
         loaded.sample(5, where={"ward": "Z"})
 
 
+def test_ranges_sets_and_missing_values_may_be_asked_for(fitted):
+    made = fitted.sample(90, where={"age": Range(low=40, high=60), "ward": OneOf(values=("A", "C")), "dose": None})
+    assert made["age"].between(40, 60).all()
+    assert set(made["ward"]) == {"A", "C"}
+    assert made["dose"].isna().all()
+    made = fitted.sample(90, where={"arrived": Range(low="2024-03-01", high="2024-03-31"), "age": Range(high="50")})
+    assert made["arrived"].between("2024-03-01", "2024-03-31").all()
+    assert (made["age"] <= 50).all()
+
+
+def test_a_loaded_model_takes_ranges_and_no_number_that_few_people_may_have(fitted, tmp_path):
+    fitted.save(tmp_path / "model")
+    loaded = TabularSynthesizer.load(tmp_path / "model")
+    assert loaded.sample(20, where={"age": Range(low=40, high=60)})["age"].between(40, 60).all()
+    assert loaded.sample(20, where={"dose": None})["dose"].isna().all()
+    for few in ({"dose": 7.3}, {"dose": Range(low=7.3, high=7.4)}, {"arrived": "2024-03-01"}):
+        with pytest.raises(SpecError, match="cannot tell that enough people"):
+            loaded.sample(5, where=few)
+
+
+def test_wishes_out_of_range_raise_our_error():
+    for wrong in (lambda: GroupTarget(where={}, rows=0), lambda: Range(low=2, high=1), lambda: OneOf(values=())):
+        with pytest.raises(SpecError):
+            wrong()
+
+
 def test_a_directory_without_a_model_is_refused(tmp_path):
     with pytest.raises(InputError):
         TabularSynthesizer.load(tmp_path)
@@ -109,7 +135,7 @@ def test_files_of_any_generator_can_be_scored(tmp_path):
         ({"rows": 0}, "rows must be more than 0 and at most 100000000"),
         ({"rows": 200_000_000}, "rows must be"),
         ({"resample": "9x"}, "resample must be 'off', '2x' or '4x'"),
-        ({"where": {"ward": None}}, "where takes"),
+        ({"where": {"ward": ["A"]}}, "where takes"),
     ],
 )
 def test_a_sample_out_of_range_is_told_in_words(fitted, wrong, told):

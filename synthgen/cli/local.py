@@ -13,7 +13,7 @@ from synthgen.errors import InputError
 
 File = Annotated[Path, typer.Argument(help="CSV (also .gz, .zip), Excel (.xlsx) or Parquet.")]
 WHERE = (
-    "COL=VALUE held for every row; repeatable. COL= asks for missing, COL=40..60 for a range, COL=A|B for any of these, "
+    "COL=VALUE held for every row; repeatable. COL= asks for missing, COL=40..60 for a range, COL=A|B for either, "
     "COL==TEXT for TEXT as it stands."
 )
 MEMORY_PER_BYTE = 20  # of the file, for the child that reads it first
