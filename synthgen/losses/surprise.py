@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any, Protocol
+
 import numpy as np
 import torch
 from torch.nn import functional
 
 ROWS = 16_384  # taken at a time, so that five hundred groups of a long table fit in memory
 SLACK = 0.02  # of its validation surprise, which a group may pay less on training records
+
+
+class Rows(Protocol):
+    """Boolean (records, groups), an array or anything that is read by slices of its rows."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    def __getitem__(self, rows: Any, /) -> np.ndarray: ...
 
 
 def per_factor(logits: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
@@ -25,7 +35,7 @@ def per_record(factors: torch.Tensor) -> torch.Tensor:
     return factors.sum(-1)
 
 
-def per_group(values: np.ndarray, membership: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def per_group(values: np.ndarray, membership: Rows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Mean of `values` (records,) inside each group of `membership` (records, groups; boolean).
 
     Returns means, their standard errors and counts, each (groups,). An empty group has mean NaN and an infinite error;

@@ -10,8 +10,10 @@ import torch
 from synthgen.losses import adversarial
 from synthgen.tabular.networks import Critic, Layout
 from synthgen.training.health import Logits
+from synthgen.training.optimiser import AdamW
 
 WIDTH, BATCH, RATE, DECAY, LIMIT = 128, 256, 5e-3, 1.0, 3.0
+MOST_RECORDS = 50_000  # real ones that a critic goes over at a time
 LOOKED = 4096  # training records that are scored again, to see what is known by heart
 
 
@@ -48,7 +50,8 @@ class Critics:
         unseen, *halves = np.split(rng.permutation(len(fake)), [len(fake) // 10, len(fake) * 11 // 20])
         epochs, own = max(1, round(self.effort * epochs)), []
         for net, fold, half in zip(self.nets, (0, 1), halves, strict=True):
-            own.append((net, real[np.flatnonzero(folds == fold)], fake[half]))
+            rows = rng.permutation(np.flatnonzero(folds == fold))[:MOST_RECORDS]
+            own.append((net, real[rows], fake[half]))
             _fit(*own[-1], epochs, self.decay, rng)
         self.slope = 1.0
         of_real, of_fake = self.score(validation), self.score(fake[unseen])
@@ -112,7 +115,7 @@ def folds_of(people: np.ndarray | None, rows: int, rng: np.random.Generator) -> 
 def _fit(
     net: Critic, real: torch.Tensor, fake: torch.Tensor, epochs: int, decay: float, rng: np.random.Generator
 ) -> None:
-    optimiser = torch.optim.AdamW(net.parameters(), lr=RATE, betas=(0.5, 0.99), weight_decay=decay, fused=True)
+    optimiser = AdamW(net.parameters(), (0.5, 0.99), decay)
     size = min(BATCH, max(16, len(real) // 8))
     per_epoch = max(1, len(real) // size)
     total = epochs * per_epoch
@@ -120,12 +123,11 @@ def _fit(
         if step % per_epoch == 0:
             order, other = rng.permutation(len(real)), rng.permutation(len(fake))
         take = np.arange(step % per_epoch * size, step % per_epoch * size + size)
-        for group in optimiser.param_groups:
-            group["lr"] = RATE * (1 - step / total)
-        loss = adversarial.logistic(net(real[order[take % len(order)]]), net(fake[other[take % len(other)]])).mean()
-        optimiser.zero_grad()
+        records = torch.cat([real[order[take % len(order)]], fake[other[take % len(other)]]])
+        loss = adversarial.logistic(*net(records).chunk(2)).mean()
+        optimiser.clear()
         loss.backward()
-        optimiser.step()
+        optimiser.step(RATE * (1 - step / total))
 
 
 @torch.no_grad()

@@ -28,14 +28,14 @@ from synthgen.tabular.allowed import FREE, Allowed
 from synthgen.tabular.critic import Critics
 from synthgen.tabular.drawing import Drawer
 from synthgen.tabular.encoding import Encoding
-from synthgen.tabular.networks import AutoregressiveNetwork, Layout, visibility
+from synthgen.tabular.networks import AutoregressiveNetwork, Layout
 from synthgen.tabular.params import AutoregressiveParams
 from synthgen.tabular.sampling import draw, factor
 from synthgen.tabular.task import Coded, GanTask, load_weights
 from synthgen.tabular.weights import GroupWeights
 from synthgen.training import checkpoint, loop
 
-FORMAT = 1
+FORMAT = 2
 ORDERS = 4  # column orders a record's surprise is averaged over
 End = Literal["chosen", "mean"]
 
@@ -45,6 +45,7 @@ class AutoregressiveGAN:
 
     name: ClassVar[str] = "autoregressive_gan"
     capabilities: ClassVar[frozenset[str]] = frozenset({"log_prob", "condition", "balance"})
+    task: ClassVar[type[GanTask]] = GanTask  # what a step is: benchmarks compare others
 
     def __init__(self, params: AutoregressiveParams = AutoregressiveParams()) -> None:
         self.params = params
@@ -81,8 +82,10 @@ class AutoregressiveGAN:
         with planning.one_thread():
             return self._drawer().given(fixed, ctx.rng("sample_given"), allowed)
 
-    def surprise(self, frame: pd.DataFrame, end: End = "chosen") -> np.ndarray:
+    def surprise(self, frame: pd.DataFrame, end: End = "chosen", given: Sequence[str] = ()) -> np.ndarray:
         """What the model pays for each record of a typed frame, `-log q(x)` in nats over the codes.
+
+        With `given`, what it pays for the other columns when those are known: `-log q(x | given)`.
 
         `end` is the end of the dial: "chosen" is the released model; "mean" the model as it stood when training for the
         mean ended and worst-case training began. They differ in the steps they had as well as in the loss.
@@ -91,11 +94,13 @@ class AutoregressiveGAN:
         codes = torch.from_numpy(self._active_codes(frame)).to(self.device)
         load_weights(self.network, self.ends[end])
         rng, total = np.random.default_rng(0), np.zeros(len(frame))
+        known = [self.active.index(i) for i in map(self.encoding.names.index, given) if i in self.active]
+        rest = [i for i in range(len(self.active)) if i not in known]
         with torch.no_grad(), planning.one_thread():
             self.network.eval()
-            for _ in range(ORDERS if self.active else 0):
-                seen = torch.from_numpy(visibility(rng.permutation(len(self.active)))).to(self.device)
-                parts = [surprise.per_record(self.network.factors(part, seen)) for part in codes.split(4096)]
+            for _ in range(ORDERS if rest else 0):
+                order = [*known, *rng.permutation(rest)]
+                parts = [surprise.per_record(self.network.factors(part, order)[:, rest]) for part in codes.split(4096)]
                 total += torch.cat([*parts, torch.zeros(0, device=self.device)]).double().cpu().numpy() / ORDERS
         load_weights(self.network, self.ends["chosen"])
         return total
@@ -167,7 +172,7 @@ class AutoregressiveGAN:
         weights.columns = [[self.active.index(c) for c in cs if c in self.active] for cs in weights.columns]
         self.network.start_from(_shares(coded.train.cpu().numpy(), self.layout.sizes))
         steps = planning.plan(len(coded.train), self.layout, self.params)
-        task = GanTask(self.network, self.critics, coded, weights, self.params, steps, ctx)
+        task = self.task(self.network, self.critics, coded, weights, self.params, steps, ctx)
         ctx.log(
             f"Planned {steps.mean} steps for the mean and {steps.worst} for the worst case, {steps.batch} rows each."
         )
@@ -206,7 +211,9 @@ class AutoregressiveGAN:
         return Coded(train, validation, *inside, data.train_people, members)
 
     def _active_codes(self, frame: pd.DataFrame) -> np.ndarray:
-        return np.ascontiguousarray(self.encoding.encode(frame)[:, self.active])
+        widest = max(self.layout.sizes, default=0)
+        codes = self.encoding.encode(frame, np.int16 if widest < 2**15 else np.int32)
+        return codes if len(self.active) == codes.shape[1] else np.ascontiguousarray(codes[:, self.active])
 
     def _all_codes(self, codes: np.ndarray) -> np.ndarray:
         """Codes of all columns from those of the active ones; the others have one level."""
@@ -221,17 +228,17 @@ class AutoregressiveGAN:
     def _draw(self, given: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         return self._all_codes(draw(self.network, given[:, self.active], rng))
 
+    def _factor(self, column: int, codes: np.ndarray) -> np.ndarray:
+        if column not in self.active:
+            return np.ones((len(codes), self.encoding.sizes[column]))
+        return factor(self.network, self.active.index(column), np.ascontiguousarray(codes[:, self.active]))
+
     def _score(self, codes: np.ndarray) -> np.ndarray:
         return self.critics.score(torch.from_numpy(codes[:, self.active]).to(self.device))
 
 
 def _shares(codes: np.ndarray, sizes: Sequence[int]) -> list[np.ndarray]:
     """Share of each level of each column, with half a row added so that none is zero."""
-    def _factor(self, column: int, codes: np.ndarray) -> np.ndarray:
-        if column not in self.active:
-            return np.ones((len(codes), self.encoding.sizes[column]))
-        return factor(self.network, self.active.index(column), np.ascontiguousarray(codes[:, self.active]))
-
     counts = [np.bincount(codes[:, i], minlength=size) + 0.5 for i, size in enumerate(sizes)]
     return [c / c.sum() for c in counts]
 

@@ -10,10 +10,12 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from synthgen.losses import surprise
+from synthgen.tabular import kernels
 
 SMOOTH = 12  # smooth basis functions per ordered column
-WASTE = 1.5  # the widest column of a bucket may be this many times its narrowest
+FLOOR, WASTE = 16, 4  # the widest column of a bucket may have so many levels, or be so many times its narrowest
+
+Order = Sequence[int] | np.ndarray
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Layout:
         """Columns by size, cut where sizes differ too much: each bucket is one batched matrix product."""
         out: list[list[int]] = []
         for column in self.by_size:
-            if out and self.sizes[column] <= max(WASTE * self.sizes[out[-1][0]], 8):
+            if out and self.sizes[column] <= max(WASTE * self.sizes[out[-1][0]], FLOOR):
                 out[-1].append(column)
             else:
                 out.append([column])
@@ -104,9 +106,10 @@ class Head(nn.Module):
         self.register_buffer("closed", torch.from_numpy(closed.astype(np.float32)), persistent=False)
         self.register_buffer("basis", torch.from_numpy(np.ascontiguousarray(basis)), persistent=False)
 
-    def forward(self, h: torch.Tensor) -> torch.Tensor:
-        """(columns, rows, hidden) to (columns, rows, widest); padding levels stand at -1e9."""
-        return torch.baddbmm(self.bias + self.closed, h, self.weight + torch.bmm(self.smooth, self.basis))
+    def surprise(self, h: torch.Tensor, codes: torch.Tensor) -> torch.Tensor:
+        """(columns, rows, hidden) and (columns, rows) codes to (columns, rows) nats; padding levels have no mass."""
+        weight = self.weight + torch.bmm(self.smooth, self.basis)
+        return kernels.surprise(h, weight, self.bias + self.closed, codes)
 
     def one(self, j: int, h: torch.Tensor) -> torch.Tensor:
         """(rows, hidden) to (rows, widest) for the j-th column of the bucket."""
@@ -147,31 +150,33 @@ class AutoregressiveNetwork(nn.Module):
                 for j, column in enumerate(columns):
                     head.bias[j, 0, : len(shares[column])] = torch.from_numpy(np.log(shares[column])).float()
 
-    def contexts(self, codes: torch.Tensor, visible: torch.Tensor) -> torch.Tensor:
-        """(columns by size, rows, hidden): for each factor the sum over the columns `visible` to it.
+    def contexts(self, codes: torch.Tensor, order: Order, dtype: torch.dtype = torch.float32) -> torch.Tensor:
+        """(columns by size, rows, hidden): for each factor the sum over the columns before it in `order`.
 
-        `codes` (rows, columns); `visible` (columns, columns): [i, j] is 1 where column j is visible to factor i.
+        `codes` (rows, columns), any integers; `order` lists the columns.
         """
-        embedded = functional.embedding((codes + self.embedding.offsets).t(), self.embedding.table())
-        return (visible[self.sorted] @ embedded.flatten(1)).view_as(embedded)
-
-    def hidden_units(self, context: torch.Tensor, noise: np.random.Generator | None) -> torch.Tensor:
-        """(columns by size, rows, hidden) to the same; `noise` is given while training, and drops units."""
-        h = torch.relu_(torch.baddbmm(self.first_bias, context, self.first))
-        h = h + torch.relu_(torch.baddbmm(self.second_bias, h, self.second))
-        if noise is None or self.dropout == 0:
-            return h
-        bits = torch.frombuffer(bytearray(noise.bytes(h.numel())), dtype=torch.uint8).view(h.shape).to(h.device)
-        return h * (bits >= round(256 * self.dropout)).to(h.dtype).mul_(1 / (1 - self.dropout))
+        places = (codes.long() + self.embedding.offsets).t()[self.sorted]
+        return kernels.contexts(self.embedding.table(), places, [self.place[int(i)] for i in order], dtype)
 
     def factors(
-        self, codes: torch.Tensor, visible: torch.Tensor, noise: np.random.Generator | None = None
+        self,
+        codes: torch.Tensor,
+        order: Order,
+        noise: np.random.Generator | None = None,
+        dtype: torch.dtype = torch.float32,
     ) -> torch.Tensor:
-        """(rows, columns): the exact surprise of each column's code given the columns visible to it, in nats."""
-        h = self.hidden_units(self.contexts(codes, visible), noise)
+        """(rows, columns): the exact surprise of each column's code given those before it in `order`, in nats.
+
+        `noise` is given while training, and drops units; products and activations are in `dtype`.
+        """
+        context = self.contexts(codes, order, dtype)
+        kept = None
+        if noise is not None and self.dropout > 0:
+            kept = kernels.dropout(context.shape, self.dropout, noise, dtype, context.device)
+        h = kernels.units(context, self.first, self.first_bias, self.second, self.second_bias, kept)
         lengths = [len(columns) for columns in self.buckets]
-        parts = zip(self.heads, h.split(lengths), codes.t()[self.sorted].split(lengths), strict=True)
-        return torch.cat([surprise.per_factor(head(units), targets) for head, units, targets in parts])[self.place].t()
+        parts = zip(self.heads, h.split(lengths), codes.long().t()[self.sorted].split(lengths), strict=True)
+        return torch.cat([head.surprise(units, targets) for head, units, targets in parts])[self.place].t()
 
     def logits_of(self, column: int, context: torch.Tensor) -> torch.Tensor:
         """(rows, levels) logits of one factor for contexts (rows, hidden): a step of the sampler."""
@@ -206,10 +211,3 @@ class Critic(nn.Module):
         bag = functional.embedding_bag(codes + self.embedding.offsets, self.embedding.table(), mode="sum")
         h = functional.leaky_relu(bag + self.bias, 0.2)
         return self.second(functional.leaky_relu(self.first(h), 0.2)).squeeze(-1).float()
-
-
-def visibility(order: Sequence[int] | np.ndarray) -> np.ndarray:
-    """(columns, columns) float32: [i, j] is 1 where column j comes before column i in `order`."""
-    rank = np.empty(len(order), dtype=np.int64)
-    rank[np.asarray(order)] = np.arange(len(order))
-    return (rank[None, :] < rank[:, None]).astype(np.float32)

@@ -13,13 +13,15 @@ import torch
 from synthgen.losses import surprise, worst_case
 from synthgen.runtime import RunContext
 from synthgen.tabular.critic import Critics, folds_of
-from synthgen.tabular.networks import AutoregressiveNetwork, visibility
+from synthgen.tabular.membership import Membership
+from synthgen.tabular.networks import AutoregressiveNetwork
 from synthgen.tabular.params import AutoregressiveParams
 from synthgen.tabular.planning import Steps, bf16_pays
 from synthgen.tabular.sampling import draw
 from synthgen.tabular.watch import Watch
 from synthgen.tabular.weights import GroupWeights
-from synthgen.training.checkpoint import State, optimiser_tensors, prefixed, restore_optimiser, under
+from synthgen.training.checkpoint import State, prefixed, under
+from synthgen.training.optimiser import AdamW
 
 VALIDATION_ROWS, CHECKED_ROWS, FAKES = 8192, 8192, 50_000
 CHUNKS = 8  # column orders a validation goes over
@@ -36,10 +38,10 @@ class Coded:
 
     train: torch.Tensor
     validation: torch.Tensor
-    train_in: np.ndarray
-    validation_in: np.ndarray
+    train_in: Membership
+    validation_in: Membership
     people: np.ndarray | None
-    members: Callable[[np.ndarray], np.ndarray]
+    members: Callable[[np.ndarray], Membership]
 
 
 class GanTask:
@@ -68,8 +70,8 @@ class GanTask:
         self.average = self._copy()
         self.best, self.mean_end = self._copy(), self._copy()
         self.folds = folds_of(data.people, len(data.train), ctx.rng("folds"))
-        self.optimiser = torch.optim.AdamW(network.parameters(), lr=params.learning_rate, weight_decay=1e-4, fused=True)
-        self._bf16 = bf16_pays(ctx.device)
+        self.optimiser = AdamW(network.parameters(), (0.9, 0.999), 1e-4)
+        self.dtype = torch.bfloat16 if bf16_pays(ctx.device) else torch.float32
         self._epoch: tuple[int, np.ndarray] = (-1, np.zeros(0, np.int64))
         weights.attach(data.train_in, ctx.device)
         self.done, self.watch = 0, Watch(self)
@@ -82,16 +84,14 @@ class GanTask:
         rows = torch.from_numpy(self._batch(step)).to(self.ctx.device)
         order = rng.permutation(self.data.train.shape[1])
         self.network.train()
-        with torch.autocast(self.ctx.device.split(":")[0], dtype=torch.bfloat16, enabled=self._bf16):
-            factors = self.network.factors(self.data.train[rows], self._visible(order), rng)
+        factors = self.network.factors(self.data.train[rows], order, rng, self.dtype)
         loss = surprise.per_record(self._weighted(factors, rows, order)).mean()
         if not math.isfinite(float(loss.detach())):
             self.watch.broken(step)
             return self.step(step)
-        self._set_rate(step)
-        self.optimiser.zero_grad()
+        self.optimiser.clear()
         loss.backward()
-        self.optimiser.step()
+        self.optimiser.step(self._rate(step))
         self._follow(step)
         self.done = step + 1
         return float(loss.detach())
@@ -103,7 +103,7 @@ class GanTask:
             return
         rng = self.ctx.rng(f"renew/{self.stage}/{step}")
         fakes = self.train_critics(rng)
-        made = self.data.members(fakes).sum(0)
+        made = self.data.members(fakes).sum()
         h = self.critics.score_unseen(self.data.train, self.folds)
         means, errors = self._inside(h, made, len(fakes))
         self.excess = self._running(means)
@@ -141,7 +141,7 @@ class GanTask:
             **prefixed("best", self.best),
             **prefixed("mean", self.mean_end),
             **prefixed("critics", self.critics.tensors()),
-            **prefixed("optimiser", optimiser_tensors(self.optimiser)),
+            **prefixed("optimiser", self.optimiser.tensors()),
             "weights": torch.from_numpy(self.weights.weights),
             "excess": torch.from_numpy(self.excess),
             "overfitted": torch.from_numpy(self.overfitted),
@@ -166,7 +166,7 @@ class GanTask:
             {n: v.to(self.ctx.device) for n, v in under(k, state.tensors).items()} for k in ("average", "best", "mean")
         )
         self.critics.restore(under("critics", state.tensors))
-        restore_optimiser(self.optimiser, under("optimiser", state.tensors))
+        self.optimiser.restore(under("optimiser", state.tensors))
         self.weights.weights, self.excess = state.tensors["weights"].numpy(), state.tensors["excess"].numpy()
         self.overfitted, self.row_weights = state.tensors["overfitted"].numpy(), state.tensors.get("rows")
         self.stage, self.history = state.facts["stage"], state.facts["history"]
@@ -186,7 +186,7 @@ class GanTask:
         """From the best weights again, with an optimiser that remembers nothing."""
         self.average = {n: v.clone() for n, v in self.best.items()}
         self._load(self.best)
-        self.optimiser.state.clear()
+        self.optimiser.forget()
 
     @torch.no_grad()
     def in_all_weights(self, change: Callable[[AutoregressiveNetwork], None]) -> None:
@@ -217,7 +217,7 @@ class GanTask:
         with self._using(weights):
             self.network.eval()
             parts = [
-                surprise.per_record(self.network.factors(part, self._visible(rng.permutation(codes.shape[1]))))
+                surprise.per_record(self.network.factors(part, rng.permutation(codes.shape[1]), dtype=self.dtype))
                 for part in codes.split(max(1, -(-len(codes) // CHUNKS)))
             ]
         return torch.cat(parts).double().cpu().numpy()
@@ -237,16 +237,11 @@ class GanTask:
         weights = self.weights.of_factors(rows, order)
         return factors if weights is None else factors * weights
 
-    def _visible(self, order: np.ndarray) -> torch.Tensor:
-        return torch.from_numpy(visibility(order)).to(self.ctx.device)
-
-    def _set_rate(self, step: int) -> None:
+    def _rate(self, step: int) -> float:
         """Warm up, then fall along one cosine over both stages, so that the dial does not change the schedule."""
         done = step if self.stage == "mean" else self.steps.mean + step
         fall = 0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * min(done / max(self.steps.total, 1), 1)))
-        rate = fall * min(1.0, (done + 1) / WARM_UP)
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.params.learning_rate * rate * self.watch.rate
+        return float(self.params.learning_rate * fall * min(1.0, (done + 1) / WARM_UP) * self.watch.rate)
 
     def _follow(self, step: int) -> None:
         done = step if self.stage == "mean" else self.steps.mean + step

@@ -66,7 +66,7 @@ class Watch:
         if {State.TOO_STRONG, State.AT_CHANCE} & {*seen.states}:
             self.task.critics.slope = self.task.critics.gap = 0.0
             seen = seen.after("The critics do not correct samples.")
-        self._tell(seen, self.task.steps.total)
+        self._tell(seen, self.task.done)
         return seen
 
     def validated(self, values: np.ndarray, again: Callable[[], np.ndarray]) -> np.ndarray:
@@ -242,6 +242,7 @@ class Watch:
         c = self.task.critics
         return {
             "history": self.history,
+            "done": self.task.done,
             "recoveries": self.recoveries,
             "rate": self.rate,
             "effort": c.effort,
@@ -251,7 +252,9 @@ class Watch:
     def restore(self, facts: dict[str, Any]) -> None:
         """Put back what `facts` gave."""
         self.history, self.recoveries, self.rate = list(facts["history"]), facts["recoveries"], facts["rate"]
-        self.task.critics.effort, self.task.critics.decay = facts["effort"], facts["decay"]
+        self.task.done, self.task.critics.effort, self.task.critics.decay = (
+            facts[name] for name in ("done", "effort", "decay")
+        )
 
 
 def _log_shares(codes: np.ndarray) -> np.ndarray:

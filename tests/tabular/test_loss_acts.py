@@ -125,7 +125,7 @@ def test_the_critic_finds_the_damaged_group_and_changes_the_generators_weights(f
     after = {}
     for emphasised in (True, False):
         load_weights(task.network, start)
-        task.optimiser.state.clear()
+        task.optimiser.forget()
         if not emphasised:
             task.weights.weights = np.ones(6)
         task.step(0)
