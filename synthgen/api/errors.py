@@ -13,7 +13,8 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from synthgen.errors import InternalError, SynthgenError, trail
+from synthgen.api import fields
+from synthgen.errors import InternalError, SpecError, SynthgenError, trail
 
 log = logging.getLogger("synthgen.api")
 
@@ -50,13 +51,11 @@ def answer(status: int, code: str, message: str, hint: str, headers: dict[str, s
     return JSONResponse({"code": code, "message": message, "hint": hint}, status_code=status, headers=headers)
 
 
-def validation_problems(errors: Sequence[Any]) -> str:
-    """All problems of a request body as one sentence: where and what, without the value that was sent."""
-    parts = []
-    for error in errors:
-        where = ".".join(str(part) for part in error.get("loc", ()) if part not in ("body", "query", "path"))
-        parts.append(f"{where or 'request'}: {error.get('msg', 'is not valid')}")
-    return "; ".join(parts)
+def malformed_request(problems: Sequence[Any]) -> SpecError:
+    """One error that names every field at fault, without the values that were sent."""
+    found = fields.told(problems)
+    message = found[0] if len(found) == 1 else f"{len(found)} problems: {'; '.join(found)}"
+    return SpecError(f"The request does not fit: {message}.", "Correct these fields and send it again.")
 
 
 def install(app: FastAPI) -> None:
@@ -68,9 +67,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     def malformed(request: Request, error: RequestValidationError) -> JSONResponse:
-        return answer(
-            422, "bad_request", validation_problems(error.errors()), "Correct these fields and send it again."
-        )
+        return render(malformed_request(error.errors()))
 
     @app.exception_handler(HTTPException)
     def http(request: Request, error: HTTPException) -> JSONResponse:

@@ -71,9 +71,10 @@ def events(
     actor: SignedIn,
     after: Annotated[int, Query(ge=0)] = 0,
     limit: Annotated[int, Query(ge=1, le=5000)] = 1000,
+    kind: Annotated[str | None, Query(max_length=40)] = None,
 ) -> list[EventView]:
-    """The job's history after sequence number `after`."""
-    return jobs.events(app, actor, job_id, after=after, limit=limit)
+    """The job's history after sequence number `after`; `kind` picks one kind of event, such as "health"."""
+    return jobs.events(app, actor, job_id, after=after, limit=limit, kind=kind)
 
 
 @router.get("/{job_id}/log", response_class=PlainTextResponse)

@@ -82,14 +82,64 @@ def test_a_trail_has_classes_and_places_but_the_words_of_our_errors_only():
     assert errors.trail(ValueError("4711")) == "ValueError at no place"
 
 
-def test_a_malformed_request_names_every_field_but_no_value(client):
-    answer = client.post("/jobs", json={"dataset_id": "x", "spec": {"time_budget": "4711x", "colour": "blue"}})
-    assert answer.status_code == 422
-    assert answer.json()["code"] == "bad_request"
-    assert "time_budget" in answer.json()["message"]
-    assert "colour" in answer.json()["message"]
-    assert "4711x" not in answer.text
-    assert "blue" not in answer.text
+WISH = "takes a text, a number, true or false, null for missing"
+RANGE = {"kind": "range", "column": "age"}
+
+
+@pytest.mark.parametrize(
+    ("spec", "told"),
+    [
+        ({"time_budget": "zebra"}, "spec.time_budget must be a whole number"),
+        ({"time_budget": 1.5}, "spec.time_budget must be a whole number"),
+        ({"k_floor": 1}, "spec.k_floor must be at least 2"),
+        ({"holdout_share": 0.5}, "spec.holdout_share must be less than 0.5"),
+        ({"zebra_field": "zebra"}, "spec.zebra_field is not known"),
+        ({"target": ["zebra"]}, "spec.target must be a text"),
+        ({"params": "zebra"}, "spec.params must hold named fields"),
+        ({"columns": {"policy": {"kind": "zebra"}}}, "spec.columns.policy.kind must be 'number', 'integer'"),
+        ({"columns": {"age": {"decimals": 99}}}, "spec.columns.age.decimals must be at most 12"),
+        ({"sample": {"mix": "zebra"}}, "spec.sample.mix must be 'data' or 'balanced'"),
+        ({"sample": {"fixed": {"age": ["zebra"]}}}, f"spec.sample.fixed.age {WISH}"),
+        ({"sample": {"fixed": {"age": {"low": 1, "zebra": 2}}}}, f"spec.sample.fixed.age {WISH}"),
+        ({"sample": {"fixed": {"age": {"low": 5, "high": 4}}}}, "spec.sample.fixed.age does not fit: a range needs"),
+        ({"sample": {"fixed": "zebra"}}, "spec.sample.fixed must hold named fields"),
+        ({"sample": {"targets": [{"where": {}, "rows": 0}]}}, "spec.sample.targets[0].rows must be more than 0"),
+        ({"sample": {"targets": [{"where": {"a": {"zebra": 1}}, "rows": 1}]}}, f"targets[0].where.a {WISH}"),
+        ({"sample": {"targets": [{"where": {"a": 1}}]}}, "spec.sample.targets[0].rows is needed"),
+        ({"policy": 5}, "spec.policy takes the name of a policy, or a policy with rules"),
+        ({"policy": {"rules": [{"metric": "m"}]}}, "spec.policy.rules[0] does not fit: a rule needs a bound"),
+        ({"policy": {"rules": [{"at_most": 1}]}}, "spec.policy.rules[0].metric is needed"),
+        ({"constraints": [{"kind": "zebra"}]}, "spec.constraints[0] must say as 'kind' one of 'range', 'inequality'"),
+        ({"constraints": [RANGE]}, "spec.constraints[0] does not fit: a range needs a low or a high end"),
+        ({"constraints": [RANGE | {"low": {"zebra": 1}}]}, "spec.constraints[0].low"),
+        ({"constraints": [{"kind": "unique", "columns": []}]}, "spec.constraints[0].columns needs at least 1 of them"),
+    ],
+)
+def test_a_malformed_specification_is_told_in_words_that_name_its_fields_and_no_value(client, spec, told):
+    answer = client.post("/jobs", json={"dataset_id": "x", "spec": spec})
+    found = answer.json()
+    assert (answer.status_code, found["code"]) == (422, "bad_spec")
+    assert told in found["message"]
+    assert found["message"].count(told) == 1
+    for raw in ("zebra", "Input", "input_value", "validation error", "pydantic", "Value error", "\n"):
+        assert raw not in found["message"].replace("zebra_field", "")
+    again = client.post("/jobs/x/sample", json={"sample": spec["sample"]}) if "sample" in spec else None
+    assert again is None or told.removeprefix("spec.") in again.json()["message"]
+
+
+def test_every_field_at_fault_is_told_once(client):
+    answer = client.post("/jobs", json={"spec": {"time_budget": "x", "sample": {"fixed": {"a": [1], "b": [2]}}}})
+    message = answer.json()["message"]
+    assert message.startswith("The request does not fit: 4 problems: ")
+    for place in ("dataset_id is needed", "spec.time_budget", "spec.sample.fixed.a ", "spec.sample.fixed.b "):
+        assert message.count(place) == 1
+
+
+@pytest.mark.parametrize("body", [b"{", b"[]", b'"zebra"', b""])
+def test_a_body_that_is_no_object_is_told_in_words(client, body):
+    found = client.post("/jobs", content=body, headers={"Content-Type": "application/json"}).json()
+    assert found["code"] == "bad_spec"
+    assert "zebra" not in str(found)
 
 
 def test_an_unknown_route_says_so(client):

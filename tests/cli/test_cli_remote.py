@@ -15,7 +15,7 @@ import pytest
 from running_web import NAME, PASSWORD, running_web
 
 from synthgen.client import Client
-from synthgen.errors import NotSignedIn, Unavailable
+from synthgen.errors import NotSignedIn, SpecError, Unavailable
 from synthgen.service import bootstrap
 
 
@@ -208,6 +208,14 @@ def test_errors_are_one_message_and_a_hint(web, run):
 def test_a_service_that_is_not_there_is_named(run):
     with pytest.raises(Unavailable, match="No synthgen service"):
         Client("http://127.0.0.1:9", "x").jobs()
+
+
+def test_a_malformed_specification_reaches_the_caller_as_one_clear_error(web):
+    with Client(web.url) as client:
+        client.sign_in(NAME, PASSWORD)
+        with pytest.raises(SpecError, match=r"spec\.sample\.targets\[0\]\.rows must be more than 0") as raised:
+            client.submit("x", {"sample": {"targets": [{"where": {"ward": "Dr Zebra"}, "rows": 0}]}})
+    assert "Zebra" not in str(raised.value)
 
 
 def test_the_client_raises_the_error_the_service_raised(web):
