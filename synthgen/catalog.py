@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from synthgen.contracts import Entry, Generator, Modality, resolve
+from synthgen.contracts import Entry, FitData, Generator, Modality, resolve
 from synthgen.errors import SpecError, raise_all
 from synthgen.release import policies
 from synthgen.spec import GatePolicy, GateRule, RunSpec, Spec
@@ -34,12 +34,23 @@ def generators(modality_name: str) -> dict[str, Entry]:
 
 
 def generator_name(spec: RunSpec) -> str:
-    """The generator a spec means: "auto" is the modality's default. Raises SpecError for an unknown name."""
+    """The generator a spec means; "auto", as long as no table is known, the modality's default (see `choose`).
+
+    Raises SpecError for an unknown name.
+    """
     name = DEFAULT_GENERATOR[spec.modality] if spec.generator == "auto" else spec.generator
     known = generators(spec.modality)
     if name not in known:
         raise SpecError(f"There is no generator {name!r}.", f"Choose one of: auto, {', '.join(sorted(known))}.")
     return name
+
+
+def choose(spec: RunSpec, data: FitData, schema: Any) -> tuple[RunSpec, str]:
+    """The spec with its generator named, and why: "auto" is settled by the modality's rule on the training rows."""
+    if spec.generator != "auto":
+        return spec, "Named by the specification."
+    name, reason = modality(spec.modality).call("choose", data, schema, spec)
+    return spec.model_copy(update={"generator": name}), f'"auto" chose it: {reason}'
 
 
 def params_class(modality_name: str, generator: str) -> type[Spec] | None:

@@ -35,10 +35,11 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Model:
-    """A fitted generator and what gives its rows their keys."""
+    """A fitted generator, what gives its rows their keys, and why it was this generator."""
 
     generator: Generator
     keys: Any
+    choice: str = ""
 
 
 @dataclass(frozen=True)
@@ -124,8 +125,10 @@ def fit(prepared: Prepared, spec: RunSpec, ctx: RunContext) -> Model:
     """Train the generator the spec names; the hold-out is not handed to it."""
     data, schema, keys = catalog.modality(spec.modality).call("prepare", prepared.split.fitting, prepared.schema)
     timed = replace(ctx, deadline=time.monotonic() + spec.time_budget)
-    generator = catalog.build(spec).fit(data, schema, prepared.groups, timed.at("fit"))
-    return Model(generator, keys)
+    chosen, why = catalog.choose(spec, data, schema)
+    ctx.log(f"Generator {chosen.generator}. {why}")
+    generator = catalog.build(chosen).fit(data, schema, prepared.groups, timed.at("fit"))
+    return Model(generator, keys, why)
 
 
 def draw(model: Model, schema: Any, request: SampleSpec, rows: int, spec: RunSpec, ctx: RunContext) -> Iterator[Any]:
@@ -146,7 +149,7 @@ def publish(model: Model, prepared: Prepared, spec: RunSpec, ctx: RunContext, ou
         prepared.schema,
         out / "set",
         spec.sample,
-        catalog.generator_name(spec),
+        model.generator.name,
         modality.call("key_notes", prepared.schema, model.generator, model.keys),
     )
     scorecard = score(prepared, synthetic, spec, ctx, model.generator)
@@ -159,8 +162,12 @@ def publish(model: Model, prepared: Prepared, spec: RunSpec, ctx: RunContext, ou
             "verdict": verdict.model_dump(mode="json"),
             "preview": modality.call("set_preview", synthetic, prepared.schema, PREVIEW_ROWS),
             "summary": summary(synthetic, scorecard, verdict),
-            "spec": spec.model_dump(mode="json"),
-            "evidence": {"source_sha256": prepared.source.sha256, "training": dict(model.generator.report())},
+            "spec": settled(spec, model).model_dump(mode="json"),
+            "evidence": {
+                "source_sha256": prepared.source.sha256,
+                "choice": model.choice,
+                "training": dict(model.generator.report()),
+            },
         },
     )
     return Outcome(synthetic, scorecard, verdict)
@@ -174,6 +181,11 @@ def score(
     split, schema = prepared.split, prepared.schema
     card = scoring.score(modality.metrics, split, synthetic, schema, prepared.groups, ctx.at("score"), generator)
     return card.model_copy(update={"plots": modality.call("plots", split, synthetic, schema, spec)})
+
+
+def settled(spec: RunSpec, model: Model) -> RunSpec:
+    """The spec with the generator that was taken in the place of "auto": enough to repeat the run."""
+    return spec.model_copy(update={"generator": model.generator.name})
 
 
 def request_rows(request: SampleSpec, source_rows: int) -> int:
@@ -199,8 +211,9 @@ def save_model(model: Model, schema: Any, spec: RunSpec, rows: int, directory: P
     directory.mkdir(parents=True, exist_ok=True)
     model.generator.save(directory / "generator")
     model.keys.save(directory)
-    _write(directory, {"model": {"version": 1, "rows": rows}, "schema": schema.model_dump(mode="json")})
-    (directory / "spec.json").write_text(spec.canonical(), encoding="utf-8")
+    about = {"version": 1, "rows": rows, "choice": model.choice}
+    _write(directory, {"model": about, "schema": schema.model_dump(mode="json")})
+    (directory / "spec.json").write_text(settled(spec, model).canonical(), encoding="utf-8")
 
 
 def load_model(directory: Path) -> tuple[Model, Any, RunSpec, int]:
@@ -217,7 +230,7 @@ def load_model(directory: Path) -> tuple[Model, Any, RunSpec, int]:
         raise InputError(
             f"There is no complete synthgen model in {directory.name!r}.", "Point at what `synthgen fit --out` wrote."
         ) from problem
-    return Model(generator, keys), schema, spec, int(about["rows"])
+    return Model(generator, keys, str(about.get("choice", ""))), schema, spec, int(about["rows"])
 
 
 def _read(path: Path, name: str, spec: RunSpec, ctx: RunContext) -> Source:

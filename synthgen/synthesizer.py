@@ -117,7 +117,7 @@ class TabularSynthesizer:
         self._must_be_fitted()
         modality = catalog.modality("tabular")
         with tempfile.TemporaryDirectory() as scratch:
-            name = catalog.generator_name(self.spec)
+            name = self.model_.generator.name
             synthetic = modality.call("write", self._chunks(request), self.schema_, Path(scratch), request, name)
             modality.call("export_file", synthetic, self.schema_, Path(path))
         return int(synthetic.rows)

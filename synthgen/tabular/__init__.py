@@ -16,6 +16,8 @@ TABULAR = Modality(
         "split": "synthgen.tabular.splitting:split",
         "census": "synthgen.tabular.modes:census",
         "check_request": "synthgen.tabular.requests:check_request",
+        "check_without_source": "synthgen.tabular.requests:check_without_source",
+        "choose": "synthgen.tabular.choice:choose",
         "prepare": "synthgen.tabular.keys:prepare",
         "complete": "synthgen.tabular.keys:complete",
         "key_notes": "synthgen.tabular.keys:notes",
@@ -43,6 +45,11 @@ TABULAR = Modality(
             "synthgen.tabular.ctgan_baseline:TvaeBaseline",
             "TVAE (stock, for comparison; Business Source Licence)",
             "synthgen.tabular.params:TvaeParams",
+        ),
+        "gaussian_copula": Entry(
+            "synthgen.tabular.gaussian_copula:GaussianCopula",
+            "Gaussian copula (quick and simple; right margins, one correlation a pair)",
+            "synthgen.tabular.params:GaussianCopulaParams",
         ),
         "smote_nc": Entry(
             "synthgen.tabular.smote:SmoteNC",

@@ -12,12 +12,13 @@ from synthgen import catalog
 from synthgen.errors import Stopped, SynthgenError
 from synthgen.runtime import RunContext
 from synthgen.spec import SampleSpec
-from synthgen.tabular.params import CtganParams, IndependentParams, SmoteParams, TvaeParams
+from synthgen.tabular.params import CtganParams, GaussianCopulaParams, IndependentParams, SmoteParams, TvaeParams
 
 SMALL = {
     "autoregressive_gan": TINY,
     "ctgan": CtganParams(epochs=1, batch=100),
     "tvae": TvaeParams(epochs=1, batch=100),
+    "gaussian_copula": GaussianCopulaParams(),
     "smote_nc": SmoteParams(),
     "independent": IndependentParams(),
 }

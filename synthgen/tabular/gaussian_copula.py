@@ -1,0 +1,197 @@
+"""A Gaussian copula over the codes (Patki et al. 2016): right margins, and one correlation for each pair of columns.
+
+The simplest generator that keeps relations between columns: it needs no training steps, so it is what `auto` takes
+where a network cannot be trained. Every level of a column is an interval of a standard normal score, as wide as the
+level is frequent; nominal levels stand in the order of their frequency, which is the model's weakness.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy.special import ndtr, ndtri
+
+from synthgen.contracts import FitData, Group
+from synthgen.errors import InputError
+from synthgen.runtime import RunContext
+from synthgen.spec import SampleSpec
+from synthgen.tabular import encoding
+from synthgen.tabular.allowed import FREE, Allowed
+from synthgen.tabular.drawing import Drawer
+from synthgen.tabular.encoding import Encoding
+from synthgen.tabular.params import GaussianCopulaParams
+from synthgen.training import checkpoint
+
+FORMAT = 1
+FAR = 8.0  # scores beyond it never occur
+SWEEPS, ROWS = 12, 100_000  # sweeps over the scores, of which the later half counts; most rows that are looked at
+
+
+class GaussianCopula:
+    """Normal scores with a shrunk correlation matrix; conditions are met by drawing the fixed scores first."""
+
+    name: ClassVar[str] = "gaussian_copula"
+    capabilities: ClassVar[frozenset[str]] = frozenset({"condition", "balance"})
+
+    def __init__(self, params: GaussianCopulaParams = GaussianCopulaParams()) -> None:
+        self.params = params
+
+    @classmethod
+    def parameters(cls) -> type[GaussianCopulaParams]:
+        """The params class."""
+        return GaussianCopulaParams
+
+    def fit(self, data: FitData, schema: Any, groups: Sequence[Group], ctx: RunContext) -> Self:
+        """Count the levels and correlate their scores on the training rows; validation and groups play no part."""
+        ctx.check_stop()
+        self.encoding = encoding.fit(data.train, schema.modelled, data.train_people, schema.k_floor, self.params.bins)
+        self.target = schema.target
+        codes = self.encoding.encode(data.train)
+        self.shares = [np.bincount(codes[:, i], minlength=n) / len(codes) for i, n in enumerate(self.encoding.sizes)]
+        self._edges = [_edges(share) for share in self.shares]
+        self.correlation = self._correlated(codes, ctx)
+        return self
+
+    def sample(self, spec: SampleSpec, rows: int, ctx: RunContext) -> Iterator[pd.DataFrame]:
+        """Typed chunks, with conditions and balance as `spec` asks."""
+        return self._drawer().chunks(spec, rows, ctx)
+
+    def sample_given(self, fixed: pd.DataFrame, ctx: RunContext, allowed: Allowed = FREE) -> pd.DataFrame:
+        """One row for each row of `fixed`, a typed frame of some of the columns, whose cells are kept exactly."""
+        return self._drawer().given(fixed, ctx.rng("sample_given"), allowed)
+
+    def report(self) -> Mapping[str, Any]:
+        """Nothing is trained in steps."""
+        return {"stages": [], "columns": len(self.encoding.columns)}
+
+    def save(self, directory: Path) -> None:
+        """Write shares, correlation and encoding to `directory`."""
+        tensors = {f"shares/{i}": torch.from_numpy(s) for i, s in enumerate(self.shares)}
+        facts = {
+            "format": FORMAT,
+            "generator": self.name,
+            "params": self.params.model_dump(mode="json"),
+            "encoding": self.encoding.model_dump(mode="json"),
+            "target": self.target,
+        }
+        tensors["correlation"] = torch.from_numpy(self.correlation)
+        checkpoint.write(checkpoint.State(tensors, facts), Path(directory))
+
+    @classmethod
+    def load(cls, directory: Path) -> Self:
+        """The generator that `save` wrote. Raises InputError when there is none or it is damaged."""
+        state = checkpoint.read(Path(directory))
+        if state is None or state.facts.get("generator") != cls.name or state.facts.get("format") != FORMAT:
+            raise InputError("The folder holds no model of this generator and format.", "Fit one first.")
+        made = cls(GaussianCopulaParams(**state.facts["params"]))
+        made.encoding, made.target = Encoding.model_validate(state.facts["encoding"]), state.facts["target"]
+        made.shares = [state.tensors[f"shares/{i}"].numpy() for i in range(len(made.encoding.columns))]
+        made._edges = [_edges(share) for share in made.shares]
+        made.correlation = state.tensors["correlation"].numpy()
+        return made
+
+    # --- details -----------------------------------------------------------------------------------------------------
+
+    def _drawer(self) -> Drawer:
+        return Drawer(self.encoding, self._draw, self._factor, target=self.target)
+
+    def _correlated(self, codes: np.ndarray, ctx: RunContext) -> np.ndarray:
+        """Correlation (columns, columns) of the scores behind the levels, by the rank likelihood (Hoff 2007).
+
+        Scores are drawn inside their levels given the other columns' scores, again and again: drawn blindly they would
+        make a column of few levels look less correlated than it is.
+        """
+        rng = ctx.rng("scores")
+        some = codes if len(codes) <= ROWS else codes[rng.choice(len(codes), ROWS, replace=False)]
+        scores, kept = self._blind_scores(some, rng), []
+        for _ in range(SWEEPS):
+            ctx.check_stop()
+            kept.append(_shrunk(scores))
+            self._redraw(scores, some, kept[-1], rng)
+        return np.asarray(np.mean(kept[SWEEPS // 2 :], axis=0))
+
+    def _blind_scores(self, codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """A normal score (rows, columns) drawn inside the interval of each code's level."""
+        free = np.zeros(len(codes))
+        return np.stack([_inside(self._edges[i], codes[:, i], free, 1.0, rng) for i in range(codes.shape[1])], axis=1)
+
+    def _redraw(self, scores: np.ndarray, codes: np.ndarray, correlation: np.ndarray, rng: np.random.Generator) -> None:
+        """One Gibbs sweep, in place: every column's scores given the others'."""
+        precision = np.linalg.inv(correlation)
+        for i in range(codes.shape[1]):
+            mean = scores[:, i] - scores @ precision[i] / precision[i, i]
+            scores[:, i] = _inside(self._edges[i], codes[:, i], mean, precision[i, i] ** -0.5, rng)
+
+    def _draw(self, given: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Codes (rows, columns) with `given` kept where it is not -1; rows with the same columns fixed go together."""
+        out = given.copy()
+        for known, rows in _patterns(given):
+            out[rows] = self._draw_alike(given[rows], known, rng)
+        return out
+
+    def _draw_alike(self, given: np.ndarray, known: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Fixed columns first, each score inside its level given the scores before it (Geweke 1991); then the rest."""
+        order = np.concatenate([np.flatnonzero(known), np.flatnonzero(~known)])
+        root = np.linalg.cholesky(self.correlation[np.ix_(order, order)] + 1e-9 * np.eye(len(order)))
+        noise = rng.standard_normal(given.shape)
+        for j, column in enumerate(order[: known.sum()]):
+            mean = noise[:, :j] @ root[j, :j]
+            score = _inside(self._edges[column], given[:, column], mean, root[j, j], rng)
+            noise[:, j] = (score - mean) / root[j, j]
+        scores, out = noise @ root.T, given.copy()
+        for j, column in enumerate(order):
+            if not known[column]:
+                out[:, column] = np.searchsorted(self._edges[column][1:-1], scores[:, j], side="right")
+        return out
+
+    def _factor(self, column: int, codes: np.ndarray) -> np.ndarray:
+        """Probability (rows, levels) of a column given the known levels in `codes`, each at the middle of its score."""
+        out = np.empty((len(codes), len(self.shares[column])))
+        for known, rows in _patterns(codes):
+            known[column] = False
+            at = np.flatnonzero(known)
+            weights = np.linalg.solve(self.correlation[np.ix_(at, at)], self.correlation[at, column])
+            mean = np.zeros(int(rows.sum()))
+            for i, weight in zip(at, weights, strict=True):
+                share = ndtr(self._edges[i])
+                mean += weight * ndtri((share[codes[rows, i]] + share[codes[rows, i] + 1]) / 2)
+            spread = np.sqrt(max(1 - weights @ self.correlation[at, column], 1e-6))
+            ends = np.concatenate([[-np.inf], self._edges[column][1:-1], [np.inf]])
+            out[rows] = np.diff(ndtr((ends - mean[:, None]) / spread), axis=1)
+        return out
+
+
+def _edges(shares: np.ndarray) -> np.ndarray:
+    """Ends of the levels' intervals as scores (levels + 1)."""
+    return np.clip(ndtri(np.concatenate([[0.0], np.minimum(np.cumsum(shares), 1.0)])), -FAR, FAR)
+
+
+def _inside(edges: np.ndarray, levels: np.ndarray, mean: np.ndarray, spread: float, rng: np.random.Generator) -> Any:
+    """A score (rows,) for each level, from the normal of that mean and spread, cut to the level's interval."""
+    low, high = (edges[levels] - mean) / spread, (edges[levels + 1] - mean) / spread
+    upper = low > 0  # the far upper tail has no digits left near 1: mirror it
+    low, high = np.where(upper, -high, low), np.where(upper, -low, high)
+    from_, to = ndtr(low), ndtr(high)
+    drawn = np.clip(ndtri(from_ + rng.random(len(levels)) * (to - from_)), low, high)
+    return mean + spread * np.where(upper, -drawn, drawn)
+
+
+def _shrunk(scores: np.ndarray) -> np.ndarray:
+    """The correlation matrix of scores (rows, columns), shrunk towards none (Ledoit and Wolf 2004)."""
+    from sklearn.covariance import ledoit_wolf
+
+    found = ledoit_wolf(scores)[0]
+    spread = np.sqrt(np.diag(found))
+    return np.asarray(found / np.outer(spread, spread))
+
+
+def _patterns(given: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Which columns are known (columns,), and the rows (mask) of which that is so."""
+    kinds, which = np.unique(given >= 0, axis=0, return_inverse=True)
+    for number, known in enumerate(kinds):
+        yield known.copy(), which.ravel() == number

@@ -1,0 +1,75 @@
+"""What "auto" takes: the GAN where it can be trained, else the copula; said on the model, the set and the card."""
+
+import json
+
+import pandas as pd
+import pytest
+from prepared import prepared
+from scenes import hospital
+
+from synthgen import catalog, pipeline
+from synthgen.runtime import RunContext
+from synthgen.spec import RunSpec
+from synthgen.tabular import choice, io
+
+
+def chosen(rows, **spec):
+    scene = prepared(hospital(rows), target="outcome")
+    return choice.choose(scene.data, scene.schema, RunSpec(target="outcome", **spec))
+
+
+def test_the_gan_is_taken_where_it_can_be_trained():
+    name, reason = chosen(600)
+    assert name == "autoregressive_gan"
+    assert "enough" in reason
+
+
+def test_few_people_mean_the_copula():
+    few = choice.FEWEST_PEOPLE
+    assert chosen(few)[0] == "gaussian_copula"
+    assert chosen(few * 2)[0] == "autoregressive_gan"
+    people = hospital(600).assign(patient=[f"p{i // 12}" for i in range(600)])
+    scene = prepared(people, target="outcome", columns={"patient": {"kind": "person"}})
+    assert choice.choose(scene.data, scene.schema, RunSpec(target="outcome"))[0] == "gaussian_copula"
+
+
+def test_a_budget_for_less_than_two_passes_means_the_copula():
+    scene = prepared(hospital(600), target="outcome")
+    many = type(scene.data)(pd.concat([scene.split.train] * 2000, ignore_index=True), scene.split.validation)
+    name, reason = choice.choose(many, scene.schema, RunSpec(target="outcome", time_budget=5))
+    assert name == "gaussian_copula"
+    assert "5 seconds" in reason
+    assert choice.choose(many, scene.schema, RunSpec(target="outcome", time_budget=7200))[0] == "autoregressive_gan"
+
+
+def test_own_parameters_mean_the_gan_they_belong_to():
+    assert chosen(60, params={"epochs": 2})[0] == "autoregressive_gan"
+
+
+def test_a_named_generator_is_taken_as_named():
+    scene = prepared(hospital(60), target="outcome")
+    spec = RunSpec(target="outcome", generator="independent")
+    assert catalog.choose(spec, scene.data, scene.schema)[0] == spec
+
+
+@pytest.fixture(scope="module")
+def model():
+    spec, ctx = RunSpec(target="outcome"), RunContext()
+    ready = pipeline.prepare(io.from_memory(hospital(90)), spec, ctx)
+    return pipeline.fit(ready, spec, ctx), ready, spec
+
+
+def test_the_model_and_the_card_say_what_was_chosen_and_why(model, tmp_path):
+    fitted, ready, spec = model
+    made = pipeline.publish(fitted, ready, spec, RunContext(), tmp_path / "out")
+    evidence = json.loads((tmp_path / "out" / "evidence.json").read_text())
+    assert made.scorecard.generator == made.synthetic.generator == "gaussian_copula"
+    assert json.loads((tmp_path / "out" / "spec.json").read_text())["generator"] == "gaussian_copula"
+    assert '"auto" chose it: fewer than' in evidence["choice"]
+
+
+def test_a_saved_model_keeps_what_auto_chose(model, tmp_path):
+    fitted, ready, spec = model
+    pipeline.save_model(fitted, ready.schema, spec, 90, tmp_path)
+    again, _, kept, _ = pipeline.load_model(tmp_path)
+    assert (again.generator.name, kept.generator, again.choice) == ("gaussian_copula",) * 2 + (fitted.choice,)

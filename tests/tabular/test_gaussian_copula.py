@@ -1,0 +1,65 @@
+"""The copula keeps margins, the correlation between columns, and what a condition says about the other columns."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from prepared import prepared
+from scipy.stats import spearmanr
+
+from synthgen.runtime import RunContext
+from synthgen.spec import SampleSpec
+from synthgen.tabular.gaussian_copula import GaussianCopula
+
+
+def numbers(rows=3000, seed=0):
+    """Two correlated numbers, a class that follows the first, and a lone column."""
+    rng = np.random.default_rng(seed)
+    height = rng.normal(170, 10, rows).round(1)
+    weight = (0.9 * (height - 170) + rng.normal(70, 6, rows)).round(1)
+    tall = np.where(height + rng.normal(0, 3, rows) > 178, "yes", "no")
+    return pd.DataFrame({"height": height, "weight": weight, "tall": tall, "ward": rng.choice(["a", "b", "c"], rows)})
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    scene = prepared(numbers(), target="tall")
+    return GaussianCopula().fit(scene.data, scene.schema, scene.groups, RunContext(seed=1))
+
+
+def drawn(fitted, rows=3000, **spec):
+    return pd.concat([*fitted.sample(SampleSpec(**spec), rows, RunContext(seed=2))], ignore_index=True)
+
+
+def test_margins_and_rank_correlation_are_the_datas(fitted):
+    real, made = numbers(), drawn(fitted)
+    assert abs(spearmanr(made.height, made.weight)[0] - spearmanr(real.height, real.weight)[0]) < 0.05
+    assert abs((made.tall == "yes").mean() - (real.tall == "yes").mean()) < 0.03
+    assert np.allclose(made.height.quantile([0.1, 0.5, 0.9]), real.height.quantile([0.1, 0.5, 0.9]), atol=1.5)
+    assert made.groupby("tall").height.mean().loc["yes"] > made.groupby("tall").height.mean().loc["no"] + 8
+
+
+def test_a_fixed_value_moves_what_hangs_on_it_and_nothing_else(fitted):
+    heavy, light = drawn(fitted, fixed={"weight": 85.0}), drawn(fitted, fixed={"weight": 55.0})
+    real = numbers(20_000, 5)
+    for made, weight in ((heavy, 85.0), (light, 55.0)):
+        near = real[(real.weight - weight).abs() < 1]
+        assert abs(made.height.mean() - near.height.mean()) < 1.5
+        assert abs(made.height.std() - near.height.std()) < 1.5
+        assert np.allclose(made.ward.value_counts(normalize=True), 1 / 3, atol=0.06)
+
+
+def test_two_fixed_values_are_both_honoured_and_both_count(fitted):
+    made = drawn(fitted, 1500, fixed={"weight": 70.0, "tall": "yes"})
+    assert (made.weight == 70.0).all()
+    assert (made.tall == "yes").all()
+    assert made.height.mean() > drawn(fitted, 1500, fixed={"weight": 70.0}).height.mean() + 3
+
+
+def test_the_probabilities_of_a_column_are_those_it_is_drawn_with(fitted):
+    column = fitted.encoding.names.index("tall")
+    codes = np.full((1, 4), -1)
+    codes[0, 0] = fitted.encoding.columns[0].encode(pd.Series([180.0]))[0]
+    told = fitted._factor(column, codes)[0]
+    made = fitted._draw(np.repeat(codes, 4000, 0), np.random.default_rng(0))[:, column]
+    assert told.sum() == pytest.approx(1)
+    assert np.allclose(told, np.bincount(made, minlength=len(told)) / 4000, atol=0.05)
