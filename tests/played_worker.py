@@ -105,6 +105,35 @@ EVENTS: dict[str, list[tuple[str, dict[str, Any]]]] = {
             ("curve", {"step": 100 * i, "train_surprise": 14 - i / 3, "worst_group_excess": 2.1 - i / 6})
             for i in range(10)
         ],
+        (
+            "health",
+            {
+                "stage": "mean",
+                "step": 600,
+                "state": "balanced",
+                "states": ["balanced"],
+                "acted": [],
+                "lost": [],
+                "text": "Training is balanced so far: variety and groups are as in the data.",
+                "diversity": 0.99,
+            },
+        ),
+        (
+            "health",
+            {
+                "stage": "worst",
+                "step": 300,
+                "state": "group lost",
+                "states": ["group lost"],
+                "groups_lost": 1,
+                "text": "1 group comes out less than a quarter as often as in the data.",
+                "diversity": 0.97,
+                "held_out_auc": 0.61,
+                "held_out_gap": 0.31,
+                "lost": [{"kind": "rare category", "columns": ["sex"]}],
+                "acted": ["1 of 1 lost groups were put back to the share of the data."],
+            },
+        ),
         ("progress", {"stage": "score", "done": 1, "total": 4}),
     ]
 }
@@ -199,7 +228,8 @@ def scorecard() -> Scorecard:
     )  # fmt: skip
     return Scorecard(
         results=results, plots=plots, rows=5110, compared_rows=1022, holdout_rows=1022, train_rows=3577, k_floor=10,
-        generator="autoregressive_gan", notes=("Scored on equal numbers of rows.",),
+        generator="autoregressive_gan", emphasis={"health": "group lost", "health_text": "1 group comes out rarely."},
+        notes=("Scored on equal numbers of rows.",),
     )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,11 +17,12 @@ LINES = 500
 
 @dataclass
 class History:
-    """What is kept of a job's events: its log lines, its curve points, its last health message."""
+    """What is kept of a job's events: its log lines, its curve points, its looks at the health of training."""
 
     seq: int = 0
     lines: list[tuple[str, str]] = field(default_factory=list)
     points: list[dict[str, Any]] = field(default_factory=list)
+    healths: list[dict[str, Any]] = field(default_factory=list)
 
     def add(self, event: EventView) -> None:
         """Take in one event."""
@@ -29,19 +30,26 @@ class History:
         if event.kind == "curve":
             self.points.append(dict(event.payload))
         elif event.kind != "progress":
+            if event.kind == "health":
+                self.healths.append(dict(event.payload))
             self.lines.append((f"{event.at:%H:%M:%S}", said(event)))
             del self.lines[:-LINES]
 
     def curves(self) -> pd.DataFrame:
         """The curve points as step, figure, value."""
-        steps = _onwards([float(point.get("step", i)) for i, point in enumerate(self.points)])
-        rows = [
-            (step, name, float(value))
-            for step, point in zip(steps, self.points, strict=True)
-            for name, value in point.items()
-            if name != "step" and isinstance(value, int | float)
-        ]
-        return pd.DataFrame(rows, columns=["step", "figure", "value"])
+        return long(self.points)
+
+
+def long(points: list[dict[str, Any]], figures: Collection[str] = ()) -> pd.DataFrame:
+    """Points as step, figure, value; only these figures, or all numbers."""
+    steps = _onwards([float(point.get("step", i)) for i, point in enumerate(points)])
+    rows = [
+        (step, name, float(value))
+        for step, point in zip(steps, points, strict=True)
+        for name, value in point.items()
+        if isinstance(value, int | float) and (name in figures if figures else name != "step")
+    ]
+    return pd.DataFrame(rows, columns=["step", "figure", "value"])
 
 
 def _onwards(steps: list[float]) -> list[float]:

@@ -56,7 +56,18 @@ CENSUS: dict[str, tuple[str, Tone, str]] = {
     "too few to tell": ("Too few to tell", "calm", "fewer than five synthetic rows would be expected"),
 }
 
+HEALTH: dict[str, tuple[str, Tone]] = {
+    "balanced": ("Balanced", "good"),
+    "critic at chance": ("Critic at chance", "warn"),
+    "critic too strong": ("Critic too strong", "warn"),
+    "group lost": ("Group lost", "bad"),
+    "collapsing": ("Collapsing", "bad"),
+}
+
 FIGURES = {
+    "held_out_gap": "Gap of the critics on unseen records, nats (0: no difference found)",
+    "held_out_auc": "Pairs the critics order rightly, unseen records (0.5: a guess)",
+    "diversity": "Variety of made records (1: as in unseen real ones)",
     "validation": "Surprise of validation records, nats (lower is better)",
     "loss": "Training loss, nats",
 }
@@ -74,6 +85,11 @@ FAMILIES = {
 def figure(name: str) -> str:
     """A figure of the live curves."""
     return FIGURES.get(name, name.replace("_", " ").capitalize())
+
+
+def health(state: str) -> tuple[str, Tone]:
+    """A state of training as a person reads it, and its tone."""
+    return HEALTH.get(state, (state.capitalize(), "calm"))
 
 
 def generator(name: str) -> str:

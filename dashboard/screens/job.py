@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard import backend, links, session
 from dashboard.backend import Backend
-from dashboard.components import charts, history, layout, lists, live, wording
+from dashboard.components import charts, health, history, layout, lists, live, wording
 from dashboard.components.layout import Cell
 from synthgen.errors import NotFound
 from synthgen.service.read_models import JobView
@@ -44,6 +44,8 @@ def _page(service: Backend, job: JobView) -> None:
     _now(job)
     _actions(service, job)
     seen = history.follow(job.id, service.events)
+    if seen.healths:
+        health.show(seen.healths)
     points = seen.curves()
     if len(seen.points) > 1:
         layout.section("Live curves", "Figures that training reports while it runs.")

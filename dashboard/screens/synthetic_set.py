@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard import links, session
 from dashboard.backend import Backend
-from dashboard.components import artifacts, charts, decision, layout, lists, scorecard, wording
+from dashboard.components import artifacts, charts, decision, health, layout, lists, scorecard, wording
 from dashboard.components.layout import Html
 from synthgen.contracts import Scorecard
 
@@ -30,6 +30,7 @@ def show() -> None:
     found = artifacts.once("verdict", set_id, service.verdict)
     card = artifacts.once("scorecard", set_id, service.scorecard)
     scorecard.verdict(found, one.state)
+    health.ended(card)
     _headlines(card)
     names = ["Minorities", "Scores", "Real against synthetic", "Rows", "Rules", "Decide", "Sample again"]
     minorities, scores, plots, rows, rules, decide, again = st.tabs(names)

@@ -99,6 +99,7 @@ def show(
         typer.echo(
             f"{found.kind} of {found.dataset_name}: {_state(found)}, {found.progress:.0%} {found.stage}".rstrip()
         )
+        _health(service, job)
         _outcome(service, found)
 
 
@@ -146,7 +147,14 @@ def _follow(service: Client, job_id: str) -> None:
         )
     finally:
         progress.finish()
+    _health(service, job_id)
     _outcome(service, job)
+
+
+def _health(service: Client, job_id: str) -> None:
+    seen = service.health(job_id)
+    if seen is not None:
+        typer.echo("Training: " + " ".join([str(seen.payload.get("text", "")), *seen.payload.get("acted", ())]))
 
 
 def _outcome(service: Client, job: Job) -> None:

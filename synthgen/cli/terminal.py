@@ -72,7 +72,7 @@ class Progress:
 
     def __init__(self, out: TextIO | None = None) -> None:
         self.out = out or sys.stderr
-        self.stage = ""
+        self.stage, self.said = "", ""
         self.began = time.monotonic()
         self.tenth = -1
 
@@ -90,6 +90,8 @@ class Progress:
 
     def listen(self, event: Event) -> None:
         """Follow a run in this process; the time to go is the pace of the present stage."""
+        if event.kind == "health":
+            self.say(" ".join([str(event.payload.get("text", "")), *event.payload.get("acted", ())]))
         if event.kind != "progress":
             return
         done, total = float(event.payload["done"]), float(event.payload["total"])
@@ -99,6 +101,13 @@ class Progress:
         share = done / total if total else 1.0
         passed = time.monotonic() - self.began
         self.show(stage, share, passed * (1 - share) / share if share > 0.02 else None)
+
+    def say(self, text: str) -> None:
+        """A line that stays, unless it is what was said last."""
+        if text != self.said:
+            self.said = text
+            self.out.write(("\r\x1b[K" if self.out.isatty() else "") + text + "\n")
+            self.out.flush()
 
     def finish(self) -> None:
         """Leave the line behind."""

@@ -141,6 +141,11 @@ class Client:
         """What happened in a job after event number `after`."""
         return [JobEvent.model_validate(item) for item in self._get(f"/jobs/{job_id}/events", after=after)]
 
+    def health(self, job_id: str) -> JobEvent | None:
+        """What training last said of its health, or None."""
+        told = self._get(f"/jobs/{job_id}/events", kind="health")
+        return JobEvent.model_validate(told[-1]) if told else None
+
     def log(self, job_id: str) -> str:
         """The last lines that a failed attempt of a job printed."""
         with self._reached():

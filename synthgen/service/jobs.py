@@ -78,8 +78,10 @@ def spec(app: Application, actor: Actor, job_id: str) -> RunSpec:
     return kept_spec(app, row)
 
 
-def events(app: Application, actor: Actor, job_id: str, after: int = 0, limit: int = 1000) -> list[EventView]:
-    """A job's history after event number `after`, oldest first."""
+def events(
+    app: Application, actor: Actor, job_id: str, after: int = 0, limit: int = 1000, kind: str | None = None
+) -> list[EventView]:
+    """A job's history after event number `after`, oldest first; of one kind of event, or of all."""
     with app.unit(read_only=True) as unit:
         find(unit, actor, job_id)
         lines = (
@@ -88,6 +90,7 @@ def events(app: Application, actor: Actor, job_id: str, after: int = 0, limit: i
             .order_by(JobEvent.seq)
             .limit(min(limit, MOST_EVENTS))
         )
+        lines = lines if kind is None else lines.where(JobEvent.kind == kind)
         return [event_view(row) for row in unit.session.scalars(lines)]
 
 

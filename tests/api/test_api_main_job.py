@@ -59,6 +59,9 @@ def test_events_come_in_order_and_after_a_number(application, client, dataset):
     assert numbers == sorted(set(numbers))
     assert [e["seq"] for e in client.get(f"/jobs/{job}/events?after={numbers[2]}").json()] == numbers[3:]
     assert sum(event["kind"] == "curve" for event in events) == 10
+    healths = client.get(f"/jobs/{job}/events?kind=health").json()
+    assert healths == [event for event in events if event["kind"] == "health"]
+    assert healths[-1]["payload"]["state"] == "group lost"
 
 
 def test_another_set_is_drawn_from_the_same_model(application, client, dataset):

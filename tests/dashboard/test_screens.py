@@ -138,6 +138,23 @@ def test_the_job_page_tells_how_it_ended(service, dataset, outcome):
         assert "Training on 3,577 rows" in text
 
 
+def test_the_job_page_shows_the_health_of_training(service, dataset):
+    page, text = draw("job", id=fitted(service, dataset).id)
+    assert "Group lost. 1 group comes out less than a quarter as often" in text
+    assert "rare category of sex" in text
+    assert "put back to the share of the data" in text
+    assert "sg-banner sg-bad" in text
+    table = page.dataframe[0].value
+    assert list(table["diversity"]) == [0.99, 0.97]
+    assert not {"text", "acted", "lost"} & {*table.columns}
+
+
+def test_how_training_ended_stands_on_the_page_of_the_set(service, dataset):
+    _, text = draw("synthetic_set", id=fitted(service, dataset).set_id)
+    assert "At the end of training: group lost." in text
+    assert "1 group comes out rarely." in text
+
+
 def test_a_queued_job_can_be_cancelled(service, dataset):
     job = service.submit(dataset, RunSpec())
     page, text = draw("job", id=job.id)
