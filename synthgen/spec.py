@@ -40,6 +40,7 @@ class ColumnOverride(Spec):
     missing_tokens: tuple[str, ...] | None = None
     decimals: int | None = Field(None, ge=0, le=12)
     drop: bool | None = Field(None, description="Leave the column out of everything.")
+    determined_by: str | None = Field(None, description="The column whose value decides this one's: code for its name.")
 
 
 class _Told(type(BaseModel)):  # type: ignore[misc]

@@ -36,6 +36,11 @@ TABULAR = Modality(
             "Autoregressive conditional GAN with the worst-case surprise loss",
             "synthgen.tabular.params:AutoregressiveParams",
         ),
+        "critic_gan": Entry(
+            "synthgen.tabular.critic_gan:CriticGAN",
+            "Critic-only conditional GAN with the worst-case surprise loss (CTGAN-like networks)",
+            "synthgen.tabular.params:CriticGanParams",
+        ),
         "ctgan": Entry(
             "synthgen.tabular.ctgan_baseline:CtganBaseline",
             "CTGAN (stock, for comparison; Business Source Licence)",

@@ -148,6 +148,22 @@ def _all_multiples(moments: np.ndarray, unit: str) -> bool:
     return bool((filled == filled.astype(f"datetime64[{unit}]").astype("datetime64[us]")).all())
 
 
+def markers(moments: np.ndarray) -> np.ndarray:
+    """Which moments stand for "open" or "unknown": an end that lies further from all others than those from each other.
+
+    The year 9999 for a stay that goes on is the usual one. (n,) boolean.
+    """
+    points = np.unique(moments[~np.isnat(moments)]).astype(np.int64)
+    out = np.zeros(len(moments), dtype=bool)
+    if len(points) < 4:
+        return out
+    if points[-1] - points[-2] > points[-2] - points[1]:
+        out |= moments.astype(np.int64) == points[-1]
+    if points[1] - points[0] > points[-2] - points[1]:
+        out |= moments.astype(np.int64) == points[0]
+    return out
+
+
 def write(moments: np.ndarray, date_format: str) -> np.ndarray:
     """Text of each moment in `date_format` as objects; None for NaT."""
     moments = moments.astype("datetime64[us]")

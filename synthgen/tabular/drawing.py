@@ -55,7 +55,7 @@ class Drawer:
                 shares.append(share)
                 done += len(codes)
                 ctx.progress("sample", done, total)
-                yield self.encoding.decode(codes, rng, request.allowed.cells)
+                yield self.encoding.decode(codes, rng, request.allowed.cells, request.wished)
         if self.score is not None and CANDIDATES[spec.resample] > 1 and shares:
             ctx.log(f"Critic resampling {spec.resample}: effective share of candidates {np.mean(shares):.3f}.")
 
@@ -67,10 +67,8 @@ class Drawer:
                 raise InputError(f"There is no modelled column {name!r} to condition on.", "Leave it out.")
             i = self.encoding.names.index(name)
             given[:, i] = self.encoding.columns[i].encode(fixed[name])
-        frame = self.encoding.decode(self._drawn(given, np.arange(len(given)), allowed, rng), rng, allowed.cells)
-        for name in fixed.columns:
-            frame[name] = pd.Series(fixed[name].to_numpy(), dtype=frame[name].dtype)
-        return frame
+        codes = self._drawn(given, np.arange(len(given)), allowed, rng)
+        return self.encoding.decode(codes, rng, allowed.cells, allowed.shares, fixed)
 
     def _request(self, fixed: Mapping[str, Wish], rows: int, spec: SampleSpec, rng: np.random.Generator) -> _Request:
         allowed = self.encoding.allowed(fixed)
@@ -117,6 +115,11 @@ class _Request:
     allowed: Allowed
     combos: np.ndarray
     shares: np.ndarray
+
+    @property
+    def wished(self) -> set[int]:
+        """The columns whose levels were asked for."""
+        return {*self.allowed.shares, *np.flatnonzero((self.combos >= 0).any(axis=0)).tolist()}
 
 
 def _wanted(spec: SampleSpec, rows: int) -> list[tuple[dict[str, Any], int]]:

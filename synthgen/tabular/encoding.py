@@ -6,7 +6,7 @@ and spikes that at least k people share, and edges between values (see `number_c
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Annotated, Any
 
@@ -19,8 +19,12 @@ from synthgen.spec import Wish
 from synthgen.tabular.allowed import Allowed
 from synthgen.tabular.category_codes import CategoryCodes, fit_categories
 from synthgen.tabular.grid import grid_of
+from synthgen.tabular.lookups import Lookup, fit_lookups
 from synthgen.tabular.number_codes import NumberCodes
 from synthgen.tabular.number_fitting import fit_numbers
+from synthgen.tabular.part_drawing import Draft, refine
+from synthgen.tabular.part_fitting import fit_parts
+from synthgen.tabular.parts import Interval, Part, coded_values
 from synthgen.tabular.windows import FAR
 
 NUMERIC_KINDS = frozenset({"number", "integer", "date", "datetime"})
@@ -28,11 +32,16 @@ ColumnCodes = Annotated[NumberCodes | CategoryCodes, Field(discriminator="type")
 
 
 class Encoding(BaseModel):
-    """The spans of a table, in the order of its columns."""
+    """The spans of a table, in the order of its columns; behind them those of the `parts` of its dates, in their order.
+
+    `lookups` are the columns that another one determines.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     columns: tuple[ColumnCodes, ...]
+    parts: tuple[Part, ...] = ()
+    lookups: tuple[Lookup, ...] = ()
 
     @property
     def names(self) -> list[str]:
@@ -53,26 +62,77 @@ class Encoding(BaseModel):
         """Levels (rows, columns) of a typed frame as `dtype`. Raises InputError if a column is missing."""
         raise_all(
             InputError,
-            [f"column {n!r} is missing" for n in self.names if n not in frame.columns],
+            [f"column {c.name!r} is missing" for c in self.source_columns if c.name not in frame.columns],
             "Hand over a table with the columns the generator was fitted on.",
         )
         out = np.empty((len(frame), len(self.columns)), dtype=dtype)
-        for i, column in enumerate(self.columns):
+        for i, column in enumerate(self.source_columns):
             out[:, i] = column.encode(frame[column.name])
+        for i, part in enumerate(self.parts, start=len(self.source_columns)):
+            date = self.names.index(part.column)
+            binned = _bins_of(self.columns[date], out[:, date]) >= 0
+            out[:, i] = self.columns[i].encode(coded_values(part, frame, binned))
         return out
 
+    @property
+    def source_columns(self) -> tuple[ColumnCodes, ...]:
+        """The spans of the table's own columns, without those of parts."""
+        return self.columns[: len(self.columns) - len(self.parts)]
+
     def decode(
-        self, codes: np.ndarray, rng: np.random.Generator, cells: Mapping[int, np.ndarray] = MappingProxyType({})
+        self,
+        codes: np.ndarray,
+        rng: np.random.Generator,
+        cells: Mapping[int, np.ndarray] = MappingProxyType({}),
+        wished: Collection[int] = (),
+        given: pd.DataFrame | None = None,
     ) -> pd.DataFrame:
         """A typed frame for levels (rows, columns); values inside a bin come from its smoothed density.
 
-        `cells` maps columns to the grid intervals (m, 2) their values must lie in.
+        `cells` maps columns to the grid intervals (m, 2) their values must lie in. The levels of the columns in
+        `wished` were asked for and are not looked up; the columns of `given`, a typed frame, stand as they are.
         """
+        held = {} if given is None else {str(name): given[name].to_numpy() for name in given.columns}
         made = {}
-        for i, c in enumerate(self.columns):
+        for i, c in enumerate(self.source_columns):
             inside = {"intervals": cells[i]} if i in cells else {}
-            made[c.name] = _series(c.decode(codes[:, i], rng, **inside), c)
-        return pd.DataFrame(made)
+            made[c.name] = held[c.name] if c.name in held else c.decode(codes[:, i], rng, **inside)
+        self._look_up(made, codes, {self.names[i] for i in wished} | set(held), rng)
+        if self.parts:
+            self._refine(made, codes, cells, frozenset(held), rng)
+        return pd.DataFrame({c.name: _series(made[c.name], c) for c in self.source_columns})
+
+    def _look_up(
+        self, made: dict[str, np.ndarray], codes: np.ndarray, asked: set[str], rng: np.random.Generator
+    ) -> None:
+        """Give dependent columns the cells that go with what determines them; the other way round where they were asked
+        for. Where both were, both stand."""
+        for lookup in self.lookups:
+            i = self.names.index(lookup.by)
+            if lookup.column not in asked:
+                made[lookup.column] = lookup.cells_for(codes[:, i], made[lookup.column])
+            elif lookup.by not in asked:
+                levels = lookup.levels_for(codes[:, i], made[lookup.column], rng)
+                made[lookup.by] = self.columns[i].decode(levels, rng)
+
+    def _refine(
+        self,
+        made: dict[str, np.ndarray],
+        codes: np.ndarray,
+        cells: Mapping[int, np.ndarray],
+        held: frozenset[str],
+        rng: np.random.Generator,
+    ) -> None:
+        """Move dates inside their levels until they have the parts that were drawn."""
+        names = self.names
+        by_name = {name: codes[:, i] for i, name in enumerate(names)}
+        windows = {names[i]: windows for i, windows in cells.items()}
+        draft = Draft(dict(zip(names, self.columns, strict=True)), by_name, rng, windows, held)
+        dated = {p.column for p in self.parts} | {p.after for p in self.parts if isinstance(p, Interval)}
+        for name in dated:
+            draft.start(name, made[name])
+        refine(draft, self.parts)
+        made.update({name: draft.moments(name) for name in dated if name not in held})
 
     def allowed(self, wishes: Mapping[str, Wish]) -> Allowed:
         """What the wishes leave of each column. Raises SpecError, with all problems, for those that cannot be met."""
@@ -109,10 +169,18 @@ class Encoding(BaseModel):
         return bool((shares == 1).any())
 
 
-def fit(frame: pd.DataFrame, columns: Sequence[Any], people: np.ndarray | None, k: int, bins: int) -> Encoding:
+def fit(
+    frame: pd.DataFrame,
+    columns: Sequence[Any],
+    people: np.ndarray | None,
+    k: int,
+    bins: int,
+    related: bool = False,
+) -> Encoding:
     """The encoding of the modelled `columns` of a typed training frame.
 
-    `people` says which person each row belongs to (None: every row is a person); a level needs `k` of them.
+    `people` says which person each row belongs to (None: every row is a person); a level needs `k` of them. `related`
+    adds the parts of dates and the columns that others determine, for generators that model all spans together.
     Raises TrainingError if the table has no modelled column or fewer than 2k people.
     """
     if not columns:
@@ -123,7 +191,16 @@ def fit(frame: pd.DataFrame, columns: Sequence[Any], people: np.ndarray | None, 
             f"{count} people are left to train on; at least {2 * k} are needed at a k-floor of {k}.",
             "Submit a larger table, or lower the k-floor if the data are not sensitive.",
         )
-    return Encoding(columns=tuple(_fit_column(frame[c.name], c, people, k, bins) for c in columns))
+    spans = [_fit_column(frame[c.name], c, people, k, bins) for c in columns]
+    if not related:
+        return Encoding(columns=tuple(spans))
+    by_name = {span.name: span for span in spans}
+    parts = fit_parts(frame, columns, by_name, people, k, bins)
+    return Encoding(
+        columns=(*spans, *(span for _, span in parts)),
+        parts=tuple(part for part, _ in parts),
+        lookups=tuple(fit_lookups(frame, columns, by_name, people, k)),
+    )
 
 
 def _fit_column(
@@ -133,6 +210,12 @@ def _fit_column(
         grid = grid_of(values, column).fitted(values, people, k)
         return fit_numbers(values, column.name, grid, people, bins, k)
     return fit_categories(values, column.name, column.kind, bool(column.public), people, k)
+
+
+def _bins_of(span: ColumnCodes, levels: np.ndarray) -> np.ndarray:
+    """Which bin each level of a date column is."""
+    assert isinstance(span, NumberCodes)
+    return span.bins_of(levels)
 
 
 def _series(cells: np.ndarray, column: NumberCodes | CategoryCodes) -> pd.Series:

@@ -60,7 +60,7 @@ class AutoregressiveGAN:
         with planning.one_thread():
             ctx.progress("encode", 0, 1)
             self.encoding = encoding.fit(
-                data.train, schema.modelled, data.train_people, schema.k_floor, self.params.bins
+                data.train, schema.modelled, data.train_people, schema.k_floor, self.params.bins, related=True
             )
             self.target = schema.target
             self._report: dict[str, Any] = {}

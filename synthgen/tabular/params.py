@@ -36,6 +36,39 @@ class AutoregressiveParams(Spec):
     )
 
 
+class CriticGanParams(Spec):
+    """The critic-only conditional GAN: CTGAN-like networks, worst case over groups; start with `emphasis`."""
+
+    emphasis: float = Field(
+        4.0, ge=0, le=1000, description="The dial: 0 gives every group the same mass, large values the worst group all."
+    )
+    reducer: Literal["mean", "log_sum_exp", "cvar", "top_k", "literal"] = Field(
+        "log_sum_exp",
+        description="How group excess becomes weights. 'mean' trains at data frequency; 'literal' is the smooth maximum "
+        "over the rows of a batch and there for comparison only.",
+    )
+    weight_cap: float = Field(20.0, ge=1, le=1000, description="No record is drawn more than this many times as often.")
+    time_budget: int = Field(180, ge=5, description="Seconds of training to plan for, by a fixed cost model.")
+    steps: int = Field(0, ge=0, description="Steps of critic and generator; 0: by table and time budget.")
+    bins: int = Field(100, ge=4, le=1000, description="Most quantile bins of a number or date.")
+    hidden: int = Field(64, ge=8, le=1024, description="Width of the networks.")
+    blocks: int = Field(1, ge=1, le=8, description="Residual blocks of the generator.")
+    noise: int = Field(64, ge=1, le=1024, description="Random numbers a record is made from.")
+    batch: int = Field(256, ge=8, description="Rows per step.")
+    pac: int = Field(1, ge=1, le=32, description="Records the critic looks at together (PacGAN).")
+    learning_rate: float = Field(1e-3, gt=0, le=1)
+    critic_rate: float = Field(2e-3, gt=0, le=1, description="Learning rate of the critic.")
+    r1: float = Field(0.02, ge=0, le=1000, description="Weight of the gradient penalty on real records.")
+    fakes_per_condition: int = Field(
+        1,
+        ge=1,
+        le=16,
+        description="Records made per condition in the generator's step; the worst-scored one is dropped.",
+    )
+    critic_epochs: int = Field(2, ge=1, le=100, description="Passes of the critics that are scored by, per round.")
+    critic_rounds: int = Field(3, ge=1, le=100, description="How often the weights are renewed.")
+
+
 class CtganParams(Spec):
     """Stock CTGAN 0.12, for comparison."""
 

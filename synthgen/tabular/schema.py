@@ -39,7 +39,8 @@ class Column(Record):
     """One column: its kind, the reason for it in words, and the writing of its cells.
 
     `decimals` is the grid 10^-decimals on which its numbers lie, `least_decimals` the digits that are always shown.
-    `grid_seconds` is the step of a date. `missing_token` is what a missing cell is written as.
+    `grid_seconds` is the step of a date. `missing_token` is what a missing cell is written as. `determined_by` names
+    the column whose value decides this one's, `follows` the date that this one comes at or after.
     """
 
     name: str
@@ -65,6 +66,8 @@ class Column(Record):
     public: bool = False
     within_person_constant: bool = False
     quoted: bool = False
+    determined_by: str | None = None
+    follows: str | None = None
 
     @property
     def modelled(self) -> bool:
