@@ -25,6 +25,15 @@ def r1(real: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
     return slope.flatten(1).square().sum(1)
 
 
+def smooth_maximum(losses: torch.Tensor, t: float) -> torch.Tensor:
+    """`(1/t) log mean exp(t loss)` over the rows of a batch: the talk's worst case taken literally, for comparison.
+
+    It couples the records of a batch and chases single outliers, which group-wise weights do not (DESIGN 2, point 3).
+    """
+    top = losses.detach().max()
+    return top + torch.exp(t * (losses - top)).mean().log() / t
+
+
 def excess(logits: torch.Tensor, limit: float) -> torch.Tensor:
     """The critic's logit as an estimate of excess surprise, clipped to `limit` nats either way."""
     return logits.clamp(-limit, limit)

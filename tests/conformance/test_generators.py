@@ -12,10 +12,18 @@ from synthgen import catalog
 from synthgen.errors import Stopped, SynthgenError
 from synthgen.runtime import RunContext
 from synthgen.spec import SampleSpec
-from synthgen.tabular.params import CtganParams, GaussianCopulaParams, IndependentParams, SmoteParams, TvaeParams
+from synthgen.tabular.params import (
+    CriticGanParams,
+    CtganParams,
+    GaussianCopulaParams,
+    IndependentParams,
+    SmoteParams,
+    TvaeParams,
+)
 
 SMALL = {
     "autoregressive_gan": TINY,
+    "critic_gan": CriticGanParams(steps=60, hidden=16, batch=64, bins=12, critic_epochs=1, critic_rounds=2),
     "ctgan": CtganParams(epochs=1, batch=100),
     "tvae": TvaeParams(epochs=1, batch=100),
     "gaussian_copula": GaussianCopulaParams(),
