@@ -68,6 +68,7 @@ class LevelEmbedding(nn.Module):
         ordered = [i for i, n in enumerate(layout.ordered) if n > 2]
         width = max((layout.ordered[i] for i in ordered), default=0)
         levels = [np.arange(layout.ordered[i]) for i in ordered]
+        self.starts: list[int] = offsets[:-1].tolist()
         self.own = nn.Parameter(torch.randn(int(offsets[-1]), hidden) * 0.1)
         self.smooth = nn.Parameter(torch.randn(len(ordered), SMOOTH, hidden) * 0.1)
         basis = [smooth_basis(width, layout.ordered[i]) for i in ordered]
@@ -111,9 +112,9 @@ class Head(nn.Module):
         weight = self.weight + torch.bmm(self.smooth, self.basis)
         return kernels.surprise(h, weight, self.bias + self.closed, codes)
 
-    def one(self, j: int, h: torch.Tensor) -> torch.Tensor:
-        """(rows, hidden) to (rows, widest) for the j-th column of the bucket."""
-        return torch.addmm((self.bias + self.closed)[j], h, self.weight[j] + self.smooth[j] @ self.basis[j])
+    def one(self, j: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Weight (hidden, widest) and bias (widest,) of the j-th column of the bucket."""
+        return self.weight[j] + self.smooth[j] @ self.basis[j], (self.bias + self.closed)[j, 0]
 
 
 class AutoregressiveNetwork(nn.Module):
@@ -183,9 +184,14 @@ class AutoregressiveNetwork(nn.Module):
         i = self.place[column]
         h = torch.relu(torch.addmm(self.first_bias[i], context, self.first[i]))
         h = h + torch.relu(torch.addmm(self.second_bias[i], h, self.second[i]))
+        weight, bias = self.head_of(column)
+        return torch.addmm(bias, h, weight)
+
+    def head_of(self, column: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Weight (hidden, levels) and bias (levels,) from hidden units to the logits of one factor."""
         bucket = next(b for b, columns in enumerate(self.buckets) if column in columns)
-        logits = self.heads[bucket].one(self.buckets[bucket].index(column), h)
-        return logits[:, : self.layout.sizes[column]]
+        weight, bias = self.heads[bucket].one(self.buckets[bucket].index(column))
+        return weight[:, : self.layout.sizes[column]], bias[: self.layout.sizes[column]]
 
     def bias_of(self, column: int) -> torch.Tensor:
         """(levels,) what is added to the logits of one factor, whatever it sees; the parameter itself, not a copy."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from synthgen.tabular.factor_steps import Steps
 from synthgen.tabular.networks import AutoregressiveNetwork
 
-BLOCK = 2048  # rows that share one random order of the columns
+BLOCK = 4096  # rows that share one random order of the columns
 
 
 @torch.no_grad()
@@ -18,8 +19,9 @@ def draw(network: AutoregressiveNetwork, given: np.ndarray, rng: np.random.Gener
     different random orders.
     """
     network.eval()
+    steps = Steps(network)
     blocks = [given[i : i + BLOCK] for i in range(0, len(given), BLOCK)]
-    return np.concatenate([_draw_block(network, block, rng) for block in blocks]) if blocks else given.copy()
+    return np.concatenate([_draw_block(network, steps, block, rng) for block in blocks]) if blocks else given.copy()
 
 
 @torch.no_grad()
@@ -36,30 +38,48 @@ def factor(network: AutoregressiveNetwork, column: int, codes: np.ndarray) -> np
     return out
 
 
-def _draw_block(network: AutoregressiveNetwork, given: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    table = network.embedding.table()
-    codes = torch.from_numpy(given.copy()).to(table.device)
+def _draw_block(
+    network: AutoregressiveNetwork, steps: Steps, given: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """One block. While few different contexts are possible, factors are worked out once for each of them."""
+    codes = torch.from_numpy(given).to(steps.table.device).t().contiguous()
     fixed = codes >= 0
-    context = torch.zeros(len(codes), table.shape[1], device=table.device)
-    for column in torch.nonzero(fixed.any(0)).flatten().tolist():
-        rows = fixed[:, column]
-        context[rows] += table[codes[rows, column] + network.embedding.offsets[column]]
-    for column in rng.permutation(codes.shape[1]).tolist():
-        uniform = torch.from_numpy(rng.random((len(codes), 1), dtype=np.float32)).to(table.device)
-        free = ~fixed[:, column]
+    context, which = _given_context(network, steps.table, codes, fixed)
+    for column in rng.permutation(len(codes)).tolist():
+        uniform = torch.from_numpy(rng.random((codes.shape[1], 1), dtype=np.float32)).to(codes.device)
+        free = ~fixed[column]
         if not free.any():
             continue
-        drawn = _pick(network.logits_of(column, context), uniform)
-        codes[:, column] = torch.where(free, drawn, codes[:, column])
-        step = table[codes[:, column] + network.embedding.offsets[column]]
+        reach = steps.cumulative(column, context)
+        drawn = _pick(reach if which is None else reach[which], uniform)
+        codes[column] = torch.where(free, drawn, codes[column])
+        start, size = network.embedding.starts[column], network.layout.sizes[column]
+        if which is not None and len(context) * size <= len(drawn) // 2:
+            context = (context[:, None] + steps.table[start : start + size]).flatten(0, 1)
+            which = which * size + codes[column]
+            continue
+        context, which = context if which is None else context[which], None
+        step = steps.table.index_select(0, codes[column] + start)
         context += step if bool(free.all()) else step * free[:, None]
-    return codes.cpu().numpy()
+    return codes.t().cpu().numpy()
 
 
-def _pick(logits: torch.Tensor, uniform: torch.Tensor) -> torch.Tensor:
-    """One level per row by the inverse of the cumulative distribution."""
-    cumulative = torch.softmax(logits, -1).cumsum(-1)
-    return (cumulative < uniform * cumulative[:, -1:]).sum(-1).clamp_max(logits.shape[1] - 1)
+def _given_context(
+    network: AutoregressiveNetwork, table: torch.Tensor, codes: torch.Tensor, fixed: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """The context of each row from its fixed codes; where there is none, one empty context that all rows point to."""
+    if not fixed.any():
+        return table.new_zeros(1, table.shape[1]), codes.new_zeros(codes.shape[1])
+    context = table.new_zeros(codes.shape[1], table.shape[1])
+    for column in torch.nonzero(fixed.any(1)).flatten().tolist():
+        rows = fixed[column]
+        context[rows] += table[codes[column, rows] + network.embedding.starts[column]]
+    return context, None
+
+
+def _pick(reach: torch.Tensor, uniform: torch.Tensor) -> torch.Tensor:
+    """One level per row by the inverse of the cumulative distribution; `reach` (rows, levels) need not end at one."""
+    return torch.searchsorted(reach, uniform * reach[:, -1:]).squeeze(1).clamp_max_(reach.shape[1] - 1)
 
 
 def choose(scores: np.ndarray, condition: np.ndarray, keep: int, rng: np.random.Generator) -> tuple[np.ndarray, float]:
