@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import resource
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -29,6 +31,12 @@ def ignore(event: Event) -> None:
     """The default listener: nobody is watching."""
 
 
+def memory_of_process() -> int:
+    """The machine's memory, less where the process has a limit of its own on its address space."""
+    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), resource.getrlimit(resource.RLIMIT_AS)[0]]
+    return min(limit for limit in limits if limit > 0)
+
+
 def never() -> bool:
     """The default stop signal: run to the end."""
     return False
@@ -40,6 +48,7 @@ class RunContext:
 
     `path` names the place in the seed tree: the same seed and path give the same random numbers, whatever else ran.
     `deadline` is a `time.monotonic()` value after which a planned run may end early (it is never planned from).
+    `memory` is how many bytes the process may take; None: what the machine and the process's own limit leave.
     """
 
     seed: int = 0
@@ -49,6 +58,7 @@ class RunContext:
     checkpoints: Path | None = None
     checkpoint_seconds: float = 20.0
     deadline: float | None = None
+    memory: int | None = None
     path: tuple[str, ...] = field(default=())
 
     def at(self, name: str) -> RunContext:
@@ -84,6 +94,10 @@ class RunContext:
         """Raise `Stopped` if somebody asked this run to stop."""
         if self.stop():
             raise Stopped("The run was stopped on request.", "Nothing was published; submit it again to start over.")
+
+    def memory_limit(self) -> int:
+        """Bytes that the process may take in all."""
+        return self.memory if self.memory is not None else memory_of_process()
 
     def out_of_time(self) -> bool:
         """Whether the deadline has passed."""

@@ -21,13 +21,14 @@ from pydantic import ValidationError
 from synthgen.contracts import FitData, Group
 from synthgen.errors import InputError, TrainingError
 from synthgen.losses import surprise
-from synthgen.runtime import RunContext
+from synthgen.runtime import Event, RunContext
 from synthgen.spec import SampleSpec
 from synthgen.tabular import encoding, planning
 from synthgen.tabular.allowed import FREE, Allowed
 from synthgen.tabular.critic import Critics
 from synthgen.tabular.drawing import Drawer
 from synthgen.tabular.encoding import Encoding
+from synthgen.tabular.estimate import check, estimate
 from synthgen.tabular.networks import AutoregressiveNetwork, Layout
 from synthgen.tabular.params import AutoregressiveParams
 from synthgen.tabular.sampling import draw, factor
@@ -64,6 +65,9 @@ class AutoregressiveGAN:
             )
             self.target = schema.target
             self._report: dict[str, Any] = {}
+            self._lay_out()
+            if self.active:
+                self._estimate(len(data.train), len(groups), ctx)
             self._build(ctx.seed_for("networks"), ctx.device)
             if self.active:
                 self._train(data, groups, ctx)
@@ -143,6 +147,7 @@ class AutoregressiveGAN:
         except ValidationError as problem:
             raise InputError("The folder holds a model of another version.", "Fit it again.") from problem
         made.target, made._report = state.facts["target"], state.facts["report"]
+        made._lay_out()
         made._build(0, device)
         for end in ("chosen", "mean"):
             made.ends[end] = {n: v.to(device) for n, v in checkpoint.under(end, state.tensors).items()}
@@ -153,12 +158,24 @@ class AutoregressiveGAN:
 
     # --- details -----------------------------------------------------------------------------------------------------
 
-    def _build(self, seed: int, device: str) -> None:
-        """Networks over the columns that have more than one level."""
+    def _lay_out(self) -> None:
+        """What is modelled: the columns that have more than one level."""
         sizes, ordered = self.encoding.sizes, self.encoding.ordered
-        self.device = device
         self.active = [i for i, size in enumerate(sizes) if size > 1]
         self.layout = Layout(tuple(sizes[i] for i in self.active), tuple(ordered[i] for i in self.active))
+
+    def _estimate(self, rows: int, groups: int, ctx: RunContext) -> None:
+        """Tell what training will take; raise LimitError, naming the column to blame, where that is too much."""
+        steps = planning.plan(rows, self.layout, self.params)
+        found = estimate(rows, groups, self.layout, self.params, steps)
+        names = [self.encoding.names[i] for i in self.active]
+        check(found, names, self.layout.sizes, ctx.memory_limit(), planning.wanted(rows, steps.batch, self.params))
+        self._expected = found.payload(names)
+        ctx.listener(Event("log", {"text": found.text(names), "estimate": self._expected}))
+
+    def _build(self, seed: int, device: str) -> None:
+        """Networks and critics for the layout."""
+        self.device = device
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.network = AutoregressiveNetwork(self.layout, self.params.hidden, self.params.dropout).to(device)
@@ -184,7 +201,7 @@ class AutoregressiveGAN:
         task.watch.conclude(task.train_critics(ctx.rng("last critics")))
         self.ends = {"chosen": task.best, "mean": task.mean_end}
         load_weights(self.network, task.best)
-        self._report = _account(steps, runs, task)
+        self._report = {**_account(steps, runs, task), "estimate": self._expected}
 
     def _plan(self, stage: str, steps: planning.Steps, coded: Coded) -> loop.Plan:
         count = steps.mean if stage == "mean" else steps.worst

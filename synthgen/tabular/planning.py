@@ -18,6 +18,7 @@ from synthgen.tabular.params import AutoregressiveParams
 STEP_SECONDS = 4e-3  # fixed cost of a step
 PRODUCT_SECONDS = 4.2e-11  # per row and multiplication of the columns' networks
 MEMORY_SECONDS = 3.0e-8  # per row, column and hidden unit
+SMALLEST_BATCH, ENOUGH_STEPS = 64, 200  # batches are halved down to the one until there are as many steps as the other
 STEPS_SHARE = 0.6  # of the budget; the rest is for critics, validation and reading
 WORST_SHARE = 0.3  # of the steps that come after the mean end of the dial was reached
 
@@ -42,12 +43,21 @@ def plan(rows: int, layout: Layout, params: AutoregressiveParams) -> Steps:
     """Steps for `rows` training rows: as many epochs as a table of that size can use, fewer if time does not allow."""
     batch = params.batch or max(32, min(512, 2 ** (max(rows // 60, 1).bit_length() - 1)))
     batch = min(batch, rows)
+    while not params.batch and batch >= 2 * SMALLEST_BATCH and _affordable(batch, layout, params) < ENOUGH_STEPS:
+        batch //= 2
     per_epoch = max(1, rows // batch)
-    cost = seconds_per_step(batch, layout, params.hidden)
-    wanted = (params.epochs or useful_epochs(rows)) * per_epoch
-    total = max(2, min(wanted, int(STEPS_SHARE * params.time_budget / cost)))
+    total = max(2, min(wanted(rows, batch, params), _affordable(batch, layout, params)))
     worst = int(WORST_SHARE * total) if params.emphasis > 0 and params.reducer != "mean" else 0
-    return Steps(batch, per_epoch, total - worst, worst, total * cost)
+    return Steps(batch, per_epoch, total - worst, worst, total * seconds_per_step(batch, layout, params.hidden))
+
+
+def wanted(rows: int, batch: int, params: AutoregressiveParams) -> int:
+    """The steps that a table of this size can use."""
+    return (params.epochs or useful_epochs(rows)) * max(1, rows // batch)
+
+
+def _affordable(batch: int, layout: Layout, params: AutoregressiveParams) -> int:
+    return int(STEPS_SHARE * params.time_budget / seconds_per_step(batch, layout, params.hidden))
 
 
 def useful_epochs(rows: int) -> int:
