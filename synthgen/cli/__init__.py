@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import typer
 
-from synthgen.cli import account, local, remote, review, system
+from synthgen.cli import account, local, orders, remote, review, system
 from synthgen.cli.terminal import explain
 
 app = typer.Typer(
@@ -19,7 +19,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for module in (local, account, remote, review, system):
+for module in (local, account, orders, remote, review, system):
     module.register(app)
 
 

@@ -1,4 +1,4 @@
-"""What people type: COL=WISH conditions, NAME=JSON parameters; wrong ones are named all at once."""
+"""What people type: COL=WISH conditions, groups, rules, NAME=JSON parameters; wrong ones are named all at once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,18 @@ from collections.abc import Sequence
 from typing import Any, get_args
 
 from synthgen.errors import SpecError, raise_all
-from synthgen.spec import ColumnKind, OneOf, Range, Wish
+from synthgen.spec import (
+    ColumnKind,
+    Constraint,
+    FixedCombinations,
+    GroupTarget,
+    Inequality,
+    OneOf,
+    Range,
+    Unique,
+    Wish,
+    Within,
+)
 
 
 def pairs(items: Sequence[str], option: str) -> dict[str, str]:
@@ -38,6 +49,41 @@ def _wish(text: str) -> Wish:
     if dots and (low or high):
         return Range(low=low or None, high=high or None)
     return text or None
+
+
+def groups(items: Sequence[str]) -> tuple[GroupTarget, ...]:
+    """Target counts: ROWS:COL=WISH, several conditions of one group joined by commas; wishes as for --where."""
+    problems = [f"item {i + 1} of --group does not begin with ROWS:" for i, t in enumerate(items) if not _counted(t)]
+    raise_all(SpecError, problems, "Write --group ROWS:COL=VALUE[,COL=VALUE], such as 500:stroke=1,sex=F.")
+    parts = [item.partition(":") for item in items]
+    return tuple(GroupTarget(where=conditions(text.split(",")), rows=int(rows)) for rows, _, text in parts)
+
+
+def _counted(item: str) -> bool:
+    rows, colon, _ = item.partition(":")
+    return bool(colon) and rows.strip().isdigit()
+
+
+def rules(items: Sequence[str]) -> tuple[Constraint, ...]:
+    """Rules that every row keeps: COL=LOW..HIGH, COL<=COL, COL<COL, unique:COL,COL or together:COL,COL."""
+    found = [_rule(item) for item in items]
+    problems = [f"item {i + 1} of --keep is no rule" for i, rule in enumerate(found) if rule is None]
+    raise_all(SpecError, problems, "Write COL=LOW..HIGH, COL<=COL, COL<COL, unique:COL,COL or together:COL,COL.")
+    return tuple(rule for rule in found if rule is not None)
+
+
+def _rule(item: str) -> Constraint | None:
+    kind, colon, names = item.partition(":")
+    if colon and kind in ("unique", "together"):
+        columns = tuple(name.strip() for name in names.split(","))
+        return Unique(columns=columns) if kind == "unique" else FixedCombinations(columns=columns)
+    low, below, high = item.partition("<")
+    if below:
+        strict = not high.startswith("=")
+        return Inequality(low_column=low.strip(), high_column=high.removeprefix("=").strip(), strict=strict)
+    column, _, text = item.partition("=")
+    wish = _wish(text)
+    return Within(column=column, low=wish.low, high=wish.high) if isinstance(wish, Range) else None
 
 
 def parameters(items: Sequence[str]) -> dict[str, Any]:

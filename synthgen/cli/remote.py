@@ -1,68 +1,18 @@
-"""Jobs on a running service, over HTTP: submit, jobs, show, cancel, retry."""
+"""Jobs on a running service, over HTTP: jobs, show, cancel, retry."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from synthgen.cli import inputs, scores
+from synthgen.cli import scores
 from synthgen.cli.session import Token, Url, connect
 from synthgen.cli.terminal import Progress, duration, table
-from synthgen.errors import InputError, SynthgenError
+from synthgen.errors import SynthgenError
 
 if TYPE_CHECKING:
     from synthgen.client import Client, Job
-
-
-def submit(
-    file: Annotated[
-        Path | None, typer.Argument(help="CSV (also .gz, .zip), Excel (.xlsx) or Parquet; or see --dataset.")
-    ] = None,
-    dataset: Annotated[str | None, typer.Option(help="Id of a dataset that is there already, instead of FILE.")] = None,
-    column: Annotated[
-        list[str] | None,
-        typer.Option(help="COL=KIND (another kind than the one found), COL=public or COL=drop; kept with the dataset."),
-    ] = None,
-    target: Annotated[str | None, typer.Option(help="The column that matters most.")] = None,
-    positive: Annotated[str | None, typer.Option(help="The value of the target to look for.")] = None,
-    generator: Annotated[str, typer.Option(help="auto, or a generator of the catalog.")] = "auto",
-    time_budget: Annotated[int, typer.Option(min=5, help="Seconds of training to plan for.")] = 180,
-    policy: Annotated[str, typer.Option(help="Gate policy.")] = "standard",
-    rows: Annotated[
-        int | None, typer.Option(min=1, help="Synthetic rows; as many as the source when left out.")
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
-    name: Annotated[str | None, typer.Option(help="Name of the dataset; the file's name when left out.")] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE of a generator parameter.")] = None,
-    follow: Annotated[bool, typer.Option("--follow", help="Watch until it is finished.")] = False,
-    url: Url = None,
-    token: Token = None,
-) -> None:
-    """Upload FILE, or take a dataset that is there, train on it and have the result scored."""
-    if (file is None) == (dataset is None):
-        raise InputError("Either a file to upload or --dataset is needed.", "Give one of the two.")
-    corrections = inputs.overrides(column or [])
-    spec: dict[str, Any] = {
-        "generator": generator,
-        "params": inputs.parameters(set_ or []),
-        "target": target,
-        "positive": positive,
-        "time_budget": time_budget,
-        "seed": seed,
-        "policy": policy,
-        "sample": {"rows": rows, "seed": seed},
-    }
-    with connect(url, token) as service:
-        dataset_id = dataset or _upload(service, file, name)  # type: ignore[arg-type]
-        spec["columns"] = _corrected(service, dataset_id, corrections)
-        job = service.submit(dataset_id, spec)
-        typer.echo(f"Job {job.id} is {job.state}.")
-        if follow:
-            _follow(service, job.id)
-        else:
-            typer.echo(f"Watch it with: synthgen show {job.id} --follow")
 
 
 def jobs(
@@ -93,7 +43,7 @@ def show(
             typer.echo(service.log(job))
             return
         if follow:
-            _follow(service, job)
+            follow_job(service, job)
             return
         found = service.job(job)
         typer.echo(
@@ -115,31 +65,8 @@ def retry(job: Annotated[str, typer.Argument(help="Job id.")], url: Url = None, 
         typer.echo(f"Job {job}: {_state(service.retry(job))}.")
 
 
-def _upload(service: Client, file: Path, name: str | None) -> str:
-    progress = Progress()
-    size = file.stat().st_size if file.is_file() else 0
-    try:
-        dataset = service.upload(file, name, lambda sent: progress.show("upload", sent / size if size else 1.0))
-    finally:
-        progress.finish()
-    typer.echo(f"Dataset {dataset.id}: reading its schema.")
-    dataset = service.await_dataset(dataset.id)
-    typer.echo(f"{dataset.name}: {dataset.rows or 0:,} rows, {dataset.columns or 0} columns.")
-    return dataset.id
-
-
-def _corrected(service: Client, dataset_id: str, corrections: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """What is kept about the dataset's columns, with these corrections added to it and kept as well."""
-    before = service.overrides(dataset_id)
-    after = before | {name: before.get(name, {}) | said for name, said in corrections.items()}
-    if after != before:
-        service.save_overrides(dataset_id, after)
-    if after:
-        typer.echo(f"Columns you corrected: {', '.join(sorted(after))}.")
-    return after
-
-
-def _follow(service: Client, job_id: str) -> None:
+def follow_job(service: Client, job_id: str) -> None:
+    """Show progress until a job is over, then what came of it."""
     progress = Progress()
     try:
         job = service.follow(
@@ -173,5 +100,5 @@ def _state(job: Job) -> str:
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
-    for command in (submit, jobs, show, cancel, retry):
+    for command in (jobs, show, cancel, retry):
         app.command()(command)

@@ -176,6 +176,33 @@ def test_corrections_stay_with_the_dataset_and_reach_later_jobs(web, logged_in, 
     assert logged_in("submit").stderr.startswith("Error: Either a file")
 
 
+def test_the_mix_and_the_rules_of_a_set_are_ordered_and_another_is_drawn(web, logged_in, worker, tmp_path):
+    table = tmp_path / "ordered.csv"
+    table.write_text("age,sex\n41,F\n52,M\n")
+    mix = ("--balance", "sex", "--within", "stroke", "--where", "age=40..", "--group", "500:smoker=yes,age=")
+    rules = ("--keep", "age=0..120", "--keep", "unique:age,sex", "--keep", "age<=sex")
+    done = logged_in("submit", str(table), *mix, *rules, "--follow")
+    assert done.returncode == 0, done.stderr
+    with Client(web.url) as client:
+        client.sign_in(NAME, PASSWORD)
+        job = next(job for job in client.jobs() if job.dataset_name == "ordered.csv" and job.kind == "fit")
+        sample = job.spec["sample"]
+        assert (sample["balance"], sample["balance_within"]) == (["sex"], "stroke")
+        assert sample["fixed"] == {"age": "a range of values"}
+        assert sample["targets"] == [{"where": {"smoker": "a fixed value", "age": "missing"}, "rows": 500}]
+        assert [rule["kind"] for rule in job.spec["constraints"]] == ["range", "unique", "inequality"]
+        done = logged_in("draw", job.id, "--rows", "70", "--where", "sex=F|M", "--follow")
+        assert done.returncode == 0, done.stderr
+        assert "Verdict" in done.stdout
+        drawn = next(job for job in client.jobs() if job.kind == "sample")
+        assert (drawn.spec["sample"]["rows"], drawn.spec["sample"]["fixed"]["sex"]) == (70, ["a fixed value"] * 2)
+    for wrong in (("--group", "sex=F"), ("--keep", "age"), ("--where", "age")):
+        done = logged_in("submit", str(table), *wrong)
+        assert done.returncode == 1, wrong
+        assert done.stderr.startswith("Error: ")
+        assert "went wrong inside" not in done.stderr
+
+
 def test_a_token_is_listed_and_revoked(web, logged_in, run):
     with Client(web.url) as client:
         spare = client.sign_in(NAME, PASSWORD, label="spare")

@@ -1,0 +1,161 @@
+"""What is ordered from a running service, over HTTP: submit a table, draw another set from a trained model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from synthgen.cli import inputs
+from synthgen.cli.local import WHERE
+from synthgen.cli.remote import follow_job
+from synthgen.cli.session import Token, Url, connect
+from synthgen.cli.terminal import Progress
+from synthgen.errors import InputError
+from synthgen.spec import SampleSpec, checked
+
+if TYPE_CHECKING:
+    from synthgen.client import Client, Job
+
+Rows = Annotated[int | None, typer.Option(min=1, help="Synthetic rows; as many as the source when left out.")]
+Where = Annotated[list[str] | None, typer.Option(help=WHERE)]
+Balance = Annotated[list[str] | None, typer.Option(help="Equal shares of every value of this column; repeatable.")]
+Inside = Annotated[str | None, typer.Option("--within", help="Balance inside each value of this column, as TARGET.")]
+Group = Annotated[
+    list[str] | None,
+    typer.Option(help="ROWS:COL=VALUE[,COL=VALUE]: so many rows of that group; repeatable, in the place of --rows."),
+]
+Keep = Annotated[
+    list[str] | None,
+    typer.Option(help="A rule every row keeps: COL=LOW..HIGH, COL<=COL, COL<COL, unique:COL,COL or together:COL,COL."),
+]
+Seed = Annotated[int, typer.Option(min=0)]
+Follow = Annotated[bool, typer.Option("--follow", help="Watch until it is finished.")]
+
+
+def submit(
+    file: Annotated[
+        Path | None, typer.Argument(help="CSV (also .gz, .zip), Excel (.xlsx) or Parquet; or see --dataset.")
+    ] = None,
+    dataset: Annotated[str | None, typer.Option(help="Id of a dataset that is there already, instead of FILE.")] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(help="COL=KIND (another kind than the one found), COL=public or COL=drop; kept with the dataset."),
+    ] = None,
+    target: Annotated[str | None, typer.Option(help="The column that matters most.")] = None,
+    positive: Annotated[str | None, typer.Option(help="The value of the target to look for.")] = None,
+    generator: Annotated[str, typer.Option(help="auto, or a generator of the catalog.")] = "auto",
+    time_budget: Annotated[int, typer.Option(min=5, help="Seconds of training to plan for.")] = 180,
+    policy: Annotated[str, typer.Option(help="Gate policy.")] = "standard",
+    rows: Rows = None,
+    where: Where = None,
+    balance: Balance = None,
+    within: Inside = None,
+    group: Group = None,
+    keep: Keep = None,
+    seed: Seed = 0,
+    name: Annotated[str | None, typer.Option(help="Name of the dataset; the file's name when left out.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE of a generator parameter.")] = None,
+    follow: Follow = False,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Upload FILE, or take a dataset that is there, train on it and have the result scored."""
+    if (file is None) == (dataset is None):
+        raise InputError("Either a file to upload or --dataset is needed.", "Give one of the two.")
+    corrections = inputs.overrides(column or [])
+    spec: dict[str, Any] = {
+        "generator": generator,
+        "params": inputs.parameters(set_ or []),
+        "target": target,
+        "positive": positive,
+        "time_budget": time_budget,
+        "seed": seed,
+        "policy": policy,
+        "constraints": [rule.model_dump(mode="json") for rule in inputs.rules(keep or [])],
+        "sample": _sample(rows, where, balance, within, group, seed),
+    }
+    with connect(url, token) as service:
+        dataset_id = dataset or _upload(service, file, name)  # type: ignore[arg-type]
+        spec["columns"] = _corrected(service, dataset_id, corrections)
+        _started(service, service.submit(dataset_id, spec), follow)
+
+
+def draw(
+    job: Annotated[str, typer.Argument(help="Id of a training job that succeeded.")],
+    rows: Rows = None,
+    where: Where = None,
+    balance: Balance = None,
+    within: Inside = None,
+    group: Group = None,
+    policy: Annotated[str | None, typer.Option(help="Gate policy; that of the job when left out.")] = None,
+    seed: Seed = 0,
+    follow: Follow = False,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Draw another set from the model that JOB trained; it is scored and judged anew."""
+    sample = _sample(rows, where, balance, within, group, seed)
+    with connect(url, token) as service:
+        _started(service, service.sample(job, sample, policy), follow)
+
+
+def _sample(
+    rows: int | None,
+    where: Sequence[str] | None,
+    balance: Sequence[str] | None,
+    within: str | None,
+    group: Sequence[str] | None,
+    seed: int,
+) -> dict[str, Any]:
+    """What to draw, as the service takes it."""
+    made = checked(
+        SampleSpec,
+        rows=rows,
+        balance=tuple(balance or ()),
+        balance_within=within,
+        fixed=inputs.conditions(where or []),
+        targets=inputs.groups(group or []),
+        seed=seed,
+    )
+    return made.model_dump(mode="json")
+
+
+def _started(service: Client, job: Job, follow: bool) -> None:
+    typer.echo(f"Job {job.id} is {job.state}.")
+    if follow:
+        follow_job(service, job.id)
+    else:
+        typer.echo(f"Watch it with: synthgen show {job.id} --follow")
+
+
+def _upload(service: Client, file: Path, name: str | None) -> str:
+    progress = Progress()
+    size = file.stat().st_size if file.is_file() else 0
+    try:
+        dataset = service.upload(file, name, lambda sent: progress.show("upload", sent / size if size else 1.0))
+    finally:
+        progress.finish()
+    typer.echo(f"Dataset {dataset.id}: reading its schema.")
+    dataset = service.await_dataset(dataset.id)
+    typer.echo(f"{dataset.name}: {dataset.rows or 0:,} rows, {dataset.columns or 0} columns.")
+    return dataset.id
+
+
+def _corrected(service: Client, dataset_id: str, corrections: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """What is kept about the dataset's columns, with these corrections added to it and kept as well."""
+    before = service.overrides(dataset_id)
+    after = before | {name: before.get(name, {}) | said for name, said in corrections.items()}
+    if after != before:
+        service.save_overrides(dataset_id, after)
+    if after:
+        typer.echo(f"Columns you corrected: {', '.join(sorted(after))}.")
+    return after
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    for command in (submit, draw):
+        app.command()(command)
