@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -43,7 +43,13 @@ class ColumnOverride(Spec):
     determined_by: str | None = Field(None, description="The column whose value decides this one's: code for its name.")
 
 
-class _Told(type(BaseModel)):  # type: ignore[misc]
+if TYPE_CHECKING:
+    from pydantic._internal._model_construction import ModelMetaclass
+else:
+    ModelMetaclass = type(BaseModel)
+
+
+class _Told(ModelMetaclass):
     """Makes a call of the class with bad values a SpecError; inside other specifications pydantic checks as always."""
 
     def __call__(cls, *args: Any, **fields: Any) -> Any:
@@ -125,7 +131,11 @@ class Within(Asked):
 
     @model_validator(mode="after")
     def _is_a_range(self) -> Self:
-        Range.model_validate({"low": self.low, "high": self.high})
+        try:
+            Range.model_validate({"low": self.low, "high": self.high})
+        except ValidationError as error:  # its own text would quote what was typed
+            told = error.errors()[0]["msg"].removeprefix("Value error, ")
+            raise ValueError(told) from None
         return self
 
     @property
