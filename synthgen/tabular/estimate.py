@@ -63,13 +63,14 @@ class Estimate:
 def estimate(rows: int, groups: int, layout: Layout, params: AutoregressiveParams, steps: Steps) -> Estimate:
     """The estimate for `rows` training rows in `groups` groups, a layout of columns and a plan."""
     hidden, columns = params.hidden, len(layout.sizes)
-    at_once = max(steps.batch, min(rows, CHECKED))
+    at_once = max(steps.batch, layout.rows_at_once(min(rows, CHECKED)))
+    drawn = layout.rows_at_once(min(rows, BLOCK))
     widths = {c: max(layout.sizes[i] for i in bucket) for bucket in layout.buckets() for c in bucket}
     per_column = [
         FLOAT * COPIES * hidden * (layout.sizes[c] + widths[c] + 2 * hidden)
         + FLOAT * CRITIC_COPIES * WIDTH * layout.sizes[c]
         + FLOAT * at_once * (LOGITS * widths[c] + PASSES * hidden)
-        + FLOAT * LOGITS * min(rows, BLOCK) * layout.sizes[c] // columns
+        + FLOAT * LOGITS * drawn * layout.sizes[c] // columns
         for c in range(columns)
     ]
     held = rows * (columns * (2 if max(layout.sizes, default=0) < 2**15 else 4) + groups / 8 + 16)

@@ -14,6 +14,7 @@ from synthgen.tabular import kernels
 
 SMOOTH = 12  # smooth basis functions per ordered column
 FLOOR, WASTE = 16, 4  # the widest column of a bucket may have so many levels, or be so many times its narrowest
+LOGITS_AT_ONCE = 2**24  # of one column, outside of training: 64 MiB
 
 Order = Sequence[int] | np.ndarray
 
@@ -29,6 +30,10 @@ class Layout:
     def by_size(self) -> list[int]:
         """Columns, the smallest first."""
         return sorted(range(len(self.sizes)), key=lambda i: self.sizes[i])
+
+    def rows_at_once(self, most: int) -> int:
+        """How many rows may have their logits of the widest column in memory together, at most `most`."""
+        return min(most, max(32, LOGITS_AT_ONCE // max(self.sizes, default=1)))
 
     def buckets(self) -> list[list[int]]:
         """Columns by size, cut where sizes differ too much: each bucket is one batched matrix product."""

@@ -8,7 +8,7 @@ import torch
 from synthgen.tabular.factor_steps import Steps
 from synthgen.tabular.networks import AutoregressiveNetwork
 
-BLOCK = 4096  # rows that share one random order of the columns
+BLOCK = 4096  # rows, at most, that share one random order of the columns
 
 
 @torch.no_grad()
@@ -20,7 +20,8 @@ def draw(network: AutoregressiveNetwork, given: np.ndarray, rng: np.random.Gener
     """
     network.eval()
     steps = Steps(network)
-    blocks = [given[i : i + BLOCK] for i in range(0, len(given), BLOCK)]
+    rows = network.layout.rows_at_once(BLOCK)
+    blocks = [given[i : i + rows] for i in range(0, len(given), rows)]
     return np.concatenate([_draw_block(network, steps, block, rng) for block in blocks]) if blocks else given.copy()
 
 

@@ -218,7 +218,7 @@ class GanTask:
             self.network.eval()
             parts = [
                 surprise.per_record(self.network.factors(part, rng.permutation(codes.shape[1]), dtype=self.dtype))
-                for part in codes.split(max(1, -(-len(codes) // CHUNKS)))
+                for part in codes.split(self.network.layout.rows_at_once(max(1, -(-len(codes) // CHUNKS))))
             ]
         return torch.cat(parts).double().cpu().numpy()
 
