@@ -189,7 +189,7 @@ class Watch:
             return None
         column = task.weights.columns[group][0]
         codes, inside = task.data.train[:, column].cpu().numpy(), task.data.train_in[:, group]
-        own = np.setdiff1d(codes[inside], codes[~inside])
+        own = np.setdiff1d(codes[inside], codes[~inside]).astype(np.int64)
         return (column, own) if len(own) else None
 
     def _lift(self, network: AutoregressiveNetwork, column: int, levels: np.ndarray) -> None:
