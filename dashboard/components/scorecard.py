@@ -109,11 +109,20 @@ def _groups(groups: Iterable[GroupFigure]) -> None:
             wording.count(g.real_count),
             wording.count(g.synthetic_count),
             _ratio(g),
+            wording.number(g.holdout, 2),
         )
         for g in groups
     ]
-    headings = ("", "Group", "Kind", "Real people", "Synthetic rows", "Synthetic share ÷ real share")
-    layout.table(headings, rows, numbers=(3, 4))
+    headings = (
+        "",
+        "Group",
+        "Kind",
+        "Real people",
+        "Synthetic rows",
+        "Synthetic share ÷ real share",
+        "Unseen real rows",
+    )
+    layout.table(headings, rows, numbers=(3, 4, 6))
 
 
 def _ratio(group: GroupFigure) -> Html | str:
@@ -132,9 +141,17 @@ def _all(groups: list[GroupFigure]) -> None:
             "Real people": [g.real_count for g in groups],
             "Synthetic rows": [g.synthetic_count for g in groups],
             "Synthetic share ÷ real share": [g.value for g in groups],
+            "From": [g.interval.low if g.interval else None for g in groups],
+            "To": [g.interval.high if g.interval else None for g in groups],
+            "Unseen real rows": [g.holdout for g in groups],
         },
         hide_index=True,
-        column_config={"Synthetic share ÷ real share": st.column_config.NumberColumn(format="%.2f")},
+        column_config={
+            "Synthetic share ÷ real share": st.column_config.NumberColumn(format="%.2f", help="1: as often as it is."),
+            "From": st.column_config.NumberColumn(format="%.2f", help="Lower end of its 95 % interval."),
+            "To": st.column_config.NumberColumn(format="%.2f", help="Upper end of its 95 % interval."),
+            "Unseen real rows": st.column_config.NumberColumn(format="%.2f", help="The same ratio for the hold-out."),
+        },
     )
 
 
@@ -203,7 +220,8 @@ def both_ends(card: Scorecard) -> None:
         "Distance: how far a group's other columns are from the real group (0 is best; the reference is what unseen "
         "real people score, and small groups are noisy). Surprise: how unexpected unseen real people are to the "
         "generator, in nats (lower is better); the reference is what people it was trained on get: a clearly lower "
-        "figure there means memorising. The last line is the same generator before the emphasis on badly fitted groups."
+        "figure there means memorising. The last line is the same generator after worst-case training, before it was "
+        "calibrated to the frequencies of the data."
     )
     for result in found:
         worst_groups(result)
@@ -220,9 +238,9 @@ def _ends(result: MetricResult) -> list[tuple[Cell, ...]]:
 
     if result.metric == "worst_group":
         return [line("Distance to the real group", figures.get("mean"), figures.get("worst", result))]
-    lines = [line("Surprise, with the chosen emphasis", figures.get("mean"), result, "train_mean", "train_worst")]
-    if "mean_end_worst" in figures:
-        lines.append(line("Surprise, without emphasis", figures.get("mean_end_mean"), figures["mean_end_worst"]))
+    lines = [line("Surprise, released model", figures.get("mean"), result, "train_mean", "train_worst")]
+    if "worst_end_worst" in figures:
+        lines.append(line("Surprise, worst-case end", figures.get("worst_end_mean"), figures["worst_end_worst"]))
     return lines
 
 

@@ -23,7 +23,7 @@ QUEUES: dict[JobKind, str] = {
 # How much of a whole job each stage takes, by the names that the pipeline reports.
 STAGES: dict[str, tuple[tuple[str, float], ...]] = {
     "inspect": (("read", 1.0),),
-    "fit": (("read", 0.04), ("encode", 0.04), ("mean", 0.46), ("worst", 0.22), ("sample", 0.06), ("score", 0.18)),
+    "fit": (("read", 0.04), ("encode", 0.04), ("worst", 0.22), ("mean", 0.46), ("sample", 0.06), ("score", 0.18)),
     "sample": (("read", 0.1), ("sample", 0.4), ("score", 0.5)),
     "export": (("export", 1.0),),
     "erase": (("erase", 1.0),),

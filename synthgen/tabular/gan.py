@@ -25,6 +25,7 @@ from synthgen.runtime import Event, RunContext
 from synthgen.spec import SampleSpec
 from synthgen.tabular import encoding, planning
 from synthgen.tabular.allowed import FREE, Allowed
+from synthgen.tabular.constraints import NO_RULES, Rules
 from synthgen.tabular.critic import Critics
 from synthgen.tabular.drawing import Drawer
 from synthgen.tabular.encoding import Encoding
@@ -36,16 +37,16 @@ from synthgen.tabular.task import Coded, GanTask, load_weights
 from synthgen.tabular.weights import GroupWeights
 from synthgen.training import checkpoint, loop
 
-FORMAT = 2
+FORMAT = 3
 ORDERS = 4  # column orders a record's surprise is averaged over
-End = Literal["chosen", "mean"]
+End = Literal["chosen", "worst"]
 
 
 class AutoregressiveGAN:
     """Tables: autoregressive generator, cross-fitted critics, emphasis on the groups that are worst fitted."""
 
     name: ClassVar[str] = "autoregressive_gan"
-    capabilities: ClassVar[frozenset[str]] = frozenset({"log_prob", "condition", "balance"})
+    capabilities: ClassVar[frozenset[str]] = frozenset({"log_prob", "condition", "balance", "constrain"})
     task: ClassVar[type[GanTask]] = GanTask  # what a step is: benchmarks compare others
 
     def __init__(self, params: AutoregressiveParams = AutoregressiveParams()) -> None:
@@ -73,10 +74,10 @@ class AutoregressiveGAN:
                 self._train(data, groups, ctx)
         return self
 
-    def sample(self, spec: SampleSpec, rows: int, ctx: RunContext) -> Iterator[pd.DataFrame]:
-        """Typed chunks, calibrated to the data unless `spec` asks for another mix."""
+    def sample(self, spec: SampleSpec, rows: int, ctx: RunContext, rules: Rules = NO_RULES) -> Iterator[pd.DataFrame]:
+        """Typed chunks, calibrated to the data unless `spec` asks for another mix, as the rules say."""
         with planning.one_thread():
-            yield from self._drawer().chunks(spec, rows, ctx)
+            yield from self._drawer().chunks(spec, rows, ctx, rules)
 
     def sample_given(self, fixed: pd.DataFrame, ctx: RunContext, allowed: Allowed = FREE) -> pd.DataFrame:
         """One row for each row of `fixed`, a typed frame of some of the columns, whose cells are kept exactly.
@@ -91,8 +92,8 @@ class AutoregressiveGAN:
 
         With `given`, what it pays for the other columns when those are known: `-log q(x | given)`.
 
-        `end` is the end of the dial: "chosen" is the released model; "mean" the model as it stood when training for the
-        mean ended and worst-case training began. They differ in the steps they had as well as in the loss.
+        `end` is the end of the dial: "chosen" is the released model, calibrated at the data's frequency; "worst" the
+        model as it stood when training for the worst case ended and calibration began.
         A mean over a few fixed column orders, an upper bound on the surprise of the mixture over all orders.
         """
         codes = torch.from_numpy(self._active_codes(frame)).to(self.device)
@@ -121,7 +122,7 @@ class AutoregressiveGAN:
         """Write named tensors and JSON to `directory`."""
         tensors = {
             **checkpoint.prefixed("chosen", self.ends["chosen"]),
-            **checkpoint.prefixed("mean", self.ends["mean"]),
+            **checkpoint.prefixed("worst", self.ends["worst"]),
             **checkpoint.prefixed("critics", self.critics.tensors()),
         }
         facts = {
@@ -149,7 +150,7 @@ class AutoregressiveGAN:
         made.target, made._report = state.facts["target"], state.facts["report"]
         made._lay_out()
         made._build(0, device)
-        for end in ("chosen", "mean"):
+        for end in ("chosen", "worst"):
             made.ends[end] = {n: v.to(device) for n, v in checkpoint.under(end, state.tensors).items()}
         load_weights(made.network, made.ends["chosen"])
         made.critics.restore(checkpoint.under("critics", state.tensors))
@@ -181,7 +182,7 @@ class AutoregressiveGAN:
             self.network = AutoregressiveNetwork(self.layout, self.params.hidden, self.params.dropout).to(device)
         self.critics = Critics(self.layout, seed + 1, device)
         weights = {n: v.detach().clone() for n, v in self.network.named_parameters()}
-        self.ends: dict[str, dict[str, torch.Tensor]] = {"chosen": weights, "mean": weights}
+        self.ends: dict[str, dict[str, torch.Tensor]] = {"chosen": weights, "worst": weights}
 
     def _train(self, data: FitData, groups: Sequence[Group], ctx: RunContext) -> None:
         weights = GroupWeights(groups, [c.name for c in self.encoding.columns])
@@ -191,15 +192,18 @@ class AutoregressiveGAN:
         steps = planning.plan(len(coded.train), self.layout, self.params)
         task = self.task(self.network, self.critics, coded, weights, self.params, steps, ctx)
         ctx.log(
-            f"Planned {steps.mean} steps for the mean and {steps.worst} for the worst case, {steps.batch} rows each."
+            f"Planned {steps.worst} steps for the worst case and {steps.mean} for the mean, {steps.batch} rows each."
         )
-        runs = [loop.run(task, self._plan("mean", steps, coded), ctx)]
-        task.enter_worst_case()
-        if steps.worst and not ctx.out_of_time():
-            runs.append(loop.run(task, self._plan("worst", steps, coded), ctx))
+        runs = {}
+        if steps.worst:
+            task.enter_worst_case()
+            runs["worst"] = loop.run(task, self._plan("worst", steps, coded), ctx)
+            task.calibrate()
+        if not (runs and ctx.out_of_time()):
+            runs["mean"] = loop.run(task, self._plan("mean", steps, coded), ctx)
         task.average = task.best
         task.watch.conclude(task.train_critics(ctx.rng("last critics")))
-        self.ends = {"chosen": task.best, "mean": task.mean_end}
+        self.ends = {"chosen": task.best, "worst": task.worst_end if steps.worst else task.best}
         load_weights(self.network, task.best)
         self._report = {**_account(steps, runs, task), "estimate": self._expected}
 
@@ -211,7 +215,7 @@ class AutoregressiveGAN:
         every = max(1, min(2 * steps.per_epoch, count // 10))
         every = max(every, count // 60)
         rounds = self.params.critic_rounds
-        renew = tuple(sorted({count * i // rounds for i in range(rounds)})) if stage == "worst" else (count // 2,)
+        renew = tuple(sorted({count * (i + 1) // (rounds + 1) for i in range(rounds)})) if stage == "worst" else (count // 2,)
         return loop.Plan(stage, count, every, patience=5, renew_at=renew, fingerprint=digest.hexdigest())
 
     def _coded(self, data: FitData, weights: GroupWeights, ctx: RunContext) -> Coded:
@@ -260,7 +264,7 @@ def _shares(codes: np.ndarray, sizes: Sequence[int]) -> list[np.ndarray]:
     return [c / c.sum() for c in counts]
 
 
-def _account(steps: planning.Steps, runs: list[loop.Progress], task: GanTask) -> dict[str, Any]:
+def _account(steps: planning.Steps, runs: Mapping[str, loop.Progress], task: GanTask) -> dict[str, Any]:
     """What the card tells of training; groups by kind and columns, never by name."""
     groups = [
         {
@@ -278,13 +282,13 @@ def _account(steps: planning.Steps, runs: list[loop.Progress], task: GanTask) ->
         {
             "stage": name,
             "steps": run.step,
-            "planned": planned,
+            "planned": steps.worst if name == "worst" else steps.mean,
             "best_step": run.best_step,
             "stopped": run.stopped,
             "best_validation": run.best,
             "curve": run.curve,
         }
-        for name, planned, run in zip(("mean", "worst"), (steps.mean, steps.worst), runs, strict=False)
+        for name, run in runs.items()
     ]
     return {
         "batch": steps.batch,

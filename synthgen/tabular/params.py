@@ -13,14 +13,14 @@ class AutoregressiveParams(Spec):
     """The autoregressive conditional GAN. The defaults are meant for 300 to 100,000 rows; start with `emphasis`."""
 
     emphasis: float = Field(
-        4.0, ge=0, le=1000, description="The dial: 0 trains for the mean record, large values for the worst group."
+        1.0, ge=0, le=1000, description="The dial: 0 trains for the mean record, large values for the worst group."
     )
     reducer: Literal["mean", "log_sum_exp", "cvar", "top_k", "literal"] = Field(
         "log_sum_exp",
         description="How group excess becomes weights. 'literal' weights single rows, distorts frequencies, and is "
         "there for comparison only.",
     )
-    weight_cap: float = Field(4.0, ge=1, le=100, description="No group counts more than this many times.")
+    weight_cap: float = Field(8.0, ge=1, le=100, description="No record is drawn more than this many times as often.")
     time_budget: int = Field(180, ge=5, description="Seconds of training to plan for, by a fixed cost model.")
     epochs: int = Field(0, ge=0, description="Most passes over the training rows; 0: by the size of the table.")
     bins: int = Field(100, ge=4, le=1000, description="Most quantile bins of a number or date.")

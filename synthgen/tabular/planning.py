@@ -20,7 +20,7 @@ PRODUCT_SECONDS = 4.2e-11  # per row and multiplication of the columns' networks
 MEMORY_SECONDS = 3.0e-8  # per row, column and hidden unit
 SMALLEST_BATCH, ENOUGH_STEPS = 64, 200  # batches are halved down to the one until there are as many steps as the other
 STEPS_SHARE = 0.6  # of the budget; the rest is for critics, validation and reading
-WORST_SHARE = 0.3  # of the steps that come after the mean end of the dial was reached
+WORST_SHARE, WORST_EPOCHS = 0.7, 4  # at most of the steps for the worst case; after so many passes emphasis memorises
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,8 @@ def plan(rows: int, layout: Layout, params: AutoregressiveParams) -> Steps:
         batch //= 2
     per_epoch = max(1, rows // batch)
     total = max(2, min(wanted(rows, batch, params), _affordable(batch, layout, params)))
-    worst = int(WORST_SHARE * total) if params.emphasis > 0 and params.reducer != "mean" else 0
+    emphasised = params.emphasis > 0 and params.reducer != "mean"
+    worst = min(int(WORST_SHARE * total), WORST_EPOCHS * per_epoch) if emphasised else 0
     return Steps(batch, per_epoch, total - worst, worst, total * seconds_per_step(batch, layout, params.hidden))
 
 

@@ -47,7 +47,8 @@ class Coded:
 class GanTask:
     """Generator, smoothed generator, critics and group weights; implements `loop.Task`.
 
-    The stage is "mean" (all weights one) or "worst" (weights from the critics' excess surprise).
+    The stage is "worst" (rows of small and badly fitted groups are drawn more often, by size and by the critics' excess
+    surprise), then "mean" (every row equally often, which calibrates the frequencies).
     """
 
     def __init__(
@@ -68,24 +69,24 @@ class GanTask:
         self.history: list[dict[str, Any]] = []
         self.row_weights: torch.Tensor | None = None
         self.average = self._copy()
-        self.best, self.mean_end = self._copy(), self._copy()
+        self.best, self.worst_end = self._copy(), self._copy()
         self.folds = folds_of(data.people, len(data.train), ctx.rng("folds"))
         self.optimiser = AdamW(network.parameters(), (0.9, 0.999), 1e-4)
         self.dtype = torch.bfloat16 if bf16_pays(ctx.device) else torch.float32
         self._epoch: tuple[int, np.ndarray] = (-1, np.zeros(0, np.int64))
-        weights.attach(data.train_in, ctx.device)
+        self._drawn_below: np.ndarray | None = None
         self.done, self.watch = 0, Watch(self)
 
     # --- loop.Task ---------------------------------------------------------------------------------------------------
 
     def step(self, step: int) -> float:
-        """Weighted surprise of one batch under one random column order, one optimiser step, one average step."""
+        """Surprise of one batch under one random column order, one optimiser step, one average step."""
         rng = np.random.default_rng([self.ctx.seed_for(self.stage), step])
         rows = torch.from_numpy(self._batch(step)).to(self.ctx.device)
         order = rng.permutation(self.data.train.shape[1])
         self.network.train()
-        factors = self.network.factors(self.data.train[rows], order, rng, self.dtype)
-        loss = surprise.per_record(self._weighted(factors, rows, order)).mean()
+        paid = surprise.per_record(self.network.factors(self.data.train[rows], order, rng, self.dtype))
+        loss = (paid if self.row_weights is None else paid * self.row_weights[rows].to(paid.dtype)).mean()
         if not math.isfinite(float(loss.detach())):
             self.watch.broken(step)
             return self.step(step)
@@ -139,7 +140,7 @@ class GanTask:
             **prefixed("network", self._copy()),
             **prefixed("average", self.average),
             **prefixed("best", self.best),
-            **prefixed("mean", self.mean_end),
+            **prefixed("worst", self.worst_end),
             **prefixed("critics", self.critics.tensors()),
             **prefixed("optimiser", self.optimiser.tensors()),
             "weights": torch.from_numpy(self.weights.weights),
@@ -162,8 +163,8 @@ class GanTask:
     def restore(self, state: State) -> None:
         """Put back what `state` gave."""
         self._load(under("network", state.tensors))
-        self.average, self.best, self.mean_end = (
-            {n: v.to(self.ctx.device) for n, v in under(k, state.tensors).items()} for k in ("average", "best", "mean")
+        self.average, self.best, self.worst_end = (
+            {n: v.to(self.ctx.device) for n, v in under(k, state.tensors).items()} for k in ("average", "best", "worst")
         )
         self.critics.restore(under("critics", state.tensors))
         self.optimiser.restore(under("optimiser", state.tensors))
@@ -172,15 +173,29 @@ class GanTask:
         self.stage, self.history = state.facts["stage"], state.facts["history"]
         self.critics.gap, self.critics.slope = state.facts["gap"], state.facts["slope"]
         self.watch.restore(state.facts["watch"])
+        if self.stage == "worst":
+            self.emphasise()
 
     # --- between stages ----------------------------------------------------------------------------------------------
 
     def enter_worst_case(self) -> None:
-        """From the best weights of the mean stage, remembered as the mean end of the dial, go on to the worst case."""
-        self.mean_end = {n: v.clone() for n, v in self.best.items()}
+        """Begin with emphasis by the groups' sizes, until the critics have looked."""
+        self.stage = "worst"
+        self.emphasise()
+
+    def calibrate(self) -> None:
+        """From the best weights of the worst-case stage, remembered as that end of the dial, on at data frequency."""
+        self.worst_end = {n: v.clone() for n, v in self.best.items()}
         self.average = {n: v.clone() for n, v in self.best.items()}
         self._load(self.best)
-        self.stage = "worst"
+        self.stage, self.row_weights = "mean", None
+
+    def emphasise(self) -> None:
+        """Draw rows from now on by the sizes of their groups, what the critics make of them, and who is over-fitted."""
+        p = self.params
+        if p.reducer not in ("mean", "literal") and len(self.weights.groups):
+            odds = self.weights.row_odds(self.data.train_in, self.overfitted, p.emphasis, p.weight_cap)
+            self._drawn_below = np.cumsum(odds)
 
     def go_back(self) -> None:
         """From the best weights again, with an optimiser that remembers nothing."""
@@ -225,26 +240,23 @@ class GanTask:
     # --- details -----------------------------------------------------------------------------------------------------
 
     def _batch(self, step: int) -> np.ndarray:
+        if self._drawn_below is not None and self.stage == "worst":
+            draws = self.ctx.rng(f"rows/{step}").random(self.steps.batch)
+            return np.minimum(np.searchsorted(self._drawn_below, draws), len(self.data.train) - 1)
         epoch, place = divmod(step, self.steps.per_epoch)
         if self._epoch[0] != epoch:
             shuffle = self.ctx.rng(f"epoch/{self.stage}/{epoch}").permutation(len(self.data.train))
             self._epoch = (epoch, shuffle)
         return self._epoch[1][place * self.steps.batch : (place + 1) * self.steps.batch]
 
-    def _weighted(self, factors: torch.Tensor, rows: torch.Tensor, order: np.ndarray) -> torch.Tensor:
-        if self.row_weights is not None:
-            return factors * self.row_weights[rows][:, None].to(factors.dtype)
-        weights = self.weights.of_factors(rows, order)
-        return factors if weights is None else factors * weights
-
     def _rate(self, step: int) -> float:
         """Warm up, then fall along one cosine over both stages, so that the dial does not change the schedule."""
-        done = step if self.stage == "mean" else self.steps.mean + step
+        done = step if self.stage == "worst" else self.steps.worst + step
         fall = 0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * min(done / max(self.steps.total, 1), 1)))
         return float(self.params.learning_rate * fall * min(1.0, (done + 1) / WARM_UP) * self.watch.rate)
 
     def _follow(self, step: int) -> None:
-        done = step if self.stage == "mean" else self.steps.mean + step
+        done = step if self.stage == "worst" else self.steps.worst + step
         decay = min(0.998, (1 + done) / (10 + done))
         names, values = zip(*self.network.named_parameters(), strict=True)
         torch._foreach_lerp_([self.average[n] for n in names], [v.detach() for v in values], 1 - decay)
@@ -281,6 +293,7 @@ class GanTask:
         elif len(excess):
             weights = worst_case.weights(excess, p.reducer, p.emphasis, p.weight_cap)
             self.weights.weights = np.where(self.overfitted, 1.0, weights)
+            self.emphasise()
 
     def _summary(self) -> dict[str, Any]:
         w = self.weights.weights

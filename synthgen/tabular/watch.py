@@ -91,11 +91,11 @@ class Watch:
     def look(self, fakes: np.ndarray, made: np.ndarray, critics: bool = True) -> Health:
         """Evidence of the smoothed generator's `fakes` against validation records, judged.
 
-        While training for the mean, groups over several columns are not counted: that they come back is what is being
-        learned, while each single column was right from the start.
+        While training for the worst case, groups over several columns are not counted: that they come back is what is
+        being learned, while each single column was right from the start.
         """
         task, held = self.task, self.task.data.validation[:HELD_OUT].cpu().numpy()
-        counted = self.in_train if critics else np.where([len(c) == 1 for c in task.weights.columns], self.in_train, 0)
+        counted = self.in_train if task.stage == "mean" else np.where([len(c) == 1 for c in task.weights.columns], self.in_train, 0)
         people = self.rows_per_person
         found = Evidence(
             logits=task.critics.looked if critics else None,
@@ -140,7 +140,7 @@ class Watch:
             seen = seen.after(*self._afresh(step), "They train twice as long.")
         elif self.task.stage == "worst" and critics.slope < CHANCE:
             self._no_emphasis()
-            seen = seen.after("No group is emphasised: the critics find no difference to go by.")
+            seen = seen.after("Groups are emphasised by size alone: the critics find no difference to go by.")
             if (seen.figures.get("trained_auc") or 0.0) > health.MEMORISES:
                 critics.restart(self.task.ctx.seed_for(f"critics afresh/{step}"))
                 seen = seen.after("The critics begin afresh: they remember more than they know.")
@@ -163,11 +163,12 @@ class Watch:
     def _afresh(self, step: int) -> tuple[str, ...]:
         self._no_emphasis()
         self.task.critics.restart(self.task.ctx.seed_for(f"critics afresh/{self.task.stage}/{step}"))
-        return ("No group is emphasised, and the critics begin afresh.",)
+        return ("Groups are emphasised by size alone, and the critics begin afresh.",)
 
     def _no_emphasis(self) -> None:
         self.task.weights.weights = np.ones(len(self.task.weights.groups))
         self.task.row_weights = None
+        self.task.emphasise()
 
     def _put_back(self, lost: tuple[int, ...]) -> tuple[str, ...]:
         """Put the levels of lost groups back, in every set of weights in use, and emphasise what comes after them.
@@ -224,6 +225,7 @@ class Watch:
             helped |= {int(h) for h in np.flatnonzero(around) if {*task.weights.columns[h]} < columns}
         chosen = [g for g in helped if task.weights.columns[g] and not task.overfitted[g]]
         task.weights.weights[chosen] = task.params.weight_cap
+        task.emphasise()
         return len(chosen)
 
     # --- remembering -------------------------------------------------------------------------------------------------

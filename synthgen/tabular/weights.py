@@ -1,8 +1,10 @@
-"""Emphasis on groups: what each factor of each record counts in the generator's step.
+"""Emphasis on groups: which training rows a step of the worst-case stage draws, small and badly fitted groups more often.
 
-A factor takes the largest weight among the groups its record belongs to whose columns are *all* visible to it already.
-Its weight then depends only on what it is conditioned on, so the optimum of every factor is still the true conditional,
-whatever the weights (DESIGN section 2, point 6).
+Inside every column that has groups, a group's share of the draws is its share of the rows to the power `1 / (1 + t)`:
+the law at which the smooth maximum of the group's own surprise has its minimum (DESIGN section 2, point 2), and all that
+is known of a group's excess before a critic has looked, since what was seen less often is fitted less well. The critics'
+excess tilts it from there. Whole rows are drawn, so frequencies come out tilted too: a last stage at the data's own
+frequency calibrates them (ADR 7).
 """
 
 from __future__ import annotations
@@ -11,50 +13,52 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-import torch
 
 from synthgen.contracts import Group
+from synthgen.losses import worst_case
 from synthgen.tabular.membership import Membership
 
 
 class GroupWeights:
-    """The groups of a training table and their current weights (1 = no emphasis)."""
+    """The groups of a training table and what the critics make of each (1 = no more than its size says)."""
 
     def __init__(self, groups: Sequence[Group], names: Sequence[str]) -> None:
         known = set(names)
         self.groups = tuple(g for g in groups if g.columns and set(g.columns) <= known)
         self.columns = [[names.index(c) for c in g.columns] for g in self.groups]
         self.weights = np.ones(len(self.groups))
-        self._bits: torch.Tensor | None = None
 
     def membership(self, frame: pd.DataFrame) -> Membership:
         """(rows, groups), packed."""
         return Membership.of(self.groups, frame)
 
-    def attach(self, membership: Membership, device: str) -> None:
-        """Remember who belongs where among the training rows."""
-        self._bits = torch.from_numpy(membership.bits).to(device)
+    def row_odds(self, inside: Membership, spared: np.ndarray, t: float, cap: float) -> np.ndarray:
+        """Probability (rows,) with which each training row is drawn, none above `cap` times the mean.
 
-    def of_factors(self, rows: torch.Tensor, order: np.ndarray) -> torch.Tensor | None:
-        """(rows, columns) weights with mean one for training rows `rows` under a column order; None if all equal."""
-        heavy = np.flatnonzero(self.weights > 1)
-        if self._bits is None or not len(heavy):
-            return None
-        rank = np.empty(len(order), dtype=np.int64)
-        rank[order] = np.arange(len(order))
-        complete = torch.from_numpy(self._last_ranks(heavy, rank) + 1).to(rows.device)
-        places = torch.from_numpy(heavy).to(rows.device)
-        inside = self._bits[rows][:, places >> 3] >> (places & 7).to(torch.uint8) & 1
-        scaled = inside * torch.from_numpy(self.weights[heavy]).float().to(rows.device)
-        by_rank = torch.ones(len(rows), len(order) + 1, device=rows.device)
-        by_rank.scatter_reduce_(1, complete.expand(len(rows), -1), scaled, "amax")
-        out = by_rank.cummax(1).values[:, torch.from_numpy(rank).to(rows.device)]
-        return out / out.mean()
+        `inside` says who belongs where, `spared` (groups,) which groups stay at the data's frequency, because emphasis
+        would memorise them. Odds are averaged over the columns; a group of several columns adds only its critics' tilt.
+        """
+        free = [g for g in range(len(self.groups)) if self.columns[g] and not spared[g]]
+        alone = [g for g in free if len(self.columns[g]) == 1]
+        total, joint = np.zeros(len(inside)), np.ones(len(inside))
+        for column in sorted({self.columns[g][0] for g in alone}):
+            total += self._within([g for g in alone if self.columns[g] == [column]], inside, t)
+        for g in free:
+            if len(self.columns[g]) > 1 and self.weights[g] > 1:
+                joint = np.maximum(joint, np.where(inside[:, g], self._tilt(g), 1.0))
+        odds = joint * (total if alone else 1.0)
+        return worst_case.capped(odds / odds.sum(), cap)
 
-    def _last_ranks(self, groups: np.ndarray, rank: np.ndarray) -> np.ndarray:
-        """The place in the order at which all columns of a group are visible; -1 for a group without columns."""
-        lengths = [len(self.columns[g]) for g in groups]
-        flat = rank[np.array([c for g in groups for c in self.columns[g]], dtype=np.int64)]
-        out = np.full(len(groups), -1, dtype=np.int64)
-        np.maximum.at(out, np.repeat(np.arange(len(groups)), lengths), flat)
-        return out
+    def _within(self, groups: Sequence[int], inside: Membership, t: float) -> np.ndarray:
+        """Odds (rows,) that sum to one, for groups of one column and, as one more, the rows in none of them."""
+        out, power = np.zeros(len(inside)), 1.0 / (1.0 + t)
+        for g in groups:
+            member = inside[:, g]
+            out[member] = np.maximum(out[member], self._tilt(g) * member.sum() ** (power - 1.0))
+        rest = out == 0
+        out[rest] = max(rest.sum(), 1) ** (power - 1.0)
+        return np.asarray(out / out.sum())
+
+    def _tilt(self, group: int) -> float:
+        """At most double: the size of a group says more about its excess than a critic that looks early."""
+        return float(np.clip(self.weights[group], 1.0, 2.0))

@@ -83,7 +83,7 @@ def test_surprise_is_exact(scene):
     cells = pd.MultiIndex.from_product([c.values for c in generator.encoding.columns], names=generator.encoding.names)
     frame = cells.to_frame(index=False)
     codes = torch.from_numpy(generator._active_codes(frame))
-    for end in ("chosen", "mean"):
+    for end in ("chosen", "worst"):
         assert np.exp(-generator.surprise(frame, end)).sum() <= 1 + 1e-4
     for order in ([0, 1, 2], [2, 0, 1]):
         with torch.no_grad():
@@ -101,9 +101,9 @@ def test_a_row_may_fix_its_own_columns(fitted, scene):
 def test_the_report_tells_how_training_ended_and_holds_no_cell_value(fitted):
     report = fitted.report()
     text = json.dumps(report, allow_nan=False)
-    assert [stage["stage"] for stage in report["stages"]] == ["mean", "worst"]
+    assert [stage["stage"] for stage in report["stages"]] == ["worst", "mean"]
     assert all(stage["stopped"] for stage in report["stages"])
-    assert len(report["renewals"]) == TINY.critic_rounds
+    assert 1 <= len(report["renewals"]) <= TINY.critic_rounds, "each round unless validation ends the stage before"
     assert not any(ward in text for ward in WARDS)
 
 
@@ -111,7 +111,7 @@ def test_at_the_mean_end_of_the_dial_there_is_one_stage(scene):
     generator = fit(scene, TINY.model_copy(update={"emphasis": 0.0}))
     assert [stage["stage"] for stage in generator.report()["stages"]] == ["mean"]
     frame = scene.split.validation
-    assert (generator.surprise(frame) == generator.surprise(frame, "mean")).all()
+    assert (generator.surprise(frame) == generator.surprise(frame, "worst")).all()
 
 
 @pytest.mark.parametrize("reducer", ["mean", "cvar", "top_k", "literal"])

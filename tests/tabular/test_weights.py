@@ -1,11 +1,10 @@
-"""A factor is weighted only by what it is conditioned on."""
+"""How much more often the rows of small and of badly fitted groups are drawn."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
 from synthgen.tabular.weights import GroupWeights
 
@@ -29,45 +28,69 @@ class Equals:
         return np.logical_and.reduce([(data[c] == v).to_numpy() for c, v in self.where])
 
 
+ROWS = 1000
+FRAME = pd.DataFrame({"a": [1] * 10 + [0] * 990, "b": [0, 1] * 500, "c": [5] * ROWS})
+RARE, PAIR = Equals((("a", 1),)), Equals((("a", 0), ("b", 1)))
+NOBODY_SPARED = np.zeros(2, dtype=bool)
+
+
 @pytest.fixture
 def weights():
-    frame = pd.DataFrame({"a": [0, 1, 1, 0], "b": [0, 0, 1, 1], "c": [5, 5, 5, 5]})
-    out = GroupWeights([Equals((("a", 1),)), Equals((("a", 1), ("b", 1))), Equals((("z", 1),))], ["a", "b", "c"])
-    out.attach(out.membership(frame), "cpu")
-    return out
+    return GroupWeights([RARE, PAIR, Equals((("z", 1),))], ["a", "b", "c"])
 
 
-def relative(weights, order):
-    found = weights.of_factors(torch.arange(4), np.array(order)).numpy()
-    assert found.mean() == pytest.approx(1)
-    return (found / found.min()).round(4)
+def odds(weights, t=1.0, spared=NOBODY_SPARED, cap=50.0):
+    found = weights.row_odds(weights.membership(FRAME), spared, t, cap)
+    assert found.sum() == pytest.approx(1)
+    assert found.max() <= cap / ROWS + 1e-12
+    return found
+
+
+def share_of(group, found):
+    return found[group.mask(FRAME)].sum()
 
 
 def test_groups_of_columns_that_are_not_modelled_are_left_out(weights):
     assert len(weights.groups) == 2
 
 
-def test_without_emphasis_there_are_no_weights(weights):
-    assert weights.of_factors(torch.arange(4), np.array([0, 1, 2])) is None
+def test_at_the_mean_end_every_row_is_drawn_equally_often(weights):
+    assert odds(weights, t=0.0) == pytest.approx(1 / ROWS)
 
 
-def test_only_factors_after_the_groups_columns_are_weighted(weights):
-    weights.weights = np.array([2.0, 1.0])
-    assert relative(weights, [0, 1, 2]).tolist() == [[1, 1, 1], [1, 2, 2], [1, 2, 2], [1, 1, 1]]
-    assert relative(weights, [2, 0, 1]).tolist() == [[1, 1, 1], [1, 2, 1], [1, 2, 1], [1, 1, 1]]
+@pytest.mark.parametrize("t", [1.0, 2.0, 9.0])
+def test_a_groups_share_is_its_share_of_rows_to_the_power_of_the_dial(weights, t):
+    small, large = 10 ** (1 / (1 + t)), 990 ** (1 / (1 + t))
+    assert share_of(RARE, odds(weights, t)) == pytest.approx(small / (small + large))
 
 
-def test_a_group_of_two_columns_counts_once_both_are_visible(weights):
-    weights.weights = np.array([1.0, 3.0])
-    assert relative(weights, [0, 2, 1]).tolist() == [[1, 1, 1]] * 4
-    assert relative(weights, [1, 0, 2]).tolist() == [[1, 1, 1], [1, 1, 1], [1, 1, 3], [1, 1, 1]]
+def test_the_cap_holds(weights):
+    found = odds(weights, t=9.0, cap=4.0)
+    assert share_of(RARE, found) == pytest.approx(0.04)
 
 
-def test_a_record_in_several_groups_takes_the_largest_weight(weights):
-    weights.weights = np.array([4.0, 3.0])
-    assert relative(weights, [0, 1, 2])[2].tolist() == [1, 4, 4]
+def test_what_the_critics_find_tilts_the_odds_and_at_most_doubles_them(weights):
+    before = odds(weights)
+    weights.weights = np.array([1.5, 1.0])
+    tilted = odds(weights)
+    assert share_of(RARE, tilted) > 1.2 * share_of(RARE, before)
+    weights.weights = np.array([1.0, 40.0])
+    joint = odds(weights)
+    ratio = joint[11] / joint[10]  # row 11 is in the pair, row 10 has the same rare value or none
+    assert ratio == pytest.approx(2.0)
 
 
 def test_a_light_group_does_not_lighten_its_records(weights):
-    weights.weights = np.array([0.2, 3.0])
-    assert relative(weights, [0, 1, 2])[1].tolist() == [1, 1, 1]
+    before = odds(weights)
+    weights.weights = np.array([0.2, 0.1])
+    assert odds(weights) == pytest.approx(before)
+
+
+def test_a_memorised_group_stays_at_its_frequency(weights):
+    weights.weights = np.array([3.0, 1.0])
+    assert odds(weights, spared=np.array([True, False])) == pytest.approx(1 / ROWS)
+
+
+def test_without_groups_every_row_counts_the_same():
+    none = GroupWeights([], ["a"])
+    assert none.row_odds(none.membership(FRAME), np.zeros(0, dtype=bool), 2.0, 8.0) == pytest.approx(1 / ROWS)

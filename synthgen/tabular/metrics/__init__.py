@@ -33,7 +33,7 @@ METRICS: dict[str, Entry] = {
     "worst_group": _entry("coverage:WorstGroup", "Worst group: distance", "mean", "worst_tenth"),
     "surprise": _entry(
         "coverage:Surprise", "Worst group: surprise",
-        "mean", "mean_end_worst", "mean_end_mean", "train_mean", "train_worst",
+        "mean", "worst_end_worst", "worst_end_mean", "train_mean", "train_worst",
     ),
     "utility": _entry("utility:Utility", "Train on synthetic, test on real", *_GAPS),
     "closest_record": _entry("privacy:ClosestRecord", "Distance to the closest record", "standard_error"),

@@ -126,8 +126,8 @@ class Surprise(Measure):
     better, best, high = "lower", 0.0, 1e6
     explanation = (
         "How surprised is the generator by hold-out records, in nats (-log of the probability it gives them)? The"
-        " value is the mean inside the worst group, at the chosen end of the dial; beside it the mean over all "
-        "records, and both again for the mean end of the dial. Hold-out records are what is measured; the reference is"
+        " value is the mean inside the worst group, for the released model; beside it the mean over all records, and "
+        "both again for the model at the end of worst-case training, before it was calibrated to the data's frequencies. Hold-out records are what is measured; the reference is"
         " the same on training records: paying clearly less for those means memorising."
     )
     source = "Surprise and worst case: Teig, Embedded Vision Summit 2023."
@@ -154,7 +154,7 @@ class Surprise(Measure):
         big = [i for i in range(len(groups)) if masks[i].sum() >= FEWEST_ROWS]
         if not big:
             return self.insufficient(f"No group has {FEWEST_ROWS} hold-out rows.")
-        paid = {end: np.asarray(surprise(held, end=end), dtype=float) for end in ("chosen", "mean")}
+        paid = {end: np.asarray(surprise(held, end=end), dtype=float) for end in ("chosen", "worst")}
         inside = {end: [spread_mean(s[masks[i]]) for i in big] for end, s in paid.items()}
         order = sorted(range(len(big)), key=lambda j: -inside["chosen"][j][0])
         worst = order[0]
@@ -162,9 +162,9 @@ class Surprise(Measure):
             value=inside["chosen"][worst][0],
             interval=inside["chosen"][worst][1],
             figures=(
-                _figure("mean", "Mean over records, chosen end", *spread_mean(paid["chosen"])),
-                _figure("mean_end_worst", "Worst group, mean end of the dial", *max(inside["mean"], key=itemgetter(0))),
-                _figure("mean_end_mean", "Mean over records, mean end", *spread_mean(paid["mean"])),
+                _figure("mean", "Mean over records, released model", *spread_mean(paid["chosen"])),
+                _figure("worst_end_worst", "Worst group, before calibration", *max(inside["worst"], key=itemgetter(0))),
+                _figure("worst_end_mean", "Mean over records, before calibration", *spread_mean(paid["worst"])),
                 *_of_training(groups[big[worst]], seen, np.asarray(surprise(seen, end="chosen"), dtype=float)),
             ),
             groups=tuple(
@@ -175,10 +175,10 @@ class Surprise(Measure):
 
 def _of_training(worst: Group, seen: Any, paid: np.ndarray) -> list[Figure]:
     """What training records cost, over all and in the hold-out's worst group: the reference that shows memorising."""
-    found = [_figure("train_mean", "Mean over training records, chosen end", *spread_mean(paid))]
+    found = [_figure("train_mean", "Mean over training records, released model", *spread_mean(paid))]
     within = paid[worst.mask(seen)]
     if len(within) >= FEWEST_ROWS:
-        found.append(_figure("train_worst", "Same group's training records, chosen end", *spread_mean(within)))
+        found.append(_figure("train_worst", "Same group's training records, released model", *spread_mean(within)))
     return found
 
 
@@ -193,7 +193,7 @@ def _as_trained(split: Split, schema: Any) -> FitData:
 
 
 def _surprised(group: Group, people: int, value: float, interval: Interval) -> GroupFigure:
-    """One group at the chosen end of the dial; `people` of the hold-out are in it."""
+    """One group under the released model; `people` of the hold-out are in it."""
     return GroupFigure(
         label=group.name, kind=group.kind, columns=group.columns, value=value, interval=interval, real_count=people,
     )  # fmt: skip

@@ -7,7 +7,7 @@ from synthgen.spec import ColumnOverride
 
 
 class Payer:
-    """A generator whose surprise is known: 2 nats for everybody, 5 for the ward "burns" (7 at the mean end)."""
+    """A generator whose surprise is known: 2 nats for everybody, 5 for the ward "burns" (7 at the worst-case end)."""
 
     def surprise(self, frame, end):
         burns = (frame["ward"] == "burns").to_numpy()
@@ -52,8 +52,8 @@ def test_surprise_shows_worst_and_mean_at_both_ends_of_the_dial(good):
     assert result.value <= 5.0
     assert result.interval.low <= result.value <= result.interval.high
     assert figures["train_worst"] == pytest.approx(result.value, abs=0.2), "the payer knows nobody: nothing memorised"
-    assert figures["mean_end_worst"] >= result.value
-    assert 2.0 < figures["mean"] < figures["mean_end_mean"] < 3.0
+    assert figures["worst_end_worst"] >= result.value
+    assert 2.0 < figures["mean"] < figures["worst_end_mean"] < 3.0
     assert card.emphasis == {"reducer": "log_sum_exp", "emphasis": 4.0, "largest_weight": 1.5}
 
 
