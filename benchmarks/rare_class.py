@@ -34,7 +34,7 @@ OURS, BALANCED = "real + ours", "real + ours to balance"
 def main() -> int:
     """Print both comparisons of every table; returns the number of floors missed."""
     options = _options()
-    os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
+    os.environ.update(children.ONE_THREAD)
     missed = 0
     for name in options.data.split(","):
         table = tables.named(name, options.tables, options.target, options.positive)
@@ -99,7 +99,7 @@ class Learner:
         if known.nunique() < 2:
             return float(truth.mean())
         x, unseen = self.judge.matrix([rows, self.test], self.like, self.discrete, (self.target,))
-        model = self.judge.model().set_params(**settings).fit(x.reset_index(drop=True), known.to_numpy())
+        model = self.judge.model().set_params(n_jobs=1, **settings).fit(x.reset_index(drop=True), known.to_numpy())
         return float(average_precision_score(truth, model.predict_proba(unseen)[:, 1]))
 
 

@@ -38,7 +38,7 @@ SHOWN = (
 def main() -> int:
     """Run one benchmark; returns the number of floors that were missed."""
     options = _options()
-    os.environ.update(OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
+    os.environ.update(children.ONE_THREAD)
     table = tables.named(options.data, options.tables, options.target, options.positive)
     name = table.name + (f"-{options.sample}" if options.sample else "")
     out = options.out or children.RESULTS / name
