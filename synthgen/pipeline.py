@@ -35,11 +35,12 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Model:
-    """A fitted generator, what gives its rows their keys, and why it was this generator."""
+    """A fitted generator, what gives its rows their keys, why it was this generator, and the rules rows keep."""
 
     generator: Generator
     keys: Any
     choice: str = ""
+    rules: Any = None
 
 
 @dataclass(frozen=True)
@@ -103,10 +104,11 @@ def export(outputs: Path, release: Release, out: Path) -> Path:
 
 
 def prepare(source: Source, spec: RunSpec, ctx: RunContext) -> Prepared:
-    """Schema, split and census of a source."""
+    """Schema, split and census of a source. Raises SpecError for constraints that do not fit it."""
     modality = catalog.modality(spec.modality)
     schema = modality.call("infer", source, spec)
     split = modality.call("split", source, schema, spec, ctx.at("split"))
+    modality.call("check_constraints", split, schema, spec)
     return Prepared(source, schema, split, modality.call("census", split, schema, spec))
 
 
@@ -128,21 +130,37 @@ def fit(prepared: Prepared, spec: RunSpec, ctx: RunContext) -> Model:
     chosen, why = catalog.choose(spec, data, schema)
     ctx.log(f"Generator {chosen.generator}. {why}")
     generator = catalog.build(chosen).fit(data, schema, prepared.groups, timed.at("fit"))
-    return Model(generator, keys, why)
+    rules = catalog.modality(spec.modality).call("learn_constraints", prepared.split.fitting, prepared.schema, spec)
+    return Model(generator, keys, why, rules)
 
 
-def draw(model: Model, schema: Any, request: SampleSpec, rows: int, spec: RunSpec, ctx: RunContext) -> Iterator[Any]:
-    """Complete typed chunks: the generator's columns, fresh keys, constants and empty columns."""
+def draw(
+    model: Model,
+    schema: Any,
+    request: SampleSpec,
+    rows: int,
+    spec: RunSpec,
+    ctx: RunContext,
+    predicates: Sequence[Any] = (),
+    notes: list[str] | None = None,
+) -> Iterator[Any]:
+    """Complete typed chunks: the generator's columns, fresh keys, constants and empty columns; every rule kept.
+
+    `predicates` are rules beyond those of the model; `notes` is told at the end how many rows rules took.
+    """
     branch = ctx.at(f"sample{request.seed}")
-    modality = catalog.modality(spec.modality)
-    return modality.call("complete", model.generator, schema, model.keys, rows, request, branch)  # type: ignore[no-any-return]
+    chunks: Iterator[Any] = catalog.modality(spec.modality).call(
+        "complete", model.generator, schema, model.keys, rows, request, branch, model.rules, predicates, notes
+    )
+    return chunks
 
 
 def publish(model: Model, prepared: Prepared, spec: RunSpec, ctx: RunContext, out: Path) -> Outcome:
     """Sample, score and decide, and write everything a reviewer needs to `out`."""
     modality = catalog.modality(spec.modality)
     rows = request_rows(spec.sample, len(prepared.source.data))
-    chunks = draw(model, prepared.schema, spec.sample, rows, spec, ctx)
+    notes = list(modality.call("key_notes", prepared.schema, model.generator, model.keys))
+    chunks = draw(model, prepared.schema, spec.sample, rows, spec, ctx, notes=notes)
     synthetic = modality.call(
         "write",
         _counted(chunks, rows, ctx),
@@ -150,7 +168,7 @@ def publish(model: Model, prepared: Prepared, spec: RunSpec, ctx: RunContext, ou
         out / "set",
         spec.sample,
         model.generator.name,
-        modality.call("key_notes", prepared.schema, model.generator, model.keys),
+        notes,
     )
     scorecard = score(prepared, synthetic, spec, ctx, model.generator)
     verdict = gate.decide(scorecard, policies.named(spec.policy))
@@ -211,6 +229,7 @@ def save_model(model: Model, schema: Any, spec: RunSpec, rows: int, directory: P
     directory.mkdir(parents=True, exist_ok=True)
     model.generator.save(directory / "generator")
     model.keys.save(directory)
+    model.rules.save(directory)
     about = {"version": 1, "rows": rows, "choice": model.choice}
     _write(directory, {"model": about, "schema": schema.model_dump(mode="json")})
     (directory / "spec.json").write_text(settled(spec, model).canonical(), encoding="utf-8")
@@ -226,11 +245,12 @@ def load_model(directory: Path) -> tuple[Model, Any, RunSpec, int]:
         entry = catalog.generators(spec.modality)[catalog.generator_name(spec)]
         generator = entry.load().load(directory / "generator")
         keys = modality.call("load_keys", directory)
+        rules = modality.call("load_constraints", directory)
     except (OSError, KeyError, ValueError) as problem:
         raise InputError(
             f"There is no complete synthgen model in {directory.name!r}.", "Point at what `synthgen fit --out` wrote."
         ) from problem
-    return Model(generator, keys, str(about.get("choice", ""))), schema, spec, int(about["rows"])
+    return Model(generator, keys, str(about.get("choice", "")), rules), schema, spec, int(about["rows"])
 
 
 def _read(path: Path, name: str, spec: RunSpec, ctx: RunContext) -> Source:

@@ -22,7 +22,9 @@ from synthgen.contracts import Scorecard, Split
 from synthgen.errors import InputError, SpecError
 from synthgen.pipeline import Model, Prepared
 from synthgen.runtime import Event, RunContext, ignore
-from synthgen.spec import ColumnOverride, GroupTarget, RunSpec, SampleSpec, Wish, checked
+from synthgen.spec import ColumnOverride, Constraint, GroupTarget, RunSpec, SampleSpec, Wish, checked
+
+Predicate = Callable[[pd.DataFrame], Any]
 
 
 class TabularSynthesizer:
@@ -41,6 +43,7 @@ class TabularSynthesizer:
         seed: int = 0,
         columns: Mapping[str, ColumnOverride] | None = None,
         k_floor: int = 10,
+        constraints: Sequence[Constraint] = (),
         listener: Callable[[Event], None] = ignore,
     ) -> None:
         self.generator = generator
@@ -51,6 +54,7 @@ class TabularSynthesizer:
         self.seed = seed
         self.columns = columns
         self.k_floor = k_floor
+        self.constraints = constraints
         self.listener = listener
 
     @property
@@ -64,13 +68,17 @@ class TabularSynthesizer:
             positive=self.positive,
             columns=dict(self.columns or {}),
             k_floor=self.k_floor,
+            constraints=tuple(self.constraints),
             holdout_share=0.0,
             time_budget=self.time_budget,
             seed=self.seed,
         )
 
-    def fit(self, data: pd.DataFrame | str | Path) -> Self:
-        """Learn from a data frame or a file. Raises SynthgenError for what cannot be modelled."""
+    def fit(self, data: pd.DataFrame | str | Path, predicates: Sequence[Predicate] = ()) -> Self:
+        """Learn from a data frame or a file. Raises SynthgenError for what cannot be modelled.
+
+        Every one of the `predicates` must hold for the data, and every sample keeps them; `save` does not store them.
+        """
         spec, ctx = self.spec, self._context()
         _must_be_table(data)
         modality = catalog.modality(spec.modality)
@@ -83,6 +91,8 @@ class TabularSynthesizer:
         self.prepared_: Prepared | None = pipeline.prepare(source, spec, ctx)
         self.schema_ = self.prepared_.schema
         self.rows_ = len(source.data)
+        self.predicates_ = tuple(predicates)
+        modality.call("check_predicates", self.predicates_, self.prepared_.split.train, self.schema_)
         self.model_: Model = pipeline.fit(self.prepared_, spec, ctx)
         return self
 
@@ -95,10 +105,18 @@ class TabularSynthesizer:
         seed: int = 0,
         resample: str | None = None,
         within: str | None = None,
+        predicates: Sequence[Predicate] = (),
     ) -> pd.DataFrame:
-        """A synthetic table with the source's dtypes and column order."""
+        """A synthetic table with the source's dtypes and column order.
+
+        `where` fixes columns: to a value, None for missing, a Range or OneOf. `balance` gives the values of its columns
+        equal shares, `within` inside every value of another column. Each of the `predicates` takes a frame of the
+        modelled columns and gives one boolean a row; rows it does not keep are drawn again. Raises SpecError for what
+        cannot be met.
+        """
         modality = catalog.modality("tabular")
-        chunks = list(self._chunks(self._request(rows, where, balance, targets, seed, resample, within)))
+        request = self._request(rows, where, balance, targets, seed, resample, within)
+        chunks = list(self._chunks(request, predicates))
         return self._labelled(modality.call("presented", pd.concat(chunks, ignore_index=True), self.schema_))
 
     def write(
@@ -111,6 +129,7 @@ class TabularSynthesizer:
         seed: int = 0,
         resample: str | None = None,
         within: str | None = None,
+        predicates: Sequence[Predicate] = (),
     ) -> int:
         """Stream a synthetic table to a .csv or .parquet file at constant memory; returns the rows written."""
         request = self._request(rows, where, balance, targets, seed, resample, within)
@@ -118,7 +137,9 @@ class TabularSynthesizer:
         modality = catalog.modality("tabular")
         with tempfile.TemporaryDirectory() as scratch:
             name = self.model_.generator.name
-            synthetic = modality.call("write", self._chunks(request), self.schema_, Path(scratch), request, name)
+            synthetic = modality.call(
+                "write", self._chunks(request, predicates), self.schema_, Path(scratch), request, name
+            )
             modality.call("export_file", synthetic, self.schema_, Path(path))
         return int(synthetic.rows)
 
@@ -154,7 +175,9 @@ class TabularSynthesizer:
             spec.seed,
             spec.columns,
             spec.k_floor,
+            spec.constraints,
         )
+        loaded.predicates_ = ()
         loaded.prepared_, loaded.schema_, loaded.rows_, loaded.model_ = None, schema, rows, model
         return loaded
 
@@ -191,14 +214,15 @@ class TabularSynthesizer:
         if not hasattr(self, "model_"):
             raise SpecError("This synthesizer has not been fitted.", "Call fit first, or load a saved model.")
 
-    def _chunks(self, request: SampleSpec) -> Iterator[pd.DataFrame]:
+    def _chunks(self, request: SampleSpec, predicates: Sequence[Predicate]) -> Iterator[pd.DataFrame]:
         self._must_be_fitted()
         if self.prepared_ is not None:
             pipeline.check_request(self.prepared_, request, self.spec)
         else:
             pipeline.check_without_source(self.model_, request, self.spec)
         rows = pipeline.request_rows(request, self.rows_)
-        return pipeline.draw(self.model_, self.schema_, request, rows, self.spec, self._context())
+        every = [*self.predicates_, *predicates]
+        return pipeline.draw(self.model_, self.schema_, request, rows, self.spec, self._context(), every)
 
     def _context(self) -> RunContext:
         return RunContext(seed=self.seed, listener=self.listener)

@@ -26,16 +26,17 @@ class Link:
         A row that no combination fits is left free: it cannot be helped here, and is found when rows are checked.
         """
         here, others = self.columns.index(column), [i for i, c in enumerate(self.columns) if c != column]
-        known = codes[:, [self.columns[i] for i in others]]
-        patterns, place = np.unique(known, axis=0, return_inverse=True)
-        table = np.zeros((len(patterns), size))
-        for row, pattern in zip(table, patterns, strict=True):
-            fits = ((pattern < 0) | (self.combos[:, others] == pattern)).all(axis=1)
-            weight = self.shares[fits] if (pattern >= 0).all() else np.ones(int(fits.sum()))
-            np.maximum.at(row, self.combos[fits, here], weight)
-            if not fits.any():
-                row[:] = 1.0
-        return table[place.ravel()]
+        known, place = np.unique(codes[:, [self.columns[i] for i in others]], axis=0, return_inverse=True)
+        out = np.zeros((len(known), size))
+        for pattern in np.unique(known >= 0, axis=0):
+            rows = np.flatnonzero(((known >= 0) == pattern).all(axis=1))
+            columns = [i for i, is_known in zip(others, pattern, strict=True) if is_known]
+            mine, theirs = _numbered(known[rows][:, pattern], self.combos[:, columns])
+            row, combo = _pairs(mine, theirs)
+            weights = self.shares[combo] if pattern.all() else np.ones(len(combo))
+            np.maximum.at(out, (rows[row], self.combos[combo, here]), weights)
+        out[~out.any(axis=1)] = 1.0
+        return out[place.ravel()]
 
     def share(self, codes: np.ndarray) -> np.ndarray:
         """(rows,) how much of the cells of complete rows is allowed."""
@@ -94,6 +95,22 @@ class Allowed:
 
 
 FREE = Allowed()
+
+
+def _numbered(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """One number for each row of two tables with the same columns; equal rows have the same."""
+    number = np.unique(np.concatenate([a, b]), axis=0, return_inverse=True)[1].ravel()
+    return number[: len(a)], number[len(a) :]
+
+
+def _pairs(mine: np.ndarray, theirs: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Places in both arrays of all pairs of equal numbers."""
+    order = np.argsort(theirs, kind="stable")
+    first, last = np.searchsorted(theirs[order], mine, "left"), np.searchsorted(theirs[order], mine, "right")
+    counts = last - first
+    row = np.repeat(np.arange(len(mine)), counts)
+    within = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return row, order[first[row] + within]
 
 
 def without_missing(sizes: Sequence[int], missing: Sequence[bool]) -> Allowed:

@@ -16,6 +16,7 @@ from synthgen.runtime import RunContext
 from synthgen.spec import SampleSpec
 from synthgen.tabular import encoding
 from synthgen.tabular.allowed import FREE, Allowed
+from synthgen.tabular.constraints import NO_RULES, Rules
 from synthgen.tabular.drawing import Drawer
 from synthgen.tabular.encoding import Encoding
 from synthgen.tabular.params import IndependentParams
@@ -28,7 +29,7 @@ class IndependentColumns:
     """Every column drawn from its own distribution: right margins, no relation between columns, no risk to speak of."""
 
     name: ClassVar[str] = "independent"
-    capabilities: ClassVar[frozenset[str]] = frozenset({"log_prob", "condition", "balance"})
+    capabilities: ClassVar[frozenset[str]] = frozenset({"log_prob", "condition", "balance", "constrain"})
 
     def __init__(self, params: IndependentParams = IndependentParams()) -> None:
         self.params = params
@@ -47,9 +48,9 @@ class IndependentColumns:
         self.shares = [np.bincount(codes[:, i], minlength=n) / len(codes) for i, n in enumerate(self.encoding.sizes)]
         return self
 
-    def sample(self, spec: SampleSpec, rows: int, ctx: RunContext) -> Iterator[pd.DataFrame]:
+    def sample(self, spec: SampleSpec, rows: int, ctx: RunContext, rules: Rules = NO_RULES) -> Iterator[pd.DataFrame]:
         """Typed chunks; fixed values are kept, and tell nothing about the other columns."""
-        return self._drawer().chunks(spec, rows, ctx)
+        return self._drawer().chunks(spec, rows, ctx, rules)
 
     def sample_given(self, fixed: pd.DataFrame, ctx: RunContext, allowed: Allowed = FREE) -> pd.DataFrame:
         """One row for each row of `fixed`, a typed frame of some of the columns, whose cells are kept exactly."""

@@ -15,7 +15,10 @@ from synthgen.spec import SampleSpec, Wish
 from synthgen.tabular.allowed import FREE, Allowed
 from synthgen.tabular.balancing import allocate, balanced
 from synthgen.tabular.conditioning import DrawCodes, Factor, conditioned, rejected
+from synthgen.tabular.constraints import NO_RULES, Rules
 from synthgen.tabular.encoding import Encoding
+from synthgen.tabular.links import confined
+from synthgen.tabular.ordering import put_in_order
 from synthgen.tabular.requests import balanced_columns
 from synthgen.tabular.sampling import choose
 
@@ -40,13 +43,14 @@ class Drawer:
     score: Score | None = None
     target: str | None = None
 
-    def chunks(self, spec: SampleSpec, rows: int, ctx: RunContext) -> Iterator[pd.DataFrame]:
+    def chunks(self, spec: SampleSpec, rows: int, ctx: RunContext, rules: Rules = NO_RULES) -> Iterator[pd.DataFrame]:
         """Typed frames of at most CHUNK rows, `rows` in all (the sum of the targets' rows where there are targets).
 
-        Raises SpecError, with all problems, for conditions the encoding cannot meet.
+        `rules` are kept as far as levels and cells can; what is unique is not looked at here. Raises SpecError for
+        conditions the encoding cannot meet.
         """
         rng, shares = ctx.rng(f"sample/{spec.seed}"), []
-        requests = [self._request(fixed, count, spec, rng) for fixed, count in _wanted(spec, rows)]
+        requests = [self._request(fixed, count, spec, rules, rng) for fixed, count in _wanted(spec, rows)]
         total, done = sum(r.rows for r in requests), 0
         for request in requests:
             for start in range(0, request.rows, CHUNK):
@@ -55,7 +59,8 @@ class Drawer:
                 shares.append(share)
                 done += len(codes)
                 ctx.progress("sample", done, total)
-                yield self.encoding.decode(codes, rng, request.allowed.cells, request.wished)
+                frame = self.encoding.decode(codes, rng, request.allowed.cells, request.wished)
+                yield put_in_order(frame, codes, self.encoding, request.allowed, rng)
         if self.score is not None and CANDIDATES[spec.resample] > 1 and shares:
             ctx.log(f"Critic resampling {spec.resample}: effective share of candidates {np.mean(shares):.3f}.")
 
@@ -68,10 +73,13 @@ class Drawer:
             i = self.encoding.names.index(name)
             given[:, i] = self.encoding.columns[i].encode(fixed[name])
         codes = self._drawn(given, np.arange(len(given)), allowed, rng)
-        return self.encoding.decode(codes, rng, allowed.cells, allowed.shares, fixed)
+        frame = self.encoding.decode(codes, rng, allowed.cells, allowed.shares, fixed)
+        return put_in_order(frame, codes, self.encoding, allowed, rng, tuple(fixed.columns))
 
-    def _request(self, fixed: Mapping[str, Wish], rows: int, spec: SampleSpec, rng: np.random.Generator) -> _Request:
-        allowed = self.encoding.allowed(fixed)
+    def _request(
+        self, fixed: Mapping[str, Wish], rows: int, spec: SampleSpec, rules: Rules, rng: np.random.Generator
+    ) -> _Request:
+        allowed = confined(self.encoding, rules, self.encoding.allowed(fixed))
         start = allowed.given(len(self.encoding.columns))
         names = balanced_columns(spec, self.target)
         if spec.mix == "balanced" and not names:

@@ -24,7 +24,10 @@ from synthgen.errors import SchemaError, TrainingError
 from synthgen.runtime import RunContext
 from synthgen.spec import SampleSpec
 from synthgen.tabular import people
+from synthgen.tabular.constraints import NO_RULES, Rules
 from synthgen.tabular.fresh_keys import Maker
+from synthgen.tabular.mending import Mender, Predicate
+from synthgen.tabular.row_source import RowSource, allotted
 from synthgen.tabular.schema import Column, Schema
 
 ROWS_PER_PERSON = "#rows_per_person"
@@ -143,14 +146,32 @@ def _named(schema: Schema, kinds: tuple[str, ...]) -> list[str]:
 
 
 def complete(
-    generator: Generator, schema: Schema, keys: KeyModel, rows: int, request: SampleSpec, ctx: RunContext
+    generator: Generator,
+    schema: Schema,
+    keys: KeyModel,
+    rows: int,
+    request: SampleSpec,
+    ctx: RunContext,
+    rules: Rules | None = None,
+    predicates: Sequence[Predicate] = (),
+    notes: list[str] | None = None,
 ) -> Iterator[pd.DataFrame]:
-    """Exactly `rows` typed rows in chunks, every column of `schema` in source order, keys fresh."""
+    """Exactly `rows` typed rows in chunks, every column of `schema` in source order, keys fresh, every rule kept.
+
+    `notes` is given, at the end, what a reader should know of the rules.
+    """
     maker = Maker(schema, keys.missing, ctx)
-    draw = _people if keys.rows_column else _single_rows
+    rules = rules or NO_RULES
+    mender = Mender(rules, predicates, schema)
     for number, (part, wanted) in enumerate(_parts(request, rows)):
-        for chunk, owners in draw(generator, keys, part, wanted, ctx.at(f"part{number}")):
-            yield maker.finish(chunk, owners)
+        here = ctx.at(f"part{number}")
+        source = RowSource(generator, part, rules)
+        draw = _people(source, keys, wanted, here) if keys.rows_column else _single_rows(source, wanted, here)
+        for chunk, owners in draw:
+            kept = {*keys.constant, *filter(None, [keys.rows_column]), *allotted(part)}
+            yield maker.finish(mender.mend(chunk, source, kept, here), owners)
+    if notes is not None:
+        notes += mender.notes
 
 
 def _parts(request: SampleSpec, rows: int) -> list[tuple[SampleSpec, int]]:
@@ -163,12 +184,10 @@ def _parts(request: SampleSpec, rows: int) -> list[tuple[SampleSpec, int]]:
     ]
 
 
-def _single_rows(
-    generator: Generator, keys: KeyModel, request: SampleSpec, rows: int, ctx: RunContext
-) -> Iterator[tuple[pd.DataFrame, np.ndarray]]:
+def _single_rows(source: RowSource, rows: int, ctx: RunContext) -> Iterator[tuple[pd.DataFrame, np.ndarray]]:
     """Exactly `rows` rows where every row is a person of its own."""
     left = rows
-    for drawn in generator.sample(request, rows, ctx):
+    for drawn in source.rows(rows, ctx):
         chunk = drawn.iloc[:left].reset_index(drop=True)
         yield chunk, np.arange(len(chunk))
         left -= len(chunk)
@@ -184,21 +203,18 @@ def _too_few(wanted: int, made: int) -> TrainingError:
     )
 
 
-def _people(
-    generator: Generator, keys: KeyModel, request: SampleSpec, rows: int, ctx: RunContext
-) -> Iterator[tuple[pd.DataFrame, np.ndarray]]:
+def _people(source: RowSource, keys: KeyModel, rows: int, ctx: RunContext) -> Iterator[tuple[pd.DataFrame, np.ndarray]]:
     """Exactly `rows` rows of whole people (the last one may be cut) and, per row, its person within the chunk."""
     left = rows
     for draw in range(MOST_DRAWS):
         here = ctx.at(f"draw{draw}")
         rng = here.rng("first rows")
         wanted = max(left, SMALLEST_DRAW)
-        plain = request.model_copy(update={"rows": wanted})
-        for number, candidates in enumerate(generator.sample(plain, wanted, here)):
+        for number, candidates in enumerate(source.rows(wanted, here)):
             first = _first_rows(candidates, keys, rng)
             if not len(first):
                 continue
-            chunk, owners = _expanded(generator, keys, request, first, here.at(f"chunk{number}"))
+            chunk, owners = _expanded(source, keys, first, here.at(f"chunk{number}"))
             yield chunk.iloc[:left].reset_index(drop=True), owners[:left]
             left -= len(chunk)
             if left <= 0:
@@ -218,7 +234,7 @@ def _counts(frame: pd.DataFrame, keys: KeyModel) -> np.ndarray:
 
 
 def _expanded(
-    generator: Generator, keys: KeyModel, request: SampleSpec, first: pd.DataFrame, ctx: RunContext
+    source: RowSource, keys: KeyModel, first: pd.DataFrame, ctx: RunContext
 ) -> tuple[pd.DataFrame, np.ndarray]:
     """First rows and the further rows of the same people, person by person.
 
@@ -226,30 +242,15 @@ def _expanded(
     the columns they keep, and each column is kept by its share of people.
     """
     counts = _counts(first, keys)
-    always = {*keys.constant, keys.rows_column, *request.fixed, *request.balance}
+    always = {*keys.constant, keys.rows_column, *allotted(source.request)}
     kept = (ctx.rng("kept").random(len(first))[:, None] < np.array([*keys.steady.values(), 0.0])).sum(axis=1)
     parts, owners = [first], [np.arange(len(first))]
     for number in np.unique(kept[counts > 1]):
         who = np.repeat(np.flatnonzero(kept == number), counts[kept == number] - 1)
         held = always | set(list(keys.steady)[:number])
         given = first.iloc[who][[c for c in first.columns if c in held]].reset_index(drop=True)
-        parts.append(_further_rows(generator, request, given, list(first.columns), ctx.at(f"kept{number}")))
+        parts.append(source.given(given, list(first.columns), ctx.at(f"kept{number}")))
         owners.append(who)
     whole: pd.DataFrame = pd.concat(parts, ignore_index=True) if len(parts) > 1 else first
     order = np.argsort(np.concatenate(owners), kind="stable")
     return whole.iloc[order].reset_index(drop=True), np.concatenate(owners)[order]
-
-
-def _further_rows(
-    generator: Generator, request: SampleSpec, given: pd.DataFrame, columns: Sequence[str], ctx: RunContext
-) -> pd.DataFrame:
-    """Rows that hold the `given` values; drawn given them where the generator can, else freely, then overwritten."""
-    if "condition" in generator.capabilities and hasattr(generator, "sample_given"):
-        drawn = generator.sample_given(given, ctx)
-    else:
-        plain = request.model_copy(update={"rows": len(given)})
-        drawn = pd.concat(list(generator.sample(plain, len(given), ctx)), ignore_index=True).iloc[: len(given)]
-    drawn = drawn.reset_index(drop=True)
-    for name in given.columns:
-        drawn[name] = given[name].to_numpy()
-    return drawn[list(columns)]

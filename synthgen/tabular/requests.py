@@ -186,8 +186,9 @@ def as_words(values: pd.Series) -> pd.Series:
     """A discrete column as texts and None, also where it holds whole numbers."""
     if values.dtype == object:
         return values
-    words = values.map(str).astype(object)
-    return words.where(values.notna(), None)
+    words = values.map(str).to_numpy(object)
+    words[values.isna().to_numpy()] = None
+    return pd.Series(words, index=values.index, dtype=object)
 
 
 def _even(rows: np.ndarray, levels: np.ndarray, strata: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from synthgen.tabular.number_codes import NumberCodes
 
 FAR = 2**60  # beyond every grid position
+EVERYWHERE = np.array([[-FAR, FAR]])
 LEAST = 1e-12  # share of a level that holds an allowed point, however thin its density is there
 HALVINGS = 45
 
@@ -76,6 +77,20 @@ def level_shares(codes: NumberCodes, intervals: np.ndarray) -> np.ndarray:
             whole = codes.cdf[last] - codes.cdf[first]
             out[level] = np.clip(np.diff(_masses(codes, parts)).sum() / whole, LEAST, 1.0)
     return np.where(out > 1 - 1e-9, 1.0, out)
+
+
+def level_ends(codes: NumberCodes, intervals: np.ndarray) -> np.ndarray:
+    """First and last grid position (levels, 2) of each level inside the intervals; NaN where there is none."""
+    out = np.full((codes.size, 2), np.nan)
+    bin_level, spike_level = codes.levels
+    for spike, level in zip(codes.spikes, spike_level, strict=True):
+        if ((intervals[:, 0] <= spike) & (spike <= intervals[:, 1])).any():
+            out[level] = spike
+    for i, level in enumerate(bin_level):
+        parts = _parts(codes, i, intervals)
+        if len(parts):
+            out[level] = codes.uncut(np.array([parts[:, 0].min(), parts[:, 1].max()]))
+    return out
 
 
 def draw_within(codes: NumberCodes, levels: np.ndarray, intervals: np.ndarray, rng: np.random.Generator) -> np.ndarray:

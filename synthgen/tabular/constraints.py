@@ -1,0 +1,152 @@
+"""The rules of a run: checked on the source before training, learnt where there is something to learn, kept by rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pydantic import ValidationError
+
+from synthgen.contracts import FitData, Record, Split
+from synthgen.errors import InputError, SpecError, raise_all
+from synthgen.spec import Constraint, FixedCombinations, Inequality, Range, RunSpec, Unique, Within
+from synthgen.tabular.category_codes import fit_categories, people_per_level
+from synthgen.tabular.modes import DATES, NUMERIC
+from synthgen.tabular.requests import as_words, is_discrete
+from synthgen.tabular.wishes import in_range
+
+FILE = "constraints.json"
+GAP = "\0missing"
+Combination = tuple[str | None, ...]
+
+
+class Rules(Record):
+    """Constraints, and for those of fixed combinations what may occur: values that at least k people share together.
+
+    `combinations` has one entry for each constraint, empty for the other kinds; numbers are written as text.
+    """
+
+    constraints: tuple[Constraint, ...] = ()
+    combinations: tuple[tuple[Combination, ...], ...] = ()
+
+    def save(self, directory: Path) -> None:
+        """Write constraints.json to `directory`."""
+        (directory / FILE).write_text(self.model_dump_json(indent=1), encoding="utf-8")
+
+    @classmethod
+    def load(cls, directory: Path) -> Rules:
+        """Read constraints.json from `directory`; a model without one has no constraints."""
+        path = directory / FILE
+        try:
+            return cls.model_validate_json(path.read_text(encoding="utf-8")) if path.exists() else cls()
+        except (OSError, ValidationError) as error:
+            raise InputError("The model's constraints are damaged.", "Fit it again.") from error
+
+
+NO_RULES = Rules()
+
+
+def check(split: Split, schema: Any, spec: RunSpec) -> None:
+    """Raise SpecError, with all problems, for constraints that do not fit the table or that its own rows break.
+
+    Messages count rows and name columns, never a value.
+    """
+    known = {c.name: c for c in schema.modelled}
+    whole = pd.concat([f for f in (split.train, split.validation, split.holdout) if len(f)], ignore_index=True)
+    problems = []
+    for i, rule in enumerate(spec.constraints):
+        wrong = _does_not_fit(rule, known, split.train)
+        if not wrong and not getattr(rule, "source_may_break", True):
+            rows = int(breaks(rule, whole, known).sum())
+            wrong = [f"{rows} of {len(whole)} rows of the source break it"] if rows else []
+        problems += [f"{title(rule, i)}: {text}" for text in wrong]
+    raise_all(
+        SpecError,
+        problems,
+        "Correct the constraint or the data; source_may_break=True lets the source break what synthetic rows keep.",
+    )
+
+
+def learn(data: FitData, schema: Any, spec: RunSpec) -> Rules:
+    """The rules of a run, with the combinations that at least k people of the training part share."""
+    known = {c.name: c for c in schema.modelled}
+    found = [
+        _combinations(data, [known[c] for c in rule.columns], spec.k_floor, i, rule)
+        if isinstance(rule, FixedCombinations)
+        else ()
+        for i, rule in enumerate(spec.constraints)
+    ]
+    return Rules(constraints=spec.constraints, combinations=tuple(found))
+
+
+def breaks(
+    rule: Constraint, frame: pd.DataFrame, columns: dict[str, Any], combinations: Sequence[Combination] = ()
+) -> np.ndarray:
+    """Boolean array: the rows of a typed frame that break a rule. A missing cell breaks none but fixed combinations."""
+    if isinstance(rule, Within):
+        filled = frame[rule.column].notna().to_numpy()
+        wish = Range(low=rule.low, high=rule.high)
+        return filled & ~in_range(columns[rule.column], wish, frame[rule.column])
+    if isinstance(rule, Inequality):
+        low, high = frame[rule.low_column], frame[rule.high_column]
+        return ((low >= high) if rule.strict else (low > high)).to_numpy(dtype=bool)
+    if isinstance(rule, Unique):
+        return repeats(frame[list(rule.columns)])
+    allowed = pd.MultiIndex.from_tuples([tuple(GAP if v is None else v for v in c) for c in combinations])
+    words = [as_words(frame[c]).fillna(GAP) for c in rule.columns]
+    return ~pd.MultiIndex.from_arrays(words).isin(allowed)
+
+
+def repeats(frame: pd.DataFrame) -> np.ndarray:
+    """Boolean array: the rows whose cells, all of them filled, came before."""
+    return frame.duplicated().to_numpy() & frame.notna().all(axis=1).to_numpy()
+
+
+def title(rule: Constraint, number: int) -> str:
+    """How messages name a constraint: its number, kind and columns."""
+    return f"Constraint {number + 1} ({rule.kind.replace('_', ' ')}: {', '.join(map(repr, rule.columns))})"
+
+
+def _does_not_fit(rule: Constraint, known: dict[str, Any], train: pd.DataFrame) -> list[str]:
+    unknown = [f"column {c!r} is not modelled" for c in rule.columns if c not in known]
+    if unknown or isinstance(rule, Unique):
+        return unknown
+    kinds = [known[c].kind for c in rule.columns]
+    if isinstance(rule, FixedCombinations):
+        wrong = [c for c in rule.columns if not is_discrete(known[c], train)]
+        return [f"column {c!r} was read as {known[c].kind}; only discrete columns have combinations" for c in wrong]
+    if isinstance(rule, Inequality):
+        same = all(k in NUMERIC for k in kinds) or all(k in DATES for k in kinds)
+        twice = rule.low_column == rule.high_column
+        return [] if same and not twice else ["it takes two columns, both of numbers or both of dates"]
+    try:
+        in_range(known[rule.column], Range(low=rule.low, high=rule.high), train[rule.column].head(1))
+    except SpecError as problem:
+        return [problem.message]
+    return []
+
+
+def _combinations(
+    data: FitData, columns: Sequence[Any], k: int, number: int, rule: Constraint
+) -> tuple[Combination, ...]:
+    """Combinations of what the generator may write in these columns that at least k people share."""
+    words = pd.DataFrame({c.name: _as_written(data, c, k) for c in columns})
+    place = words.groupby(list(words.columns), dropna=False, sort=True).ngroup().to_numpy()
+    who = np.arange(len(words)) if data.train_people is None else data.train_people
+    held = people_per_level(place, who, int(place.max()) + 1) >= k
+    first = words.iloc[np.unique(place, return_index=True)[1][held]]
+    if first.empty:
+        raise SpecError(
+            f"{title(rule, number)}: no combination is shared by {k} people.", "Name fewer columns, or coarser ones."
+        )
+    return tuple(tuple(None if v is None or v != v else str(v) for v in row) for row in first.to_numpy(object))
+
+
+def _as_written(data: FitData, column: Any, k: int) -> np.ndarray:
+    """A column of the training rows as words, with what few people have merged as the encoding merges it."""
+    words = as_words(data.train[column.name])
+    made = fit_categories(words, column.name, column.kind, bool(column.public), data.train_people, k)
+    return made.decode(made.encode(words), np.random.default_rng(0))
