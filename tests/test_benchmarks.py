@@ -1,0 +1,185 @@
+"""Benchmarks are fair and can be resumed: a split by person, children cut and kept, bars that can be missed."""
+
+import json
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from benchmarks import bars, children, figure, rare_class, report, tables, tabular
+from benchmarks.contestants import Contestant, ours, peer
+
+FIGURES = {
+    "rows_compared": 1000, "dcr_share": 0.5, "dcr_se": 0.01, "near_copies": 0.01, "copied_numbers": 0.0,
+    "copied_numbers_holdout": 0.0, "detection_auc": 0.52, "tstr_ap": 0.8, "worst_tenth": 0.1, "pair": 0.98,
+    "pair_holdout": 0.981, "trtr_ap": 0.82, "test_positives": 200, "status": "ok", "runs": 1,
+}  # fmt: skip
+
+
+def visits(rows=900):
+    """Several visits of each person, and a rare outcome."""
+    rng = np.random.default_rng(0)
+    who = rng.integers(0, 300, rows)
+    return pd.DataFrame({"who": who, "x": rng.normal(size=rows).round(3), "y": np.where(who % 10 == 0, "died", "well")})
+
+
+@pytest.fixture
+def table(tmp_path):
+    visits().to_csv(tmp_path / "visits.csv", index=False)
+    return tables.Table("visits", tmp_path / "visits.csv", None, "y", "died", ("who",), "who")
+
+
+def test_a_split_keeps_people_whole_and_classes_in_proportion(table, tmp_path):
+    train, test = (pd.read_csv(path) for path in tables.split(table, 0, None, tmp_path / "a"))
+    assert not set(train.who) & set(test.who)
+    assert len(train) + len(test) == 900
+    people = [frame.drop_duplicates("who") for frame in (train, test)]
+    assert abs((people[0].y == "died").mean() - (people[1].y == "died").mean()) < 0.02
+    again = tables.split(table, 0, None, tmp_path / "b")[0]
+    other = tables.split(table, 1, None, tmp_path / "c")[0]
+    assert again.read_bytes() == (tmp_path / "a" / "train.csv").read_bytes() != other.read_bytes()
+
+
+def test_a_sample_cuts_the_training_rows_only(table, tmp_path):
+    small = tables.split(table, 0, 200, tmp_path / "small")
+    whole = tables.split(table, 0, None, tmp_path / "whole")
+    assert 150 < len(pd.read_csv(small[0])) < 250
+    assert small[1].read_bytes() == whole[1].read_bytes()
+
+
+def child(tmp_path, body):
+    """A command that counts its runs, does `body` and leaves what a child leaves."""
+    count = tmp_path / "count"
+    text = f"import json, sys; open({str(count)!r}, 'a').write('x'); {body}\n"
+    text += "open(sys.argv[1], 'w').write('a\\n1\\n'); json.dump({'rows': 1}, open(sys.argv[2], 'w'))"
+    return [sys.executable, "-c", text], count
+
+
+def test_a_fit_is_run_once_for_one_key(tmp_path):
+    command, count = child(tmp_path, "pass")
+    for _ in range(2):
+        facts = children.once("key", command, tmp_path / "out.csv", 60, tmp_path / "cache")
+        assert (facts["status"], facts["rows"]) == ("ok", 1)
+        assert (tmp_path / "out.csv").read_text() == "a\n1\n"
+    assert count.read_text() == "x"
+    children.once("other key", command, tmp_path / "out.csv", 60, tmp_path / "cache")
+    assert count.read_text() == "xx"
+
+
+def test_a_fit_over_its_limit_is_cut_with_its_children_and_tried_again_only_for_a_higher_limit(tmp_path):
+    body = f"import subprocess; subprocess.run([{sys.executable!r}, '-c', 'while True: pass'])"
+    command, count = child(tmp_path, body)
+    for _ in range(2):
+        facts = children.once("key", command, tmp_path / "out.csv", 0.5, tmp_path / "cache")
+        assert facts["status"] == "cut"
+        assert facts["cpu_seconds"] > 0.5
+    assert count.read_text() == "x"
+    children.once("key", command, tmp_path / "out.csv", 0.8, tmp_path / "cache")
+    assert count.read_text() == "xx"
+
+
+def test_a_fit_that_fails_is_told_and_not_kept(tmp_path):
+    command, count = child(tmp_path, "raise SystemExit('no such luck')")
+    for _ in range(2):
+        facts = children.once("key", command, tmp_path / "out.csv", 60, tmp_path / "cache")
+        assert facts["status"] == "failed"
+        assert "no such luck" in facts["why"]
+    assert count.read_text() == "xx"
+
+
+def test_the_key_of_a_fit_hangs_on_data_settings_and_version(table, tmp_path, monkeypatch):
+    keys = []
+    monkeypatch.setattr(children, "once", lambda key, *rest: keys.append(key) or {})
+    train, test = tables.split(table, 0, None, tmp_path)
+    one = Contestant("ours", ("run",), {"a": 1}, "v1")
+    runs = [(one, train, 0), (one, test, 0), (one, train, 1)]
+    runs += [(Contestant("ours", ("run",), *rest), train, 0) for rest in (({"a": 2}, "v1"), ({"a": 1}, "v2"))]
+    for who, data, seed in [*runs, (one, train, 0)]:
+        who.fit(data, table, seed, tmp_path / "out.csv", 60)
+    assert len(set(keys)) == 5
+    assert keys[0] == keys[-1]
+
+
+def test_peers_are_called_by_their_names():
+    assert peer("smote").asked["generator"] == "smote_nc"
+    assert peer("ctgan").command[-1] == "CTGAN"
+    assert ours().name == "synthgen"
+    with pytest.raises(SystemExit, match="there are: ctgan, tvae, mostlyai, smote"):
+        peer("gpt")
+
+
+def test_bars_can_be_missed_met_and_more_than_met():
+    outcomes = [bars.Bar("pair", value, ">=", 0.97, 0.98).outcome for value in (0.969, 0.97, 0.98)]
+    assert outcomes == ["MISS", "floor", "goal"]
+    assert bars.Bar("detection_auc", 0.6, "<=", 0.55).outcome == "MISS"
+    assert "MISS" in bars.Bar("detection_auc", 0.6, "<=", 0.55).line()
+
+
+def test_peers_are_met_within_an_interval_and_beaten_without():
+    peers = {"tvae": FIGURES | {"tstr_ap": 0.83}, "mostlyai": FIGURES | {"tstr_ap": 0.81}}
+    found = {(bar.measure, bar.against): bar.outcome for bar in bars.applying("pima", FIGURES, peers)}
+    assert found["tstr_ap", "tvae within our interval; best of all"] == "floor"
+    assert found["tstr_ap", "mostlyai"] == "MISS"
+    far = {"tvae": FIGURES | {"tstr_ap": 0.9}}
+    assert "MISS" in {bar.outcome for bar in bars.applying("pima", FIGURES, far) if bar.measure == "tstr_ap"}
+
+
+def test_means_hold_the_spread_over_seeds_and_say_what_was_cut():
+    runs = [FIGURES | {"tstr_ap": ap, "rows": 100, "sample_cpu_seconds": 0.5} for ap in (0.7, 0.8)]
+    mean = tabular.mean(runs)
+    assert mean["tstr_ap"] == pytest.approx(0.75)
+    assert mean["tstr_ap_sd"] == pytest.approx(0.0707, abs=1e-4)
+    assert (mean["rows_a_second"], mean["runs"]) == (200, 2)
+    cut = tabular.mean([{"status": "cut", "limit": 9.0, "cpu_seconds": 9.3}])
+    text = tabular.shown({"synthgen": {"mean": mean}, "ctgan": {"mean": cut}})
+    assert "cut" in text
+    assert "0.9810" in text
+
+
+@pytest.fixture
+def result():
+    means = {"synthgen": FIGURES, "mostlyai": FIGURES | {"tstr_ap": 0.81, "detection_auc": 0.6}}
+    means["ctgan"] = {"status": "cut", "cpu_seconds": 1801.0, "limit": 1800.0}
+    held = bars.applying("pima", FIGURES, {"mostlyai": means["mostlyai"]})
+    found = {"table": "pima", "bars": [vars(bar) | {"outcome": bar.outcome} for bar in held]}
+    return found | {"contestants": {name: {"mean": mean, "runs": []} for name, mean in means.items()}}
+
+
+def test_the_report_shows_every_contestant_every_miss_and_the_count(result, tmp_path, monkeypatch, capsys):
+    (tmp_path / "pima.json").write_text(json.dumps(result))
+    monkeypatch.setattr(sys, "argv", ["report", str(tmp_path)])
+    assert report.main() == 0
+    text = capsys.readouterr().out
+    assert "| real, unseen | 0.981 |" in text
+    assert "ctgan: cut after 1801 CPU s" in text
+    assert "detection better than mostlyai on 1 of 1 tables" in text
+    assert "- pima: tstr_ap 0.800, floor >= 0.810 mostlyai" in text
+
+
+def test_the_figure_is_drawn(result, tmp_path):
+    pytest.importorskip("matplotlib")
+    figure.draw(result, tmp_path / "plots" / "pima.png")
+    assert (tmp_path / "plots" / "pima.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_rare_class_differences_are_paired_and_judged():
+    runs = [
+        {"real": r, "class weights": r - 0.1, rare_class.OURS: r + 0.02, "ratio": 0.8, "bootstrap ratio": 0.9}
+        for r in (0.5, 0.6, 0.4)
+    ]
+    found = rare_class.summary(runs)
+    assert found["best other"] == "real"
+    ratio, gain = found["bars"]
+    assert (ratio["mean"], ratio["outcome"]) == (-0.1, "MISS")
+    assert (gain["low"], gain["high"], gain["outcome"]) == (0.02, 0.02, "goal")
+
+
+def test_a_table_of_the_list_is_found_by_the_start_of_its_name():
+    if not tables.TABLES.exists():
+        pytest.skip("the shared list of tables is absent")
+    found = tables.named("diabetes130_sample")
+    assert (found.person, found.positive) == ("patient_nbr", "<30")
+    assert found.file.exists()
+    with pytest.raises(SystemExit, match="no table of the list"):
+        tables.named("no such table")
