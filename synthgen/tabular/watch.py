@@ -47,14 +47,19 @@ class Watch:
     # --- when to look ------------------------------------------------------------------------------------------------
 
     def glance(self, step: int) -> None:
-        """A cheap look while training for the mean: variety, divergence and single-column groups; no critic."""
+        """A cheap look while frequencies are calibrated: variety, divergence and groups; no critic."""
         fakes = self.task.fakes(min(len(self.task.data.train), HELD_OUT), self.task.ctx.rng(f"glance/{step}"))
         seen = self.look(fakes, self.task.data.members(fakes).sum(), critics=False)
         self._tell(self._act(seen, step), step)
 
     def examine(self, step: int, fakes: np.ndarray, made: np.ndarray) -> None:
         """A full look after the critics were trained on `fakes`, of which `made` belong to each group; and the acts."""
-        self._tell(self._act(self.look(fakes, made), step), step)
+        seen = self._act(self.look(fakes, made), step)
+        absent = evidence.lost(made, len(fakes), self.in_train, len(self.task.data.train), self.rows_per_person)
+        late = {int(g) for g in np.flatnonzero(absent)} - {*seen.lost}
+        if late and (helped := self._emphasise(late)):
+            seen = seen.after(f"{helped} groups over several columns do not come out yet and are drawn more often.")
+        self._tell(seen, step)
 
     def conclude(self, fakes: np.ndarray) -> Health:
         """The last look, at the weights that are kept; a group lost at the very end is put back once more."""
@@ -95,7 +100,11 @@ class Watch:
         being learned, while each single column was right from the start.
         """
         task, held = self.task, self.task.data.validation[:HELD_OUT].cpu().numpy()
-        counted = self.in_train if task.stage == "mean" else np.where([len(c) == 1 for c in task.weights.columns], self.in_train, 0)
+        counted = (
+            self.in_train
+            if task.stage == "mean"
+            else np.where([len(c) == 1 for c in task.weights.columns], self.in_train, 0)
+        )
         people = self.rows_per_person
         found = Evidence(
             logits=task.critics.looked if critics else None,
@@ -171,17 +180,17 @@ class Watch:
         self.task.emphasise()
 
     def _put_back(self, lost: tuple[int, ...]) -> tuple[str, ...]:
-        """Put the levels of lost groups back, in every set of weights in use, and emphasise what comes after them.
+        """Put the levels of lost groups back, in every set of weights in use, and have their records drawn more often.
 
-        Only levels of single columns can be put back; a lost pair is helped by weight on the records that share one of
-        its values, for the factor of the other: so no factor is weighted by more than it is conditioned on.
+        Only levels of single columns can be put back. Emphasis is for the worst-case stage; what it does to frequencies
+        is calibrated afterwards.
         """
         levels = [found for g in lost if (found := self._levels(g)) is not None]
         for column, codes in levels:
             self.task.in_all_weights(partial(self._lift, column=column, levels=codes))
         acts = (f"{len(levels)} of {len(lost)} lost groups were put back to the share of the data.",) if levels else ()
-        helped = self._emphasise(lost)
-        return (*acts, f"{helped} groups are emphasised so that {len(lost)} come back.") if helped else acts
+        helped = self._emphasise({*lost})
+        return (*acts, f"{helped} lost groups are drawn more often.") if helped else acts
 
     def _levels(self, group: int) -> tuple[int, np.ndarray] | None:
         """Column and codes of a group over a single column that its training records have and others lack."""
@@ -212,18 +221,12 @@ class Watch:
         share = float(torch.isin(data[:, column], index).double().mean())
         bias[index] += max(0.0, float(np.log(max(share, 1e-9))) - mean_log_q)
 
-    def _emphasise(self, lost: tuple[int, ...]) -> int:
-        """Give the cap to lost groups and those they lie in, unless over-fitted; returns to how many."""
+    def _emphasise(self, groups: set[int]) -> int:
+        """Give the largest weight allowed to groups that are not over-fitted; returns to how many."""
         task = self.task
         if task.stage != "worst" or not task.params.emphasis or task.params.reducer in ("mean", "literal"):
             return 0
-        inside = task.data.train_in
-        helped = {*lost}
-        for g in lost:
-            around = inside[inside[:, g]].all(0) if inside[:, g].any() else np.zeros(inside.shape[1], dtype=bool)
-            columns = {*task.weights.columns[g]}
-            helped |= {int(h) for h in np.flatnonzero(around) if {*task.weights.columns[h]} < columns}
-        chosen = [g for g in helped if task.weights.columns[g] and not task.overfitted[g]]
+        chosen = sorted(g for g in groups if task.weights.columns[g] and not task.overfitted[g])
         task.weights.weights[chosen] = task.params.weight_cap
         task.emphasise()
         return len(chosen)
