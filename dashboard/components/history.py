@@ -70,8 +70,13 @@ def said(event: EventView) -> str:
     if text is not None:
         return str(text)
     parts = [str(payload.pop("state", event.kind)).replace("_", " ")]
-    parts += [f"{name.replace('_', ' ')}: {value}" for name, value in payload.items() if value not in (None, "", False)]
+    parts += [f"{name.replace('_', ' ')}: {value}" for name, value in payload.items() if _tells(name, value)]
     return ", ".join(parts)
+
+
+def _tells(name: str, value: object) -> bool:
+    """Whether a person learns something from it; which worker has a job is on the admin page."""
+    return value not in (None, "", False) and name != "worker"
 
 
 def follow(job_id: str, fetch: Callable[[str, int], list[EventView]]) -> History:

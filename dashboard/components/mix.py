@@ -1,18 +1,22 @@
-"""What to draw from a generator: how many rows, in which mix, with which values fixed."""
+"""What to draw from a generator: how many rows, in which mix, with which values held fixed."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
-from synthgen.spec import GroupTarget, SampleSpec
+from dashboard.components import wishes, wording
+from synthgen.spec import GroupTarget, SampleSpec, checked
 
+DATA, BALANCED, INSIDE, COUNTS = "As in the data", "Balanced", "Balanced within", "Target counts"
 MIXES = {
-    "As in the data": "Every group comes as often as in the real data.",
-    "Balanced": "Every value of the chosen columns comes equally often: rare classes are made up to the common ones.",
-    "Target counts": "You say how many rows of each group are drawn.",
+    DATA: "Every group comes as often as in the real data.",
+    BALANCED: "Every value of the chosen columns comes equally often: rare classes are made up to the common ones.",
+    INSIDE: "Equal shares of every group within each value of another column, whose own shares stay as in the data: "
+    "for example as many women as men among the sick, and among the healthy.",
+    COUNTS: "You say how many rows of each group are drawn. Lines with the same group number are one group.",
 }
 CRITIC = {
     "off": "Off: fastest",
@@ -24,22 +28,79 @@ MODELLED = (*DISCRETE, "number", "integer", "date", "datetime")
 
 
 def form(schema: dict[str, Any], source_rows: int | None, key: str, target: str | None = None) -> SampleSpec:
-    """The widgets, and what they say."""
+    """The widgets, and what they say. Raises SpecError for what cannot be meant."""
     discrete = [c["name"] for c in schema["columns"] if c["kind"] in DISCRETE]
     modelled = [c["name"] for c in schema["columns"] if c["kind"] in MODELLED]
-    mix = st.segmented_control("Mix", list(MIXES), default="As in the data", key=f"{key}-mix") or "As in the data"
+    mix = st.segmented_control("Mix", list(MIXES), default=DATA, key=f"{key}-mix") or DATA
     st.caption(MIXES[mix])
-    balance: list[str] = []
-    targets: tuple[GroupTarget, ...] = ()
-    rows: int | None = None
-    if mix == "Balanced":
-        start = [target] if target in discrete else []
-        balance = st.multiselect("Balance by", discrete, default=start, key=f"{key}-balance")
-    if mix == "Target counts":
-        targets = _targets(modelled, key)
+    asked: dict[str, Any] = {}
+    if mix == BALANCED:
+        asked = _balanced(discrete, key, target)
+    elif mix == INSIDE:
+        asked = _balanced_within(discrete, key, target)
+    targets = _targets(modelled, key) if mix == COUNTS else ()
+    rows = None if mix == COUNTS else _rows(source_rows, key)
+    with st.expander("Hold values fixed for every row"):
+        st.caption("For example only one sex, or an age from 40 to 60. At least as many people as the k-floor meet it.")
+        fixed = wishes.conditions(wishes.editor(modelled, f"{key}-fixed"))
+    return checked(SampleSpec, rows=rows, fixed=fixed, targets=targets, **asked, **_draw(key))
+
+
+def told(sample: Mapping[str, Any], rows: int) -> str:
+    """What was asked for in one line, from a job's specification, which holds no value that was typed."""
+    parts = [wording.plural(rows, "row")]
+    if sample.get("targets"):
+        parts.append(f"target counts for {wording.plural(len(sample['targets']), 'group')}")
+    elif sample.get("balance") or sample.get("mix") == "balanced":
+        inside = f" within each value of {sample['balance_within']}" if sample.get("balance_within") else ""
+        parts.append(f"balanced by {', '.join(sample.get('balance') or ('the target',))}{inside}")
     else:
-        rows = _rows(source_rows, key)
-    fixed = _fixed(modelled, key)
+        parts.append("groups as often as in the data")
+    if sample.get("fixed"):
+        parts.append(f"held fixed: {', '.join(sample['fixed'])}")
+    return "; ".join(parts)
+
+
+def _balanced(discrete: list[str], key: str, target: str | None) -> dict[str, Any]:
+    start = [target] if target in discrete else []
+    chosen = st.multiselect("Balance by", discrete, default=start, key=f"{key}-balance")
+    return {"mix": "balanced", "balance": tuple(chosen)} if chosen else {}
+
+
+def _balanced_within(discrete: list[str], key: str, target: str | None) -> dict[str, Any]:
+    """The preset: equal shares of GROUP within each TARGET value."""
+    left, right = st.columns(2)
+    with right:
+        start = discrete.index(target) if target in discrete else 0
+        inside = st.selectbox("Within each value of", discrete, index=start if discrete else None, key=f"{key}-inside")
+    with left:
+        others = [name for name in discrete if name != inside]
+        chosen = st.multiselect("Equal shares of", others, key=f"{key}-equal", placeholder="Choose a column")
+    return {"balance": tuple(chosen), "balance_within": inside} if chosen else {}
+
+
+def _rows(source_rows: int | None, key: str) -> int | None:
+    same = source_rows or 1000
+    chosen = st.number_input("Rows", 1, 100_000_000, same, step=100, key=f"{key}-rows")
+    return None if chosen == source_rows else int(chosen)
+
+
+def _targets(columns: list[str], key: str) -> tuple[GroupTarget, ...]:
+    """One target for each group number; a group's rows are said on its first line."""
+    groups: dict[int, list[dict[str, Any]]] = {}
+    for line in wishes.editor(columns, f"{key}-targets", groups=True):
+        groups.setdefault(int(line["Group"]), []).append(line)
+    found = []
+    for number, lines in sorted(groups.items()):
+        rows = next((int(line["Rows"]) for line in lines if line["Rows"] is not None), None)
+        if rows is None:
+            st.caption(f"Group {number}: say how many rows of it you want.")
+            continue
+        found.append(checked(GroupTarget, where=wishes.conditions(lines), rows=rows))
+    return tuple(found)
+
+
+def _draw(key: str) -> dict[str, Any]:
     left, right = st.columns(2)
     with left:
         dial = st.select_slider(
@@ -52,46 +113,4 @@ def form(schema: dict[str, Any], source_rows: int | None, key: str, target: str 
         )
     with right:
         seed = st.number_input("Seed of the sample", 0, 2**31, 0, key=f"{key}-seed", help="The same seed repeats it.")
-    balanced = mix == "Balanced" and bool(balance)
-    return SampleSpec(
-        rows=rows,
-        mix="balanced" if balanced else "data",
-        balance=tuple(balance) if balanced else (),
-        fixed=fixed,
-        targets=targets,
-        resample=dial,
-        seed=int(seed),
-    )
-
-
-def _rows(source_rows: int | None, key: str) -> int | None:
-    same = source_rows or 1000
-    chosen = st.number_input("Rows", 1, 100_000_000, same, step=100, key=f"{key}-rows")
-    return None if chosen == source_rows else int(chosen)
-
-
-def _targets(columns: list[str], key: str) -> tuple[GroupTarget, ...]:
-    edited = _editor(columns, f"{key}-targets", rows=True)
-    found = edited.dropna(subset=["Column", "Value", "Rows"])
-    return tuple(
-        GroupTarget(where={str(r["Column"]): str(r["Value"])}, rows=int(r["Rows"])) for r in found.to_dict("records")
-    )
-
-
-def _fixed(columns: list[str], key: str) -> dict[str, str | float | int | bool]:
-    with st.expander("Hold values fixed for every row"):
-        st.caption("For example only one sex, or one ward. At least as many people as the k-floor must meet them.")
-        edited = _editor(columns, f"{key}-fixed", rows=False).dropna(subset=["Column", "Value"])
-        return {str(r["Column"]): str(r["Value"]) for r in edited.to_dict("records")}
-
-
-def _editor(columns: list[str], key: str, *, rows: bool) -> pd.DataFrame:
-    names = ["Column", "Value", *(["Rows"] if rows else [])]
-    start = pd.DataFrame({name: pd.Series(dtype="float64" if name == "Rows" else object) for name in names})
-    config: dict[str, Any] = {
-        "Column": st.column_config.SelectboxColumn(options=columns, required=True),
-        "Value": st.column_config.TextColumn(required=True),
-    }
-    if rows:
-        config["Rows"] = st.column_config.NumberColumn(min_value=1, step=1, format="%d", required=True)
-    return st.data_editor(start, num_rows="dynamic", hide_index=True, key=key, column_config=config)
+    return {"resample": dial, "seed": int(seed)}

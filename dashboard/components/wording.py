@@ -162,6 +162,11 @@ def number(value: float | None, digits: int = 3) -> str:
     return "–" if value is None else f"{value:.{digits}f}"
 
 
+def signed(value: float | None, digits: int = 2) -> str:
+    """A difference with its sign, or a dash."""
+    return "–" if value is None else f"{value:+.{digits}f}".replace("-", "−")
+
+
 def plain(text: str) -> str:
     """Text a person typed, so that Markdown shows it as it was typed."""
     return "".join(f"\\{c}" if c in MARKDOWN else c for c in text)

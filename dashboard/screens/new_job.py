@@ -8,9 +8,9 @@ import streamlit as st
 
 from dashboard import backend, links, session
 from dashboard.backend import Backend
-from dashboard.components import artifacts, layout, mix, overrides, parameters, wording
+from dashboard.components import artifacts, layout, mix, overrides, parameters, wishes, wording
 from synthgen.service.read_models import DatasetView
-from synthgen.spec import GateRule, RunSpec, SampleSpec
+from synthgen.spec import GateRule, RunSpec, SampleSpec, checked
 
 BUDGETS = (15, 30, 60, 180, 600, 1800, 3600, 3 * 3600, 8 * 3600)
 NO_TARGET = "No target"
@@ -39,13 +39,17 @@ def show() -> None:
         )
         sample = mix.form(schema, dataset.rows, f"new-{dataset.id}", target)
     with st.container(border=True):
+        layout.section("Rules", "What every synthetic row must keep, such as an admission before its discharge.")
+        with st.expander("Rules that every row keeps"):
+            rules = wishes.rules(_modelled(schema), f"rules-{dataset.id}")
+    with st.container(border=True):
         layout.section("The gate", "A set that misses a rule of its policy is blocked; the others wait for a person.")
         policy = _policy()
     changed = service.overrides(dataset.id)
     if changed:
         layout.banner("busy", "Columns you corrected", [overrides.describe(changed)])
-    spec = RunSpec(target=target, positive=positive, columns=changed, sample=sample, policy=policy, **training)
-    _submit(service, dataset, spec)
+    asked = {"target": target, "positive": positive, "columns": changed, "constraints": rules}
+    _submit(service, dataset, checked(RunSpec, sample=sample, policy=policy, **asked, **training))
 
 
 def _choose(ready: list[DatasetView]) -> DatasetView:
@@ -62,7 +66,7 @@ def _choose(ready: list[DatasetView]) -> DatasetView:
 
 
 def _target(service: Backend, dataset: DatasetView, schema: dict[str, Any]) -> tuple[str | None, str | None]:
-    names = [c["name"] for c in schema["columns"] if c["kind"] in mix.MODELLED]
+    names = _modelled(schema)
     left, right = st.columns(2)
     with left:
         chosen = st.selectbox(
@@ -75,6 +79,10 @@ def _target(service: Backend, dataset: DatasetView, schema: dict[str, Any]) -> t
         return None, None
     with right:
         return chosen, _positive(service, dataset, chosen)
+
+
+def _modelled(schema: dict[str, Any]) -> list[str]:
+    return [c["name"] for c in schema["columns"] if c["kind"] in mix.MODELLED]
 
 
 def _positive(service: Backend, dataset: DatasetView, target: str) -> str | None:

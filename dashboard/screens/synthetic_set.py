@@ -6,13 +6,11 @@ import streamlit as st
 
 from dashboard import links, session
 from dashboard.backend import Backend
-from dashboard.components import artifacts, charts, decision, health, layout, lists, scorecard, wording
-from dashboard.components.layout import Html
+from dashboard.components import answers, artifacts, charts, decision, health, layout, lists, mix, scorecard, wording
 from synthgen.contracts import Scorecard
 
 CENSUS = "mode_census"
 GLANCED = 24
-HEADLINES = ("quality", "detection", "utility", "near_copies")
 
 
 def show() -> None:
@@ -22,7 +20,9 @@ def show() -> None:
         links.go("review")
     service = session.connect()
     one = service.synthetic_set(set_id)
-    lead = f"{wording.count(one.rows)} rows made by {wording.generator(one.generator)}, {wording.ago(one.created_at)}"
+    lead = (
+        f"{wording.count(one.rows)} invented rows by {wording.generator(one.generator)}, {wording.ago(one.created_at)}"
+    )
     layout.header(f"Synthetic set of {one.dataset_name}", lead, layout.state(one.state))
     if one.state == "erased":
         layout.empty("This set was erased", "It went with its dataset; only its history is left.")
@@ -30,8 +30,10 @@ def show() -> None:
     found = artifacts.once("verdict", set_id, service.verdict)
     card = artifacts.once("scorecard", set_id, service.scorecard)
     scorecard.verdict(found, one.state)
+    spec = service.job(one.job_id).spec
+    st.caption(f"Asked for: {mix.told(spec.get('sample') or {}, one.rows)}.")
+    answers.show(card, found, spec.get("target"))
     health.ended(card)
-    _headlines(card)
     names = ["Minorities", "Scores", "Real against synthetic", "Rows", "Rules", "Decide", "Sample again"]
     minorities, scores, plots, rows, rules, decide, again = st.tabs(names)
     with minorities:
@@ -50,21 +52,6 @@ def show() -> None:
         decision.again(service, one)
 
 
-def _headlines(card: Scorecard) -> None:
-    pairs: list[tuple[str, Html | str]] = []
-    for metric in HEADLINES:
-        result = card.result(metric)
-        if result is not None and result.value is not None:
-            pairs.append((result.title, _beside(result.value, result.holdout)))
-    counts = scorecard.census_counts(card)
-    told = sum(n for name, n in counts.items() if name != "too few to tell")
-    if told:
-        good = counts.get("represented", 0)
-        lost = f"<small>{counts.get('lost', 0)} lost, {counts.get('thin', 0)} thin</small>"
-        pairs.insert(0, ("Minority groups represented", Html(f"{good} of {told}{lost}")))
-    layout.facts(pairs)
-
-
 def _minorities(card: Scorecard) -> None:
     layout.section(
         "What became of the minorities",
@@ -72,12 +59,6 @@ def _minorities(card: Scorecard) -> None:
     )
     scorecard.census(card)
     scorecard.both_ends(card)
-
-
-def _beside(value: float | None, holdout: float | None) -> Html:
-    """A figure with that of real hold-out data under it."""
-    under = f"<small>hold-out {wording.number(holdout)}</small>" if holdout is not None else ""
-    return Html(f"{wording.number(value)}{under}")
 
 
 def _scores(card: Scorecard) -> None:
