@@ -15,9 +15,10 @@ import torch
 from synthgen.tabular.networks import Layout
 from synthgen.tabular.params import AutoregressiveParams
 
-STEP_SECONDS = 4e-3  # fixed cost of a step
+STEP_SECONDS = 3e-3  # fixed cost of a step
 PRODUCT_SECONDS = 4.2e-11  # per row and multiplication of the columns' networks
 MEMORY_SECONDS = 3.0e-8  # per row, column and hidden unit
+WEIGHT_SECONDS = 2.0e-9  # per weight: gradient, moments and average are read and written
 SMALLEST_BATCH, ENOUGH_STEPS = 64, 200  # batches are halved down to the one until there are as many steps as the other
 STEPS_SHARE = 0.6  # of the budget; the rest is for critics, validation and reading
 WORST_SHARE, WORST_EPOCHS = 0.7, 4  # at most of the steps for the worst case; after so many passes emphasis memorises
@@ -70,7 +71,8 @@ def seconds_per_step(batch: int, layout: Layout, hidden: int) -> float:
     """The cost model; see the module's first lines."""
     columns, levels = len(layout.sizes), sum(layout.sizes)
     products = columns * hidden**2 + levels * hidden
-    return STEP_SECONDS + batch * (PRODUCT_SECONDS * products + MEMORY_SECONDS * columns * hidden)
+    weights = 2 * products
+    return STEP_SECONDS + WEIGHT_SECONDS * weights + batch * (PRODUCT_SECONDS * products + MEMORY_SECONDS * columns * hidden)
 
 
 @contextmanager
