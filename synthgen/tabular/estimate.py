@@ -23,7 +23,7 @@ CRITIC_COPIES = 2 * 4  # two critics, each with gradient and two moments
 PASSES = 8  # tensors of a batch's activations held until the gradient
 LOGITS = 3  # copies of a factor's logits
 CHECKED = 1024  # records whose surprise is worked out together
-BASE = 300 * 2**20  # torch, pandas and Python themselves
+BASE = 450 * 2**20  # torch, pandas and Python themselves
 LEAST_STEPS = 50  # with fewer the marginals have hardly moved from where they start
 
 
