@@ -24,13 +24,14 @@ class Steps:
     def cumulative(self, column: int, context: torch.Tensor) -> torch.Tensor:
         """(rows, levels): for each context (rows, hidden; float32) the running sum of its levels' masses.
 
-        The masses are not scaled to sum to one. Written with maximum and exponential: over few levels a softmax of the
+        The masses are not scaled to sum to one. The bias, which holds the levels' log shares, is added in single precision:
+        in half precision a rare level's share would be off by several per cent, the same way in every row. Written with maximum and exponential: over few levels a softmax of the
         last axis takes ten times as long.
         """
         first, second, (weight, bias) = self._weights(column)
         h = relu_of(context.to(self.dtype), *first)
         h = h.add_(relu_of(h, *second))
-        logits = torch.addmm(bias, h, weight).float()
+        logits = (h @ weight).float().add_(bias)
         return logits.sub_(logits.amax(-1, keepdim=True)).exp_().cumsum(-1)
 
     def _weights(self, column: int) -> tuple[Weights, Weights, Weights]:
@@ -40,7 +41,7 @@ class Steps:
             self._made[column] = (
                 self._layer(n.first[i], n.first_bias[i, 0]),
                 self._layer(n.second[i], n.second_bias[i, 0]),
-                (weight.to(self.dtype).contiguous(), bias.to(self.dtype)),
+                (weight.to(self.dtype).contiguous(), bias),
             )
         return self._made[column]
 
