@@ -40,7 +40,7 @@ class AdamW:
         torch._foreach_add_(steps, 1)
         torch._fused_adamw_(  # type: ignore[attr-defined]
             parameters,
-            [p.grad for p in parameters],
+            [p.grad for p in parameters if p.grad is not None],
             first,
             second,
             [],
