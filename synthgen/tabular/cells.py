@@ -21,8 +21,11 @@ MISSING = frozenset({"", "?", "na", "n/a", "nan", "null", "#n/a", "#na", "<na>",
 MISSING_AMONG_NUMBERS = frozenset(
     {"none", ".", "-", "--", "---", "unknown", "missing", "not available", "nd", "n.a.", "#value!"}
 )
+INFINITE = frozenset(sign + word for sign in ("", "+", "-") for word in ("inf", "infinity", "1.#inf", "∞"))
+MOST_MAGNITUDE = 1e18  # beyond it a grid of whole numbers overflows 64 bits
 NUMBER = re.compile(r"[+-]?(\d{1,40}\.?\d{0,40}|\.\d{1,40})([eE][+-]?(\d{1,2}|[012]\d\d))?")
 INTEGER = re.compile(r"[+-]?\d{1,18}")
+WHOLE = re.compile(r"[+-]?\d{1,40}")
 GROUPED = re.compile(r"[+-]?([1-9]\d{0,2}(,\d{3})+|\d{1,40})(\.\d{0,40})?")
 DECIMAL_COMMA = re.compile(r"[+-]?\d{1,40}(,\d{1,40})?")
 LEADING_ZERO = re.compile(r"[+-]?0\d+")
@@ -105,8 +108,8 @@ def standard_missing(values: Sequence[str]) -> list[str]:
 
 
 def missing_among_numbers(values: Sequence[str]) -> list[str]:
-    """The values that mean "missing" where everything else is a number or a date."""
-    return [value for value in values if value.strip().lower() in MISSING_AMONG_NUMBERS]
+    """The values that mean "missing" where everything else is a number or a date; infinite ones are among them."""
+    return [value for value in values if value.strip().lower() in MISSING_AMONG_NUMBERS | INFINITE]
 
 
 @dataclass(frozen=True)
@@ -160,9 +163,9 @@ def number_style(values: Sequence[str]) -> NumberStyle:
 
 
 def floats(plain: Sequence[str | None]) -> np.ndarray:
-    """Float values of plain number texts; NaN for None and for what is too large to be finite."""
+    """Float values of plain number texts; NaN for None and for what is too large to be modelled."""
     out = np.fromiter((np.nan if text is None else float(text) for text in plain), float, len(plain))
-    out[~np.isfinite(out)] = np.nan
+    out[~(np.abs(out) < MOST_MAGNITUDE)] = np.nan
     return out
 
 

@@ -147,7 +147,7 @@ def presented_column(values: pd.Series, column: Column, from_text: bool) -> pd.S
 def _natural(values: pd.Series, column: Column) -> pd.Series:
     if column.kind in ("id", "person") and column.key is not None and column.key.style == "integer":
         values = _as_numbers(values)
-        if values.dtype == "Int64":
+        if values.dtype != float:
             return values
     elif column.kind == "boolean" and column.true_token is not None:
         return _natural_flags(values, column.true_token.strip().lower())
@@ -169,18 +169,23 @@ def _natural_flags(values: pd.Series, true_token: str) -> pd.Series:
 def _as_numbers(values: pd.Series) -> pd.Series:
     """Numbers of columns that are numbers in the source and words here: flags, keys, constants.
 
-    Whole numbers of up to 18 digits stay exact (Int64), where a float would make two long keys equal.
+    Whole numbers stay exact (Int64 or UInt64), where a float would make two long keys equal; those of more than 64 bits
+    stay words.
     """
     texts = ["" if value is None or value != value else str(value) for value in values.to_numpy(object)]
-    if any(texts) and all(not text or cells.INTEGER.fullmatch(text) for text in texts):
-        whole = pd.array([int(text) if text else None for text in texts], dtype="Int64")
-        return pd.Series(whole, index=values.index)
-    return pd.Series(cells.floats(cells.plain_numbers(texts, NumberStyle())), index=values.index)
+    if any(texts) and all(not text or cells.WHOLE.fullmatch(text) for text in texts):
+        whole = [int(text) if text else None for text in texts]
+        least, most = (f((n for n in whole if n is not None), default=0) for f in (min, max))
+        if least >= -(2**63) and most < 2**63:
+            return pd.Series(pd.array(whole, dtype="Int64"), index=values.index)
+        return pd.Series(pd.array(whole, dtype="UInt64"), index=values.index) if 0 <= least <= most < 2**64 else values
+    plain = cells.plain_numbers(texts, NumberStyle())
+    return pd.Series([np.nan if text is None else float(text) for text in plain], index=values.index, dtype=float)
 
 
 def _cast(values: pd.Series, dtype: str) -> pd.Series:
     if dtype.lower().startswith(("int", "uint")):
-        whole = values if values.dtype == "Int64" else values.round()
+        whole = values.round() if values.dtype == float else values
         if dtype[0] in "iu" and whole.isna().any():
             dtype = dtype.replace("uint", "UInt").replace("int", "Int")
         return _as_dtype(whole, dtype)
@@ -191,7 +196,7 @@ def _as_dtype(values: Any, dtype: str) -> pd.Series:
     """`values` with the named dtype, or as they are where they do not fit it."""
     try:
         made: pd.Series = values.astype(dtype)
-    except (TypeError, ValueError, pd.errors.OutOfBoundsDatetime):
+    except (TypeError, ValueError, OverflowError, pd.errors.OutOfBoundsDatetime):
         return pd.Series(values)
     return made
 

@@ -25,6 +25,7 @@ TOKENS = {
     "%S": r"(?P<S>\d{2})", "%f": r"(?P<f>\d{1,9})", "%z": r"(?P<z>[+-]\d{2}:?\d{2})",
 }  # fmt: skip
 ISO = "%Y-%m-%dT%H:%M:%S.%f"
+YEAR = "@year@"  # stands for the year while a text is made: strftime writes the year 1 as "1"
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 DAY_FIRST = {"%m/%d/%Y": "%d/%m/%Y", "%m-%d-%Y": "%d-%m-%Y", "%m/%d/%y": "%d/%m/%y"}
 DATE_LIKE = re.compile(r"[\d A-Za-z:/.,+-]{6,35}")
@@ -176,7 +177,11 @@ def write(moments: np.ndarray, date_format: str) -> np.ndarray:
             out = np.array([text.replace("T", " ") for text in out], dtype=object)
         out = out + "Z" if date_format.endswith("Z") else out
     else:
-        out = pd.Series(moments).dt.strftime(date_format.replace("%z", "+00:00")).to_numpy(object)
+        years = np.where(gap, 0, moments.astype("datetime64[Y]").astype(np.int64) + 1970)
+        texts = pd.Series(moments).dt.strftime(date_format.replace("%z", "+00:00").replace("%Y", YEAR))
+        out = np.array(
+            [f"{text}".replace(YEAR, f"{y:04d}") for text, y in zip(texts, years, strict=True)], dtype=object
+        )
     out[gap] = None
     return out
 

@@ -10,6 +10,7 @@ import numpy as np
 from synthgen.tabular import cells
 from synthgen.tabular.schema import KeyStyle
 
+MOST_COUNTED = 2**63 - 10**12  # fresh keys that count on from here still fit 64 bits
 UUID = re.compile(r"\{?[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}\}?")
 HASH = re.compile(r"[0-9a-fA-F]{16,128}")
 NUMBERED = re.compile(r"(?P<prefix>[^\d\s]{0,24})(?P<digits>\d{1,18})(?P<suffix>[^\d\s]{0,12})")
@@ -18,9 +19,9 @@ NUMBERED = re.compile(r"(?P<prefix>[^\d\s]{0,24})(?P<digits>\d{1,18})(?P<suffix>
 def key_style(values: Sequence[str]) -> KeyStyle:
     """How fresh keys should look, from at most 2,000 of the source's."""
     sample = [value.strip() for value in values[:2000]]
-    if all(cells.INTEGER.fullmatch(value) and not cells.LEADING_ZERO.fullmatch(value) for value in sample):
+    if all(cells.WHOLE.fullmatch(value) and not cells.LEADING_ZERO.fullmatch(value) for value in sample):
         plain = [value.strip() for value in values]
-        if all(cells.INTEGER.fullmatch(value) for value in plain):
+        if all(cells.WHOLE.fullmatch(value) for value in plain):
             return integer_key(plain)
     upper = any(value != value.lower() for value in sample)
     if sum(bool(UUID.fullmatch(value)) for value in sample) > 0.9 * len(sample):
@@ -45,4 +46,4 @@ def integer_key(texts: Sequence[str]) -> KeyStyle:
     start = (highest // unit + 1) * unit
     if 10**width - start < 10**width // 10 or start <= highest:
         start = 10**width
-    return KeyStyle(style="integer" if start < 10**18 else "digits", width=width, start=start + 1)
+    return KeyStyle(style="integer" if start < MOST_COUNTED else "digits", width=width, start=start + 1)

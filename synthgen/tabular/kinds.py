@@ -14,7 +14,7 @@ from synthgen.tabular import cells, dates
 from synthgen.tabular.cells import Distinct
 from synthgen.tabular.key_styles import HASH, NUMBERED, UUID, integer_key, key_style
 from synthgen.tabular.names import is_code_name, is_date_name, is_key_name, is_personal_name
-from synthgen.tabular.numbers import number_fields
+from synthgen.tabular.numbers import MOST_DECIMALS, number_fields
 from synthgen.tabular.schema import Column
 
 NUMBERS_NEEDED = 0.95
@@ -71,6 +71,9 @@ def column(
     made = _of_kind(found, wanted.kind) if wanted.kind else guess(found)
     counts = dict(zip(table.values, table.counts.tolist(), strict=True))
     made = made.model_copy(update={"dtype": str(series.dtype), "quoted": quoted, **_missing(made, counts, table)})
+    if infinite := _infinite(series, table):
+        told = f"{infinite} infinite entries are read as missing"
+        made = made.model_copy(update={"warning": f"{made.warning}; {told}" if made.warning else told})
     if wanted.kind:
         made = made.model_copy(
             update={"reason": f"read as {KINDS.get(made.kind, made.kind)} because its owner says so"}
@@ -81,6 +84,14 @@ def column(
         least = min(made.least_decimals, wanted.decimals)
         made = made.model_copy(update={"decimals": wanted.decimals, "least_decimals": least})
     return made
+
+
+def _infinite(series: pd.Series, table: Distinct) -> int:
+    """How many cells hold an infinite number, or a word for one."""
+    if series.dtype.kind == "f":
+        return int(np.isinf(series.to_numpy(float, na_value=np.nan)).sum())
+    words = cells.missing_mask([value.strip().lower() for value in table.values], cells.INFINITE)
+    return int(table.counts[words].sum()) if 0 < words.sum() < len(words) else 0
 
 
 def _missing(made: Column, counts: dict[str, int], table: Distinct) -> dict[str, Any]:
@@ -129,6 +140,8 @@ def _numbers(found: Cells) -> Column | None:
     if strays and (good.sum() < 10 or int(found.counts[~good].max()) >= found.k or found.filled < 40):
         return None
     texts = [text for text in plain if text is not None]
+    if (outside := _beyond(found, texts, found.counts[good])) is not None:
+        return outside
     if sum(1 for text in texts if cells.LEADING_ZERO.fullmatch(text)) > 0 and "." not in "".join(texts[:50]):
         return None
     if not strays and (flag := _boolean(found)) is not None:
@@ -142,9 +155,26 @@ def _numbers(found: Cells) -> Column | None:
     if whole and (is_code_name(found.name) or is_personal_name(found.name) or max(map(len, texts)) > EXACT_DIGITS):
         return None
     kind: ColumnKind = "integer" if whole else "number"
-    if strays:
-        fields["warning"] = f"{strays} different entries are no numbers and are read as missing"
+    fields["warning"] = _stray_warning(strays, texts)
     return _column(found, kind, _number_reason(texts, found.counts[good], kind, fields), **fields)
+
+
+def _beyond(found: Cells, texts: list[str], counts: np.ndarray) -> Column | None:
+    """A column of numbers that are too large or too small for any grid; None where only a few are."""
+    values = np.array([float(text) for text in texts])
+    large, small = np.abs(values) >= cells.MOST_MAGNITUDE, (values != 0) & (np.abs(values) < 10.0**-MOST_DECIMALS)
+    share = float(counts[large | small].sum()) / max(1, int(counts.sum()))
+    if share <= 1 - NUMBERS_NEEDED or all(cells.WHOLE.fullmatch(text) for text in texts):
+        return None
+    warning = "not modelled: give the numbers in another unit, or their logarithms"
+    reason = f"read as text because {share:.0%} of the numbers are beyond 10^18 or below 10^-{MOST_DECIMALS} in size"
+    return _column(found, "text", reason, warning=warning)
+
+
+def _stray_warning(strays: int, texts: list[str]) -> str:
+    large = sum(abs(float(text)) >= cells.MOST_MAGNITUDE for text in texts)
+    told = [f"{strays} different entries are no numbers and are read as missing"] * bool(strays)
+    return "; ".join(told + [f"{large} different entries are beyond 10^18 and are read as missing"] * bool(large))
 
 
 def _with_number_tokens(found: Cells) -> Cells:
