@@ -25,8 +25,8 @@ from synthgen.tabular import encoding, planning
 from synthgen.tabular.allowed import FREE, Allowed
 from synthgen.tabular.critic import Critics
 from synthgen.tabular.critic_gan_networks import RecordCritic, SpanGenerator
-from synthgen.tabular.critic_gan_sampling import FirstColumn, Middle, draw
-from synthgen.tabular.critic_gan_task import CriticGanTask, Table, row_weights
+from synthgen.tabular.critic_gan_sampling import Emphasised, FirstColumn, Middle, draw
+from synthgen.tabular.critic_gan_task import CriticGanTask, Table
 from synthgen.tabular.drawing import Drawer
 from synthgen.tabular.encoding import Encoding
 from synthgen.tabular.modes import Mode, membership
@@ -62,8 +62,10 @@ class CriticGAN:
                 data.train, schema.modelled, data.train_people, schema.k_floor, self.params.bins
             )
             self.target = schema.target
-            self.groups = [g for g in groups if isinstance(g, Mode) and set(g.columns) <= set(self.encoding.names)]
-            self.weights, self._report = np.ones(len(self.groups)), {}
+            self.groups: list[Mode] = [
+                g for g in groups if isinstance(g, Mode) and set(g.columns) <= set(self.encoding.names)
+            ]
+            self._report: dict[str, Any] = {}
             self._build(ctx.seed_for("networks"), ctx.device)
             if self.active:
                 self._train(data, ctx)
@@ -88,7 +90,6 @@ class CriticGAN:
 
     def save(self, directory: Path) -> None:
         """Write named tensors and JSON to `directory`."""
-        heavy = [g for g, w in zip(self.groups, self.weights, strict=True) if w > 1]
         tensors = {
             **checkpoint.prefixed("network", {n: v.detach() for n, v in self.network.named_parameters()}),
             **checkpoint.prefixed("critics", self.critics.tensors()),
@@ -101,8 +102,8 @@ class CriticGAN:
             "encoding": self.encoding.model_dump(mode="json"),
             "target": self.target,
             "critic_slope": self.critics.slope,
-            "groups": [g.to_json() for g in heavy],
-            "weights": [float(w) for w in self.weights if w > 1],
+            "emphasised": [self.groups[i].to_json() for i in self.emphasised.groups],
+            "ratios": [float(ratio) for ratio in self.emphasised.ratios],
             "report": self._report,
         }
         checkpoint.write(checkpoint.State(tensors, facts), Path(directory))
@@ -120,9 +121,10 @@ class CriticGAN:
         except ValidationError as problem:
             raise InputError("The folder holds a model of another version.", "Fit it again.") from problem
         made.target, made._report = facts["target"], facts["report"]
-        made.groups = [Mode.from_json(item) for item in facts["groups"]]
-        made.weights = np.asarray(facts["weights"], dtype=float)
+        made.groups = [Mode.from_json(item) for item in facts["emphasised"]]
         made._build(0, device)
+        made.emphasised = Emphasised(made._members, made.columns, np.arange(len(made.groups)))
+        made.emphasised.ratios = np.asarray(facts["ratios"], dtype=float)
         made.first = FirstColumn([state.tensors[f"share/{i}"].numpy() for i in range(len(made.active))])
         load_weights(made.network, {n: v.to(device) for n, v in checkpoint.under("network", state.tensors).items()})
         made.critics.restore(checkpoint.under("critics", state.tensors))
@@ -146,6 +148,7 @@ class CriticGAN:
         place = {column: i for i, column in enumerate(self.active)}
         named = [[self.encoding.names.index(c) for c in g.columns] for g in self.groups]
         self.columns = [[place[c] for c in of if c in place] for of in named]
+        self.emphasised = Emphasised(self._members, self.columns, np.zeros(0, np.int64))
 
     def _train(self, data: FitData, ctx: RunContext) -> None:
         table = self._table(data, ctx)
@@ -155,12 +158,14 @@ class CriticGAN:
         batch = max(batch // self.params.pac, 1) * self.params.pac
         steps = self._steps(batch)
         task = CriticGanTask(self.network, self.critic, self.critics, table, self.params, batch, steps, ctx)
+        task.watch.groups = self.groups
         ctx.log(f"Planned {steps} steps of {batch} rows each.")
         run = loop.run(task, self._plan(steps, table), ctx)
         task.average = task.best
         load_weights(self.network, task.best)
         task.train_critics(ctx.rng("last critics"))
-        self.weights = task.weights
+        task.watch.conclude(run.step)
+        self.emphasised = task.emphasised
         self._report = _account(batch, steps, run, task, self.groups)
 
     def _steps(self, batch: int) -> int:
@@ -215,12 +220,7 @@ class CriticGAN:
     def _draw(self, given: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         if not self.active:
             return self._all_codes(given[:, self.active])
-        return self._all_codes(draw(self.network, given[:, self.active], self.first, self._weigh, rng))
-
-    def _weigh(self, codes: np.ndarray, given: np.ndarray | None = None) -> np.ndarray:
-        if not (self.weights > 1).any():
-            return np.ones(len(codes))
-        return row_weights(self.weights, self._members(codes), self.columns, given)
+        return self._all_codes(draw(self.network, given[:, self.active], self.first, self.emphasised, rng))
 
     def _score(self, codes: np.ndarray) -> np.ndarray:
         return self.critics.score(torch.from_numpy(codes[:, self.active]).to(self.device))
@@ -251,6 +251,9 @@ def _account(batch: int, steps: int, run: loop.Progress, task: CriticGanTask, gr
         "batch": batch,
         "stages": [stage],
         "renewals": task.history,
+        "health": task.watch.history[-1]["state"],
+        "health_text": task.watch.history[-1]["text"],
+        "health_history": task.watch.history,
         "critic_gap": round(task.critics.gap, 4),
         "critic_slope": round(task.critics.slope, 4),
         "groups": told,

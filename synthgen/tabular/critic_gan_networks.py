@@ -16,13 +16,24 @@ from torch.nn import functional
 
 from synthgen.tabular.networks import Layout, LevelEmbedding
 
+LOUD = 6.0  # times the spread that level vectors begin with in the autoregressive network
+
+
+def level_embedding(layout: Layout, hidden: int) -> LevelEmbedding:
+    """Vectors large enough to be heard from the first step: beside the noise, and by a critic that must not idle."""
+    made = LevelEmbedding(layout, hidden)
+    with torch.no_grad():
+        for value in made.parameters():
+            value.mul_(LOUD)
+    return made
+
 
 class Given(nn.Module):
     """One vector for what is given of a record: its given levels, and which columns they are."""
 
     def __init__(self, layout: Layout, hidden: int) -> None:
         super().__init__()
-        self.embedding = LevelEmbedding(layout, hidden)
+        self.embedding = level_embedding(layout, hidden)
         self.which = nn.Parameter(torch.randn(len(layout.sizes), hidden) * 0.1)
 
     def forward(self, codes: torch.Tensor, given: torch.Tensor) -> torch.Tensor:
@@ -99,7 +110,7 @@ class RecordCritic(nn.Module):
     def __init__(self, layout: Layout, hidden: int, pac: int) -> None:
         super().__init__()
         self.pac = pac
-        self.record = LevelEmbedding(layout, hidden)
+        self.record = level_embedding(layout, hidden)
         self.which = nn.Parameter(torch.randn(len(layout.sizes), hidden) * 0.1)
         self.bias = nn.Parameter(torch.zeros(hidden))
         self.layers = nn.ModuleList([nn.Linear(hidden * pac, hidden), nn.Linear(hidden, hidden)])

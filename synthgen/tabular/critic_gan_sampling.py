@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +14,9 @@ from synthgen.tabular.critic_gan_networks import SpanGenerator
 ROUNDS = 12  # tries for a row before it is taken as it comes
 TRIES = 32  # most candidates for a row in one round
 BLOCK = 4096  # rows made together
+MOST, PRIOR = 20.0, 2.0  # times too often that is taken out; records of prior belief that a group is made as it is
+
+Members = Callable[[np.ndarray], np.ndarray]
 
 
 class Middle(np.random.Generator):
@@ -27,10 +30,55 @@ class Middle(np.random.Generator):
         return 0.5 if size is None else np.full(size, 0.5, dtype)
 
 
-class Weigh(Protocol):
-    """How many times as often as in the data training drew such records; with `given`, what that alone decides."""
+class Emphasised:
+    """The groups that training drew more often than they are, and how often the generator makes them for it.
 
-    def __call__(self, codes: np.ndarray, given: np.ndarray | None = None) -> np.ndarray: ...
+    A record counts for the first of the groups it is in. `ratios` (groups + 1,) are shares of made records over shares
+    of real ones, the last for records in none: one over it is what sampling keeps, so that emphasis leaves frequencies
+    alone. For a generator that has learned what it was shown the ratio is the weight; for one that lags behind it is
+    what it really makes.
+    """
+
+    def __init__(self, members: Members, columns: Sequence[Sequence[int]], groups: np.ndarray) -> None:
+        self.members, self.groups = members, groups
+        self.columns = [list(columns[g]) for g in groups]
+        self.ratios = np.ones(len(groups) + 1)
+
+    def calibrate(self, made: np.ndarray, given: np.ndarray, real_in: np.ndarray) -> None:
+        """Measure the ratios on made codes, drawn without them, beside the memberships (rows, groups) of real ones.
+
+        `given` (rows, columns; boolean) are the columns that were given; a record whose given columns decide whether it
+        is in a group tells nothing of how often the generator makes that group.
+        """
+        if not len(self.groups):
+            return
+        real = np.bincount(_first(real_in[:, self.groups]), minlength=len(self.ratios)) / len(real_in)
+        place = self.place(made)
+        for i, of in enumerate([*self.columns, []]):
+            open_to = ~given[:, of].all(1) if of else np.ones(len(made), dtype=bool)
+            self.ratios[i] = ((place[open_to] == i).sum() + PRIOR) / (real[i] * open_to.sum() + PRIOR)
+        self.ratios = np.clip(self.ratios / self.ratios[-1], 1 / MOST, MOST)
+
+    def place(self, codes: np.ndarray) -> np.ndarray:
+        """For each record the number of the first group it is in, or how many groups there are."""
+        return _first(self.members(codes)[:, self.groups])
+
+    def kept(self, codes: np.ndarray, given: np.ndarray) -> np.ndarray:
+        """The share of such records that is kept; `given` (rows, columns; boolean) are the columns that were given.
+
+        What the given columns decide alone is the same for all candidates of a row and costs nothing.
+        """
+        if not len(self.groups):
+            return np.ones(len(codes))
+        inside = self.members(codes)[:, self.groups]
+        decided = inside & np.stack([given[:, of].all(1) for of in self.columns], axis=1)
+        least = np.where(decided.any(1), self.ratios[_first(decided)], self.ratios.min())
+        return np.minimum(1.0, least / self.ratios[_first(inside)])
+
+
+def _first(inside: np.ndarray) -> np.ndarray:
+    """The number of the first column that is true in each row, or how many columns there are."""
+    return np.where(inside.any(1), inside.argmax(1), inside.shape[1]) if inside.shape[1] else np.zeros(len(inside), int)
 
 
 @dataclass(frozen=True)
@@ -58,13 +106,15 @@ class FirstColumn:
 
 
 def draw(
-    network: SpanGenerator, given: np.ndarray, first: FirstColumn, weigh: Weigh, rng: np.random.Generator
+    network: SpanGenerator,
+    given: np.ndarray,
+    first: FirstColumn,
+    emphasised: Emphasised | None,
+    rng: np.random.Generator,
 ) -> np.ndarray:
     """Codes (rows, columns) with `given` kept where it is not -1.
 
-    Training drew records `weigh` times as often as they are, so of what the generator makes a share of one over that is
-    kept: rejection, exact for each condition. What the given columns decide alone is the same for all candidates of a
-    row and costs no rejection.
+    Of the records that emphasis makes too often a share is kept, by rejection, within each condition; None keeps all.
     """
     out = first.fill(given, rng)
     fixed = out >= 0
@@ -75,8 +125,8 @@ def draw(
         times = int(min(TRIES, max(1, len(out) // len(waiting))))
         rows = np.repeat(waiting, times)
         made = _once(network, np.where(fixed[rows], out[rows], -1), rng)
-        kept = rng.random(len(rows)) < weigh(made, fixed[rows]) / weigh(made)
-        kept = kept.reshape(-1, times)
+        share = np.ones(len(rows)) if emphasised is None else emphasised.kept(made, fixed[rows])
+        kept = (rng.random(len(rows)) < share).reshape(-1, times)
         pick = np.where(kept.any(1), kept.argmax(1), 0)
         out[waiting] = made.reshape(len(waiting), times, -1)[np.arange(len(waiting)), pick]
         waiting = waiting[~kept.any(1)]

@@ -11,10 +11,11 @@ import torch
 from torch.nn import functional
 
 from synthgen.losses import adversarial, surprise, worst_case
-from synthgen.runtime import Event, RunContext
+from synthgen.runtime import RunContext
 from synthgen.tabular.critic import Critics, folds_of
 from synthgen.tabular.critic_gan_networks import RecordCritic, SpanGenerator
-from synthgen.tabular.critic_gan_sampling import FirstColumn, draw, randomness
+from synthgen.tabular.critic_gan_sampling import Emphasised, FirstColumn, draw, randomness
+from synthgen.tabular.critic_gan_watch import CriticGanWatch
 from synthgen.tabular.params import CriticGanParams
 from synthgen.tabular.task import load_weights, using
 from synthgen.training.checkpoint import State, prefixed, under
@@ -46,8 +47,8 @@ class Table:
 class CriticGanTask:
     """Generator, its smoothed copy, its adversary, cross-fitted critics and group weights; implements `loop.Task`.
 
-    Whole rows are weighted: a record is drawn `row_weights` times as often as in the data, on the critic's side and for
-    the conditions of the generator alike, and sampling takes one over it (DESIGN section 2, point 6).
+    Whole rows are weighted: records of an emphasised group are drawn more often than they are, on the critic's side and
+    for the conditions of the generator alike, and sampling takes it out again (DESIGN section 2, points 3 and 6).
     """
 
     def __init__(
@@ -71,7 +72,8 @@ class CriticGanTask:
         self.folds = folds_of(data.people, len(data.train), ctx.rng("folds"))
         self.optimiser, self.adversary = (AdamW(n.parameters(), BETAS, 0.0) for n in (network, critic))
         self._margins = _Margins(data.validation[:VALIDATION_ROWS].cpu().numpy(), network.layout, ctx.rng("pairs"))
-        self._follow_weights()
+        self._follow_weights(np.zeros(0, np.int64))
+        self.watch = CriticGanWatch(self)
 
     # --- loop.Task ---------------------------------------------------------------------------------------------------
 
@@ -99,7 +101,7 @@ class CriticGanTask:
         self._reweight(surprise.shrunk(self.excess, errors))
         figures = {"critic_gap": round(self.critics.gap, 4), "critic_slope": round(self.critics.slope, 4)}
         self.history.append({"step": step, **figures, **self._summary()})
-        self.ctx.listener(Event("health", {"step": step, **figures}))
+        self.watch.examine(step)
 
     def validate(self) -> float:
         """How far made records are from validation records; with emphasis, halfway to how far their groups' shares are.
@@ -107,6 +109,7 @@ class CriticGanTask:
         Total variation over pairs of columns, and mean log ratio of the groups' shares: a generator without likelihood
         has no better measure that is cheap and has no network in it.
         """
+        self.calibrate(VALIDATION_ROWS, self.ctx.rng("calibrate"))
         made = self.sample(self._free(VALIDATION_ROWS), self.ctx.rng("validate"))
         score = self._margins.distance(made)
         inside = self.data.validation_in
@@ -131,10 +134,13 @@ class CriticGanTask:
             **prefixed("optimiser", self.optimiser.tensors()),
             **prefixed("adversary", self.adversary.tensors()),
             "weights": torch.from_numpy(self.weights),
+            "emphasised": torch.from_numpy(self.emphasised.groups),
+            "ratios": torch.from_numpy(self.emphasised.ratios),
             "excess": torch.from_numpy(self.excess),
             "overfitted": torch.from_numpy(self.overfitted),
         }
-        return State(tensors, {"history": self.history, "gap": self.critics.gap, "slope": self.critics.slope})
+        facts = {"history": self.history, "gap": self.critics.gap, "slope": self.critics.slope}
+        return State(tensors, {**facts, "watch": self.watch.facts()})
 
     def restore(self, state: State) -> None:
         """Put back what `state` gave."""
@@ -149,27 +155,48 @@ class CriticGanTask:
         self.weights, self.excess = state.tensors["weights"].numpy(), state.tensors["excess"].numpy()
         self.overfitted, self.history = state.tensors["overfitted"].numpy(), list(state.facts["history"])
         self.critics.gap, self.critics.slope = state.facts["gap"], state.facts["slope"]
-        self._follow_weights()
+        self.watch.restore(state.facts["watch"])
+        self._follow_weights(state.tensors["emphasised"].numpy())
+        self.emphasised.ratios = state.tensors["ratios"].numpy()
+
+    # --- for the watch over this task ---------------------------------------------------------------------------------
+
+    def go_back(self) -> None:
+        """From the best weights again, with optimisers that remember nothing."""
+        self.average = {n: v.clone() for n, v in self.best.items()}
+        load_weights(self.network, self.best)
+        self.optimiser.forget()
+        self.adversary.forget()
+
+    def emphasise(self, weights: np.ndarray) -> None:
+        """Draw by these weights of the groups from now on; groups emphasised before are still taken out at sampling."""
+        self.weights = weights
+        share = self.data.train_in.mean(0)
+        chosen = np.union1d(self.emphasised.groups, np.flatnonzero(weights > 1)).astype(np.int64)
+        self._follow_weights(chosen[np.lexsort((share[chosen], -weights[chosen]))])
 
     # --- for the generator that owns this task -----------------------------------------------------------------------
 
     def train_critics(self, rng: np.random.Generator) -> None:
         """Some epochs of both cross-fitted critics on fresh fakes of the smoothed generator."""
-        fakes = self.sample(self._free(min(len(self.data.train), FAKES)), rng)
+        rows = min(len(self.data.train), FAKES)
+        self.calibrate(rows, rng)
+        fakes = self.sample(self._free(rows), rng)
         made = torch.from_numpy(fakes).to(self.ctx.device)
         self.critics.train(self.data.train, self.folds, made, self.data.validation, self.params.critic_epochs, rng)
 
     def sample(self, given: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Codes from the smoothed generator, with the row weights taken out."""
+        """Codes from the smoothed generator, with emphasis taken out."""
         with using(self.network, self.average):
-            return draw(self.network, given, self.data.first, self.row_weights, rng)
+            return draw(self.network, given, self.data.first, self.emphasised, rng)
 
-    def row_weights(self, codes: np.ndarray, given: np.ndarray | None = None) -> np.ndarray:
-        """How many times as often as in the data training draws such records; at least 1.
-
-        With `given` (rows, columns; boolean), only what the given columns alone decide.
-        """
-        return row_weights(self.weights, self.data.members(codes), self.data.columns, given)
+    def calibrate(self, rows: int, rng: np.random.Generator) -> None:
+        """Measure how often the smoothed generator makes the emphasised groups."""
+        if len(self.emphasised.groups):
+            with using(self.network, self.average):
+                start = self.data.first.fill(self._free(rows), rng)
+                made = draw(self.network, start, self.data.first, None, rng)
+            self.emphasised.calibrate(made, start >= 0, self.data.train_in)
 
     # --- details -----------------------------------------------------------------------------------------------------
 
@@ -243,7 +270,7 @@ class CriticGanTask:
 
     def _rate(self, step: int) -> float:
         """Of both learning rates: steady, then falling to a tenth over the last third."""
-        return min(1.0, 0.1 + 2.7 * (1 - step / self.steps)) * min(1.0, (step + 1) / 20)
+        return min(1.0, 0.1 + 2.7 * (1 - step / self.steps)) * min(1.0, (step + 1) / 20) * self.watch.rate
 
     def _reweight(self, excess: np.ndarray) -> None:
         """The gradient of the smooth maximum gives each group a mass; its records share it, none above the cap.
@@ -254,16 +281,19 @@ class CriticGanTask:
         if p.reducer in ("mean", "literal") or p.emphasis == 0 or not len(excess):
             return
         share = self.data.train_in.mean(0)
-        mass = worst_case.weights(excess, p.reducer, p.emphasis, len(excess)) / len(excess)
-        weights = np.clip(mass / np.maximum(share, 1e-9), 1.0, p.weight_cap)
-        self.weights = np.where(self.overfitted | (share == 0), 1.0, weights)
-        self._follow_weights()
+        of_mean = worst_case.weights(excess, p.reducer, p.emphasis, len(excess))
+        weights = np.clip(of_mean / len(excess) / np.maximum(share, 1e-9), 1.0, p.weight_cap)
+        plain = self.overfitted | (share == 0)
+        self.weights = np.where(plain, 1.0, weights)
+        chosen = np.flatnonzero(~plain & ((self.weights > 1) | (of_mean > 1)))
+        self._follow_weights(chosen[np.lexsort((share[chosen], -self.weights[chosen]))])
 
-    def _follow_weights(self) -> None:
-        """What drawing a batch needs of the weights: cumulative weights of the rows, each row's heaviest group."""
+    def _follow_weights(self, emphasised: np.ndarray) -> None:
+        """What drawing needs of the weights: the rows' cumulative weights, their heaviest groups, what to take out."""
         columns = self.data.train.shape[1]
-        self._cumulative = np.cumsum(row_weights(self.weights, self.data.train_in, self.data.columns))
+        self.emphasised = Emphasised(self.data.members, self.data.columns, emphasised)
         member = np.where(self.data.train_in, self.weights, 0.0)
+        self._cumulative = np.cumsum(np.maximum(1.0, member.max(1, initial=0.0)))
         self._group_columns = np.zeros((len(self.weights) + 1, columns), dtype=bool)
         for group, of in enumerate(self.data.columns):
             self._group_columns[group, list(of)] = True
@@ -285,19 +315,6 @@ class CriticGanTask:
 
     def _copy(self) -> dict[str, torch.Tensor]:
         return {n: v.detach().clone() for n, v in self.network.named_parameters()}
-
-
-def row_weights(
-    weights: np.ndarray, inside: np.ndarray, columns: Sequence[Sequence[int]], given: np.ndarray | None = None
-) -> np.ndarray:
-    """The largest weight among the groups each row is in, at least 1; only of groups whose columns are all `given`."""
-    if not len(weights) or not (weights > 1).any():
-        return np.ones(len(inside))
-    heavy = np.flatnonzero(weights > 1)
-    inside = inside[:, heavy]
-    if given is not None:
-        inside = inside & np.stack([given[:, list(columns[g])].all(1) for g in heavy], axis=1)
-    return np.maximum(1.0, np.where(inside, weights[heavy], 0.0).max(1))
 
 
 def masks(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:

@@ -14,8 +14,8 @@ from synthgen.runtime import RunContext
 from synthgen.spec import SampleSpec
 from synthgen.tabular.critic_gan import CriticGAN
 from synthgen.tabular.critic_gan_networks import RecordCritic, SpanGenerator
-from synthgen.tabular.critic_gan_sampling import FirstColumn, Middle, draw
-from synthgen.tabular.critic_gan_task import masks, row_weights
+from synthgen.tabular.critic_gan_sampling import Emphasised, FirstColumn, Middle, draw
+from synthgen.tabular.critic_gan_task import masks
 from synthgen.tabular.networks import Layout
 from synthgen.tabular.params import CriticGanParams
 
@@ -68,12 +68,13 @@ def test_stopped_and_resumed_it_ends_with_the_same_weights(scene, fitted, tmp_pa
 
 
 def test_save_and_load_keep_what_sampling_needs(fitted, tmp_path):
-    fitted.weights = np.where(np.arange(len(fitted.groups)) == 0, 5.0, fitted.weights)
+    fitted.emphasised = Emphasised(fitted._members, fitted.columns, np.array([2, 0]))
+    fitted.emphasised.ratios = np.array([5.0, 3.0, 1.0])
     before = sample(fitted)
     fitted.save(tmp_path / "m")
     again = CriticGAN.load(tmp_path / "m")
     pd.testing.assert_frame_equal(before, sample(again))
-    assert len(again.groups) == int((fitted.weights > 1).sum())
+    assert [g.name for g in again.groups] == [fitted.groups[2].name, fitted.groups[0].name]
     assert again.report() == fitted.report()
 
 
@@ -135,7 +136,7 @@ def free(rows):
 
 def test_an_untrained_generator_starts_near_the_marginals(network):
     torch.nn.init.zeros_(network.spans.own)
-    made = draw(network, free(20_000), FirstColumn(SHARES), lambda codes, given=None: np.ones(len(codes)), rng(0))
+    made = draw(network, free(20_000), FirstColumn(SHARES), None, rng(0))
     for column, share in enumerate(SHARES):
         assert np.abs(np.bincount(made[:, column]) / len(made) - share).max() < 0.015
 
@@ -144,47 +145,51 @@ def rng(seed):
     return np.random.default_rng(seed)
 
 
-def test_sampling_takes_out_the_weights_of_training(network):
-    """The law of what is kept is the generator's own, divided by the weights: checked level by level."""
-    inside = lambda codes: (codes[:, 0] == 0) & (codes[:, 1] == 1)  # noqa: E731
-    weigh = lambda codes, given=None: np.where(inside(codes) & (given is None or given[:, :2].all(1)), 8.0, 1.0)  # noqa: E731
+def members(codes):
+    """Groups: the last level of the first column; two levels together."""
+    return np.stack([codes[:, 0] == 3, (codes[:, 0] == 0) & (codes[:, 1] == 1)], axis=1)
+
+
+def emphasised(*ratios):
+    out = Emphasised(members, [[0], [0, 1]], np.array([0, 1]))
+    out.ratios = np.array(ratios)
+    return out
+
+
+def test_sampling_takes_out_what_emphasis_made_too_often(network):
+    """The law of what is kept is the generator's own, divided by the ratios."""
     given = free(40_000)
     given[:, 2] = 1  # so that no first column is filled in
-    plain = draw(network, given, FirstColumn(SHARES), lambda codes, given=None: np.ones(len(codes)), rng(1))
-    kept = draw(network, given, FirstColumn(SHARES), lambda codes, given=None: weigh_of(weigh, codes, given), rng(2))
-    share = inside(plain).mean()
-    due = share / 8 / (share / 8 + 1 - share)
-    assert share > 0.05
-    assert inside(kept).mean() == pytest.approx(due, abs=5 * np.sqrt(due / len(kept)))
+    plain, kept = (draw(network, given, FirstColumn(SHARES), e, rng(1)) for e in (None, emphasised(4.0, 8.0, 1.0)))
+    share = members(plain).mean(0)
+    assert (share > 0.04).all()
+    due = share / [4, 8]
+    due = due / (due.sum() + 1 - share.sum())
+    assert members(kept).mean(0) == pytest.approx(due, abs=5 * np.sqrt(due.max() / len(kept)))
 
 
-def weigh_of(weigh, codes, given):
-    return weigh(codes) if given is None else np.where(given[:, :2].all(1), weigh(codes), 1.0)
+def test_what_the_given_columns_decide_costs_nothing():
+    codes = np.array([[3, 0, 0], [0, 1, 0], [1, 1, 1]])
+    none, first, both = np.zeros((3, 3), bool), np.zeros((3, 3), bool), np.zeros((3, 3), bool)
+    first[:, 0], both[:, :2] = True, True
+    of = emphasised(5.0, 2.0, 1.0)
+    assert of.kept(codes, none).tolist() == [0.2, 0.5, 1.0]
+    assert of.kept(codes, first).tolist() == [1.0, 0.5, 1.0]
+    assert of.kept(codes, both).tolist() == [1.0, 1.0, 1.0]
 
 
-def test_a_weight_that_the_given_columns_decide_costs_nothing(network):
-    """Every candidate has the weight, so the first is kept: as many draws as rows."""
-    calls = []
-
-    def weigh(codes, given=None):
-        calls.append(len(codes))
-        return np.where(codes[:, 0] == 3, 20.0, 1.0)
-
-    given = free(500)
-    given[:, 0] = 3
-    made = draw(network, given, FirstColumn(SHARES), weigh, rng(0))
-    assert (made[:, 0] == 3).all()
-    assert sum(calls) == 2 * len(given)
-
-
-def test_row_weights_are_the_largest_and_at_least_one():
-    inside = np.array([[1, 1, 0], [0, 1, 0], [0, 0, 1], [0, 0, 0]], dtype=bool)
-    columns = [[0], [0, 1], [2]]
-    weights = np.array([3.0, 5.0, 0.2])
-    assert row_weights(weights, inside, columns).tolist() == [5, 5, 1, 1]
-    given = np.zeros((4, 3), dtype=bool)
-    given[:, 0] = True
-    assert row_weights(weights, inside, columns, given).tolist() == [3, 1, 1, 1]
+def test_ratios_are_measured_on_what_the_generator_makes():
+    real, made = np.zeros((1000, 3), int), np.zeros((1000, 3), int)
+    real[:, 1], made[:, 1] = 2, 2
+    real[:50, 0], made[:250, 0] = 3, 3
+    of = emphasised(1.0, 1.0, 1.0)
+    of.calibrate(made, np.zeros(made.shape, bool), members(real))
+    assert of.ratios[0] == pytest.approx(5 * 0.95 / 0.75, rel=0.05)
+    assert of.ratios[2] == 1
+    given = np.zeros(made.shape, bool)
+    given[:250, 0] = True  # these were asked for: they do not count
+    of.calibrate(made, given, members(real))
+    assert of.ratios[0] < 0.1
 
 
 def test_masks_give_nothing_one_or_some_columns_and_never_all():
