@@ -58,7 +58,7 @@ class Watch:
         absent = evidence.lost(made, len(fakes), self.in_train, len(self.task.data.train), self.rows_per_person)
         late = {int(g) for g in np.flatnonzero(absent)} - {*seen.lost}
         if late and (helped := self._emphasise(late)):
-            seen = seen.after(f"{helped} groups over several columns do not come out yet and are drawn more often.")
+            seen = seen.after(f"Drawn more often, to come out at all: {health.groups(helped)} over several columns.")
         self._tell(seen, step)
 
     def conclude(self, fakes: np.ndarray) -> Health:
@@ -188,9 +188,9 @@ class Watch:
         levels = [found for g in lost if (found := self._levels(g)) is not None]
         for column, codes in levels:
             self.task.in_all_weights(partial(self._lift, column=column, levels=codes))
-        acts = (f"{len(levels)} of {len(lost)} lost groups were put back to the share of the data.",) if levels else ()
+        acts = (f"Put back to the share of the data: {len(levels)} of {health.groups(len(lost))}.",) if levels else ()
         helped = self._emphasise({*lost})
-        return (*acts, f"{helped} lost groups are drawn more often.") if helped else acts
+        return (*acts, f"Drawn more often: {health.groups(helped)}.") if helped else acts
 
     def _levels(self, group: int) -> tuple[int, np.ndarray] | None:
         """Column and codes of a group over a single column that its training records have and others lack."""

@@ -142,7 +142,7 @@ def test_a_lost_group_is_told_put_back_and_emphasised(fitted):
     told = broken.watch.history[-1]
     assert told["state"] == "group lost"
     assert told["lost"] == [{"kind": "test", "columns": ["ward"]}]
-    assert any("put back" in act for act in told["acted"])
+    assert any("Put back" in act for act in told["acted"])
     assert broken.weights.weights[RARE] == broken.params.weight_cap
     assert share_of(broken, RARE) == pytest.approx(0.03, abs=0.015)
     for step in range(60):
