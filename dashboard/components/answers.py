@@ -49,9 +49,9 @@ def _likeness(card: Scorecard) -> Iterator[str]:
         yield "Could not be judged"
     else:
         yield f"Pairs of columns agree to {_percent(pair.value)}"
-        yield f"Unseen real rows: {_percent(pair.holdout)}" + _between(pair)
+        yield f"{_interval(pair)}unseen real rows: {_percent(pair.holdout)}"
     if told is not None:
-        of = f"A classifier tells it from real rows in {_hundred(told.value)} of 100 pairs{_between(told, 100)}"
+        of = f"A classifier tells it from real rows in {_hundred(told.value)} of 100 pairs{_bracket(told)}"
         yield f"{of}; guessing gets 50, unseen real rows {_hundred(told.holdout)}"
 
 
@@ -62,7 +62,7 @@ def _groups(card: Scorecard) -> Iterator[str]:
     if census is None or not told:
         yield "Too little data to tell" if words else "No small group to watch"
         return
-    yield f"{told.count('represented')} of {len(told)} represented"
+    yield f"{told.count('represented')} of {wording.plural(len(told), 'group')} represented"
     few = f", {words.count('too few to tell')} too few to tell" if "too few to tell" in words else ""
     yield f"{told.count('thin')} thin, {told.count('lost')} lost{few}; each by its 95 % interval"
     if census.holdout is not None:
@@ -82,12 +82,12 @@ def _copying(card: Scorecard) -> Iterator[str]:
         yield result.reason if result is not None and result.reason else "Near copies were not measured"
     else:
         yield f"{_percent(near.value)} near copies"
-        yield f"Unseen real rows: {_percent(near.holdout)}{_between(near)}"
+        yield f"{_interval(near)}unseen real rows: {_percent(near.holdout)}"
     if copied is not None:
         yield f"{_percent(copied.value, 2)} equal a training row; of unseen real rows {_percent(copied.holdout, 2)}"
     if closest is not None:
         near_train = f"{_percent(closest.value)} lie closer to training rows than to unseen ones"
-        yield f"{near_train}{_between(closest)}; chance is 50 %"
+        yield f"{near_train}; {_interval(closest)}chance is 50 %"
 
 
 def _use(card: Scorecard, target: str | None) -> Iterator[str]:
@@ -124,19 +124,21 @@ def _told(figure: Shown | None) -> bool:
     return figure is not None and figure.status is Status.OK and figure.value is not None
 
 
-def _between(figure: Shown, factor: float = 0) -> str:
-    """The interval of a share in brackets, in percent or times `factor`; nothing where there is none."""
+def _interval(figure: Shown) -> str:
+    """The interval of a share in percent, to stand before what it is compared with; nothing where there is none."""
     if figure.interval is None:
         return ""
-    low, high = figure.interval.low, figure.interval.high
-    if factor:
-        return f" ({factor * low:.0f} to {factor * high:.0f})"
-    return f" (95 % interval of the set {100 * low:.1f} to {100 * high:.1f} %)"
+    return f"95 % interval {100 * figure.interval.low:.1f} to {100 * figure.interval.high:.1f} %; "
+
+
+def _bracket(figure: Shown) -> str:
+    """The interval of a share, of 100, in brackets."""
+    return f" ({_hundred(figure.interval.low)} to {_hundred(figure.interval.high)})" if figure.interval else ""
 
 
 def _ends(figure: Shown) -> str:
     assert figure.interval is not None
-    return f"{wording.number(figure.interval.low, 2)} to {wording.number(figure.interval.high, 2)}"
+    return f"{wording.number(figure.interval.low, 2)} to {wording.number(figure.interval.high, 2)}".replace("-", "−")
 
 
 def _percent(share: float | None, digits: int = 1) -> str:

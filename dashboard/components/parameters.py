@@ -15,7 +15,7 @@ DIAL: dict[float, str] = {0.0: "Mean", 1.0: "Gentle", 4.0: "Standard", 16.0: "St
 EXPLAINED = {
     "Mean": "Every record counts the same. Best for the average patient; rare groups may be lost.",
     "Gentle": "Badly fitted groups count a little more.",
-    "Standard": "Groups that the generator does not fit yet count up to four times as much. A good start.",
+    "Standard": "Groups that the generator does not fit yet count up to four times as much.",
     "Strong": "Most of the attention goes to the worst-fitted groups.",
     "Worst case": "Training follows the worst-fitted group alone. The average may suffer a little.",
 }
@@ -34,8 +34,9 @@ def emphasis(kind: type[Spec] | None) -> dict[str, Any]:
         help="Groups of at least k people are watched while training. The scorecard always shows both ends.",
     )
     st.html('<div class="sg-ends"><span>the average record</span><span>the worst-fitted group</span></div>')
-    st.caption(f"**{chosen}.** {EXPLAINED[chosen]}")
     value = next(number for number, name in DIAL.items() if name == chosen)
+    usual = " This is the default." if value == float(field.default) else ""
+    st.caption(f"**{chosen}.** {EXPLAINED[chosen]}{usual}")
     return {} if value == float(field.default) else {"emphasis": value}
 
 

@@ -1,4 +1,4 @@
-"""Tables in which a person says what columns are to be: a value, a range, one of several, missing; and rules."""
+"""Tables in which a person says what columns are to be: a value, a range, one of several, missing; and constraints."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ IS, RANGE, ONE_OF, MISSING = "is", "from … to …", "is one of", "is missing"
 CONDITIONS = (IS, RANGE, ONE_OF, MISSING)
 BETWEEN, AT_MOST, BELOW = "lies from … to …", "is at most", "is below"
 UNIQUE, TOGETHER = "never comes twice", "only together as in the data with"
-RULES = (BETWEEN, AT_MOST, BELOW, UNIQUE, TOGETHER)
+KINDS = (BETWEEN, AT_MOST, BELOW, UNIQUE, TOGETHER)
 Line = dict[str, Any]
 
 
@@ -46,25 +46,25 @@ def conditions(lines: Sequence[Line]) -> dict[str, Wish]:
     return {name: _wish(line) for name, line in zip(names, lines, strict=True)}
 
 
-def rules(columns: Sequence[str], key: str) -> tuple[Constraint, ...]:
-    """The table of rules that every row keeps, and what it says."""
+def constraints(columns: Sequence[str], key: str) -> tuple[Constraint, ...]:
+    """The table of constraints that every row keeps, and what it says."""
     config: dict[str, Any] = {
         "Column": st.column_config.SelectboxColumn(options=list(columns), required=True),
-        "Rule": st.column_config.SelectboxColumn(options=list(RULES), required=True),
+        "Constraint": st.column_config.SelectboxColumn(options=list(KINDS), required=True),
         "Other column": st.column_config.SelectboxColumn(options=list(columns)),
         "From": st.column_config.TextColumn(help="For a range; either end may be left open."),
         "To": st.column_config.TextColumn(),
         "Data may break it": st.column_config.CheckboxColumn(
-            default=False, help="Real rows need not keep the rule; synthetic ones do all the same."
+            default=False, help="Real rows need not keep it; synthetic ones do all the same."
         ),
     }
     found = []
     for i, line in enumerate(_lines(config, key)):
-        rule = _rule(line)
-        if rule is not None:
-            found.append(rule)
-        elif line["Column"] and line["Rule"]:
-            st.caption(f"Line {i + 1} needs {'its ends' if line['Rule'] == BETWEEN else 'another column'}.")
+        constraint = _constraint(line)
+        if constraint is not None:
+            found.append(constraint)
+        elif line["Column"] and line["Constraint"]:
+            st.caption(f"Line {i + 1} needs {'its ends' if line['Constraint'] == BETWEEN else 'another column'}.")
     return tuple(found)
 
 
@@ -103,9 +103,9 @@ def _wish(line: Line) -> Wish:
     return str(line["Value"])
 
 
-def _rule(line: Line) -> Constraint | None:
-    """The rule of a line; None while it is not complete."""
-    column, kind, other, loose = (line[name] for name in ("Column", "Rule", "Other column", "Data may break it"))
+def _constraint(line: Line) -> Constraint | None:
+    """The constraint of a line; None while it is not complete."""
+    column, kind, other, loose = (line[name] for name in ("Column", "Constraint", "Other column", "Data may break it"))
     if column is None or kind is None:
         return None
     if kind == BETWEEN:

@@ -39,16 +39,16 @@ def show() -> None:
         )
         sample = mix.form(schema, dataset.rows, f"new-{dataset.id}", target)
     with st.container(border=True):
-        layout.section("Rules", "What every synthetic row must keep, such as an admission before its discharge.")
-        with st.expander("Rules that every row keeps"):
-            rules = wishes.rules(_modelled(schema), f"rules-{dataset.id}")
+        layout.section("Constraints", "What every synthetic row must keep, such as an admission before its discharge.")
+        with st.expander("Constraints that every row keeps"):
+            constraints = wishes.constraints(_modelled(schema), f"constraints-{dataset.id}")
     with st.container(border=True):
         layout.section("The gate", "A set that misses a rule of its policy is blocked; the others wait for a person.")
         policy = _policy()
     changed = service.overrides(dataset.id)
     if changed:
         layout.banner("busy", "Columns you corrected", [overrides.describe(changed)])
-    asked = {"target": target, "positive": positive, "columns": changed, "constraints": rules}
+    asked = {"target": target, "positive": positive, "columns": changed, "constraints": constraints}
     _submit(service, dataset, checked(RunSpec, sample=sample, policy=policy, **asked, **training))
 
 

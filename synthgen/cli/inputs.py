@@ -1,4 +1,4 @@
-"""What people type: COL=WISH conditions, groups, rules, NAME=JSON parameters; wrong ones are named all at once."""
+"""What people type: COL=WISH, groups, constraints, NAME=JSON parameters; wrong ones are named all at once."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from synthgen.spec import (
     Wish,
     Within,
 )
+
+KEEP = "A constraint every row keeps: COL=LOW..HIGH, COL<=COL, COL<COL, unique:COL,COL or together:COL,COL; repeatable."
 
 
 def pairs(items: Sequence[str], option: str) -> dict[str, str]:
@@ -64,15 +66,15 @@ def _counted(item: str) -> bool:
     return bool(colon) and rows.strip().isdigit()
 
 
-def rules(items: Sequence[str]) -> tuple[Constraint, ...]:
-    """Rules that every row keeps: COL=LOW..HIGH, COL<=COL, COL<COL, unique:COL,COL or together:COL,COL."""
-    found = [_rule(item) for item in items]
-    problems = [f"item {i + 1} of --keep is no rule" for i, rule in enumerate(found) if rule is None]
+def constraints(items: Sequence[str]) -> tuple[Constraint, ...]:
+    """Constraints that every row keeps: COL=LOW..HIGH, COL<=COL, COL<COL, unique:COL,COL or together:COL,COL."""
+    found = [_constraint(item) for item in items]
+    problems = [f"item {i + 1} of --keep is no constraint" for i, one in enumerate(found) if one is None]
     raise_all(SpecError, problems, "Write COL=LOW..HIGH, COL<=COL, COL<COL, unique:COL,COL or together:COL,COL.")
-    return tuple(rule for rule in found if rule is not None)
+    return tuple(one for one in found if one is not None)
 
 
-def _rule(item: str) -> Constraint | None:
+def _constraint(item: str) -> Constraint | None:
     kind, colon, names = item.partition(":")
     if colon and kind in ("unique", "together"):
         columns = tuple(name.strip() for name in names.split(","))

@@ -27,10 +27,7 @@ Group = Annotated[
     list[str] | None,
     typer.Option(help="ROWS:COL=VALUE[,COL=VALUE]: so many rows of that group; repeatable, in the place of --rows."),
 ]
-Keep = Annotated[
-    list[str] | None,
-    typer.Option(help="A rule every row keeps: COL=LOW..HIGH, COL<=COL, COL<COL, unique:COL,COL or together:COL,COL."),
-]
+Keep = Annotated[list[str] | None, typer.Option(help=inputs.KEEP)]
 Seed = Annotated[int, typer.Option(min=0)]
 Follow = Annotated[bool, typer.Option("--follow", help="Watch until it is finished.")]
 
@@ -74,7 +71,7 @@ def submit(
         "time_budget": time_budget,
         "seed": seed,
         "policy": policy,
-        "constraints": [rule.model_dump(mode="json") for rule in inputs.rules(keep or [])],
+        "constraints": [one.model_dump(mode="json") for one in inputs.constraints(keep or [])],
         "sample": _sample(rows, where, balance, within, group, seed),
     }
     with connect(url, token) as service:

@@ -103,7 +103,7 @@ def test_the_review_page_shows_verdict_census_and_hold_out(service, dataset):
     job = fitted(service, dataset)
     _, text = draw("synthetic_set", id=job.set_id)
     assert "Passed the gate, awaiting your review." in text
-    assert "21 of 23 represented" in text
+    assert "21 of 23 groups represented" in text
     for word in ("represented", "thin", "lost", "too few to tell", "Both ends of the dial", "0.981"):
         assert word in text
     assert "work_type = never worked" in text
@@ -268,7 +268,7 @@ def ordered(service, page):
     return jobs.spec(service.app, service.actor, newest.id)
 
 
-def test_fixed_values_ranges_sets_missing_and_rules_reach_the_job(service, dataset):
+def test_fixed_values_ranges_sets_missing_and_constraints_reach_the_job(service, dataset):
     page, _ = draw("new_job", dataset=dataset)
     page.session_state[f"new-{dataset}-fixed"] = added(
         {"Column": "sex", "Condition": "is", "Value": " F "},
@@ -277,12 +277,12 @@ def test_fixed_values_ranges_sets_missing_and_rules_reach_the_job(service, datas
         {"Column": "stroke", "Condition": "is missing"},
         {"Column": "stroke", "Condition": "is"},
     )
-    page.session_state[f"rules-{dataset}"] = added(
-        {"Column": "age", "Rule": "lies from … to …", "To": "120", "Data may break it": True},
-        {"Column": "age", "Rule": "is below", "Other column": "stroke"},
-        {"Column": "age", "Rule": "never comes twice"},
-        {"Column": "sex", "Rule": "only together as in the data with", "Other column": "smoker"},
-        {"Column": "sex", "Rule": "is at most"},
+    page.session_state[f"constraints-{dataset}"] = added(
+        {"Column": "age", "Constraint": "lies from … to …", "To": "120", "Data may break it": True},
+        {"Column": "age", "Constraint": "is below", "Other column": "stroke"},
+        {"Column": "age", "Constraint": "never comes twice"},
+        {"Column": "sex", "Constraint": "only together as in the data with", "Other column": "smoker"},
+        {"Column": "sex", "Constraint": "is at most"},
     )
     spec = ordered(service, page)
     assert spec.sample.fixed == {
@@ -345,7 +345,7 @@ def test_the_page_of_a_set_answers_four_questions_with_intervals_and_what_real_r
     for question in ("like the real table", "small groups survive", "signs of copying", "learn from it"):
         assert question in answered
     assert "1.1 % near copies" in answered
-    assert "Unseen real rows: 1.3 %" in answered
+    assert "unseen real rows: 1.3 %" in answered
     assert "0.81 against 0.84" in answered
     assert "Predicting stroke on unseen people" in answered
     assert "1 rule met" in answered
