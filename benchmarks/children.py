@@ -48,13 +48,17 @@ def measured(command: Sequence[str], log: Path, limit: float) -> dict[str, Any]:
     with log.open("w") as file:
         process = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT, start_new_session=True)
         tree, cpu, peak, cut = psutil.Process(process.pid), {}, 0, False
-        while process.poll() is None:
-            peak = max(peak, _look(tree, cpu))
-            if sum(cpu.values()) > limit:
-                cut = True
+        try:
+            while process.poll() is None:
+                peak = max(peak, _look(tree, cpu))
+                if sum(cpu.values()) > limit:
+                    cut = True
+                    break
+                time.sleep(POLL_SECONDS)
+        finally:  # also when somebody stops the benchmark: nothing is left running
+            if process.poll() is None:
                 os.killpg(process.pid, 9)
                 process.wait()
-            time.sleep(POLL_SECONDS)
     status = "cut" if cut else "failed" if process.returncode else "ok"
     return {
         "status": status,
