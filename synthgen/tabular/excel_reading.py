@@ -107,7 +107,9 @@ def _chosen(book: Any) -> tuple[_Sheet, Iterator[Sequence[Any]]]:
     filled: list[tuple[int, Any, list[Sequence[Any]]]] = []
     for number, sheet in enumerate(sheets, start=1):
         sheet.reset_dimensions()  # what the file says about its size is often wrong
-        first = [tuple(row) for row in itertools.islice(sheet.iter_rows(values_only=True), SAMPLE_ROWS)]
+        first: list[Sequence[Any]] = [
+            tuple(row) for row in itertools.islice(sheet.iter_rows(values_only=True), SAMPLE_ROWS)
+        ]
         if any(cell is not None for row in first for cell in row):
             filled.append((number, sheet, first))
     if not filled:

@@ -92,7 +92,8 @@ def _fit(
     pairs, rows = np.unique(levels * width + (codes + 1), return_inverse=True)
     held = people_per_level(rows.ravel(), people, len(pairs))
     per_level = people_per_level(levels, people, span.size)
-    places, used = np.full(span.size, NOT_KEPT), {}
+    places = np.full(span.size, NOT_KEPT)
+    used: dict[int, int] = {}
     for level in range(span.size):
         here = np.flatnonzero(pairs // width == level)
         if (level == len(span.values) and span.other) or not len(here):

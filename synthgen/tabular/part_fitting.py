@@ -49,7 +49,7 @@ def fit_parts(
     for column in dated:
         follows = getattr(column, "follows", None)
         interval = None
-        if follows in {c.name for c in dated}:
+        if follows is not None and follows in {c.name for c in dated}:
             interval = _interval(frame, column.name, follows, spans, people, k, bins)
             found += [interval] if interval is not None else []
         fine = interval is not None and isinstance(interval[0], Interval) and interval[0].unit < DAY

@@ -120,7 +120,11 @@ Part = Annotated[Weekday | MonthDay | TimeOfDay | Interval, Field(discriminator=
 def coded_values(part: Part, frame: pd.DataFrame, binned: np.ndarray) -> pd.Series:
     """What the code column of a part holds: nothing, but for an interval, where the date's level is no bin."""
     values = part.of(frame)
-    return values if isinstance(part, Interval) else values.where(binned, None if values.dtype == object else np.nan)
+    if isinstance(part, Interval):
+        return values
+    out = values.copy()
+    out[~binned] = None if values.dtype == object else np.nan
+    return out
 
 
 def seconds_of(values: pd.Series) -> np.ndarray:

@@ -9,7 +9,8 @@ from prepared import prepared
 from scenes import hospital
 
 from synthgen.errors import InputError, SpecError, TrainingError
-from synthgen.tabular import encoding
+from synthgen.spec import RunSpec
+from synthgen.tabular import conversion, encoding, inference, io
 from synthgen.tabular.encoding import Encoding
 
 
@@ -118,3 +119,38 @@ def test_no_step_is_the_number_of_few_people(scene):
     charge = encoding.fit(frame, [scene.schema.column("charge")], None, 10, 100).columns[0]
     assert charge.grid.step == 1
     assert "7919" not in charge.model_dump_json()
+
+
+def test_three_hundred_thousand_codes_cost_memory_for_those_that_are_kept():
+    """A table of 400,000 rows with a code of 300,000 values: read, inferred, encoded in a fraction of the source."""
+    import tracemalloc
+
+    rng = np.random.default_rng(0)
+    rows = 400_000
+    codes = np.where(rng.random(rows) < 0.3, rng.integers(0, 40, rows), rng.integers(40, 300_000, rows))
+    names = np.array([f"C{i}" for i in range(300_000)], dtype=object)
+    frame = pd.DataFrame({"code": names[codes], "age": rng.integers(20, 90, rows)})
+    found = inference.infer(io.from_memory(frame), RunSpec())
+    assert found.column("code").kind == "code"
+    assert "become 'other'" in found.column("code").warning
+    typed = conversion.typed(frame, found)
+    tracemalloc.start()
+    made = encoding.fit(typed, found.modelled, None, 10, 100, related=True)
+    levels = made.encode(typed, np.int32)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert made.sizes[0] == 41
+    assert len(made.model_dump_json()) < 100_000
+    assert peak < 200 << 20
+    assert np.bincount(levels[:, 0])[40] > 0.69 * rows
+
+
+def test_seven_hundred_codes_keep_their_names():
+    rng = np.random.default_rng(0)
+    share = 1 / np.arange(1, 701) ** 0.7
+    codes = rng.choice(700, 30_000, p=share / share.sum())
+    scene = prepared(pd.DataFrame({"diag": [f"D{i}" for i in codes], "age": rng.integers(20, 90, 30_000)}))
+    made = encoding.fit(scene.split.train, scene.schema.modelled, None, 10, 100)
+    assert made.sizes[0] > 400
+    back = made.decode(made.encode(scene.split.train), rng)["diag"]
+    assert (back == scene.split.train["diag"]).mean() > 0.9
