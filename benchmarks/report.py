@@ -47,7 +47,7 @@ def table(found: dict[str, Any]) -> str:
     lines.append(_row(["real, unseen", *(_shown(_ideal(m, means)) for m in measures)]))
     for name, mean in means.items():
         lines.append(_row([_title(name, mean), *(_shown(mean.get(m)) for m in measures)]))
-    return "\n".join([f"**{found['table']}**", "", *lines])
+    return "\n".join([f"**{found['table']}**", "", *lines, *(["", found["note"]] if found.get("note") else [])])
 
 
 def against(results: Sequence[dict[str, Any]]) -> list[str]:

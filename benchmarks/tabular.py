@@ -45,7 +45,8 @@ def main() -> int:
     settings = {"time_budget": options.time_budget, "resample": options.resample}
     mine = contestants.ours(options.generator, options.params, **settings)
     peers = [contestants.peer(peer) for peer in filter(None, options.against.split(","))]
-    found = {"table": name, "target": table.target, "ours": mine.asked, **compare(table, mine, peers, options, out)}
+    found = {"table": name, "target": table.target, "ours": mine.asked, "note": options.note}
+    found |= compare(table, mine, peers, options, out)
     held = _bars(found, mine.name)
     found["bars"] = [vars(bar) | {"outcome": bar.outcome} for bar in held]
     print(shown(found["contestants"]))
@@ -125,6 +126,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--judge", type=Path, default=judging.JUDGE)
     parser.add_argument("--out", type=Path, help="where the CSV files and result.json go")
     parser.add_argument("--publish", type=Path, help="also write the result as JSON in this folder")
+    parser.add_argument("--note", default="", help="what a reader of the figures should know, kept with the result")
     parser.add_argument("--plot", type=Path, help="write a figure (needs the extra `bench`)")
     return parser.parse_args()
 
