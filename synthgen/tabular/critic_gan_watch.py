@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from synthgen.contracts import Group
 from synthgen.errors import TrainingError
 from synthgen.runtime import Event
 from synthgen.training import evidence, health
@@ -30,7 +29,7 @@ class CriticGanWatch:
 
     def __init__(self, task: CriticGanTask) -> None:
         self.task, self.rate = task, 1.0
-        self.groups: Sequence[Group] = ()
+        self.groups: Sequence[Any] = ()
         self.history: list[dict[str, Any]] = []
 
     def examine(self, step: int) -> None:
