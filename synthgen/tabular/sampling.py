@@ -43,17 +43,17 @@ def _draw_block(
     network: AutoregressiveNetwork, steps: Steps, given: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
     """One block. While few different contexts are possible, factors are worked out once for each of them."""
+    known = (given >= 0).T
     codes = torch.from_numpy(given).to(steps.table.device).t().contiguous()
-    fixed = codes >= 0
-    context, which = _given_context(network, steps.table, codes, fixed)
+    context, which = _given_context(network, steps.table, codes, known)
     for column in rng.permutation(len(codes)).tolist():
         uniform = torch.from_numpy(rng.random((codes.shape[1], 1), dtype=np.float32)).to(codes.device)
-        free = ~fixed[column]
-        if not free.any():
+        if known[column].all():
             continue
         reach = steps.cumulative(column, context)
         drawn = _pick(reach if which is None else reach[which], uniform)
-        codes[column] = torch.where(free, drawn, codes[column])
+        fixed = torch.from_numpy(known[column]).to(codes.device) if known[column].any() else None
+        codes[column] = drawn if fixed is None else torch.where(fixed, codes[column], drawn)
         start, size = network.embedding.starts[column], network.layout.sizes[column]
         if which is not None and len(context) * size <= len(drawn) // 2:
             context = (context[:, None] + steps.table[start : start + size]).flatten(0, 1)
@@ -61,19 +61,19 @@ def _draw_block(
             continue
         context, which = context if which is None else context[which], None
         step = steps.table.index_select(0, codes[column] + start)
-        context += step if bool(free.all()) else step * free[:, None]
+        context += step if fixed is None else step * ~fixed[:, None]
     return codes.t().cpu().numpy()
 
 
 def _given_context(
-    network: AutoregressiveNetwork, table: torch.Tensor, codes: torch.Tensor, fixed: torch.Tensor
+    network: AutoregressiveNetwork, table: torch.Tensor, codes: torch.Tensor, known: np.ndarray
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
     """The context of each row from its fixed codes; where there is none, one empty context that all rows point to."""
-    if not fixed.any():
+    if not known.any():
         return table.new_zeros(1, table.shape[1]), codes.new_zeros(codes.shape[1])
     context = table.new_zeros(codes.shape[1], table.shape[1])
-    for column in torch.nonzero(fixed.any(1)).flatten().tolist():
-        rows = fixed[column]
+    for column in np.flatnonzero(known.any(1)).tolist():
+        rows = torch.from_numpy(np.flatnonzero(known[column])).to(codes.device)
         context[rows] += table[codes[column, rows] + network.embedding.starts[column]]
     return context, None
 
