@@ -155,6 +155,18 @@ def draw(
     return chunks
 
 
+def impute(model: Model, schema: Any, data: Any, spec: RunSpec, ctx: RunContext) -> Any:
+    """The data with their missing values drawn from the model given what each record holds; nothing else changes."""
+    return catalog.modality(spec.modality).call("impute", data, model.generator, schema, model.keys, model.rules, ctx)
+
+
+def impute_file(model: Model, schema: Any, source: Source, path: Path, spec: RunSpec, ctx: RunContext) -> int:
+    """Write a source with its missing values drawn to a file; returns its rows."""
+    modality = catalog.modality(spec.modality)
+    rows = modality.call("impute_file", source, path, model.generator, schema, model.keys, model.rules, ctx)
+    return int(rows)
+
+
 def publish(model: Model, prepared: Prepared, spec: RunSpec, ctx: RunContext, out: Path) -> Outcome:
     """Sample, score and decide, and write everything a reviewer needs to `out`."""
     modality = catalog.modality(spec.modality)

@@ -157,6 +157,35 @@ class TabularSynthesizer:
         frame = _raw(self.sample(len(unseen)) if synthetic is None else synthetic)
         return score_frames(prepared, frame, self.spec, self._context(), self.model_)
 
+    def impute(self, data: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
+        """The frame with its missing cells drawn from the model given what each row holds.
+
+        Observed cells, dtypes, index, columns and their order, ids and person keys stay as they are; columns that are
+        not modelled keep their gaps. One draw: fit for showing and for models that need whole rows, but standard errors
+        computed from it leave out that the cells are guesses. For those use `imputations` and pool (Rubin 1987).
+        The rows are the caller's own, so the k-floor plays no part here.
+        """
+        return self.imputations(data, 1, seed)[0]
+
+    def imputations(self, data: pd.DataFrame, draws: int, seed: int = 0) -> list[pd.DataFrame]:
+        """`draws` independent imputations of the same frame (multiple imputation)."""
+        self._must_be_fitted()
+        if draws < 1:
+            raise SpecError(f"{draws} imputations were asked for.", "Ask for at least one.")
+        plain, made = _raw(data), []
+        for number in range(draws):
+            ctx = self._context().at(f"impute{seed}/{number}")
+            whole = pipeline.impute(self.model_, self.schema_, plain, self.spec, ctx)
+            made.append(whole.set_axis(data.columns, axis=1).set_axis(data.index, axis=0))
+        return made
+
+    def impute_file(self, path: str | Path, out: str | Path, seed: int = 0) -> int:
+        """Write a file with its missing cells drawn to a .csv or .parquet file; returns its rows."""
+        self._must_be_fitted()
+        source = catalog.modality("tabular").call("read", Path(path))
+        ctx = self._context().at(f"impute{seed}/0")
+        return pipeline.impute_file(self.model_, self.schema_, source, Path(out), self.spec, ctx)
+
     def save(self, directory: str | Path) -> None:
         """Write the model (safetensors and JSON, never a pickle); it holds no record."""
         self._must_be_fitted()

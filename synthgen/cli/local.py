@@ -30,6 +30,7 @@ def fit(
     time_budget: Annotated[int, typer.Option(min=5, help="Seconds of training to plan for.")] = 180,
     seed: Seed = 0,
     k_floor: Annotated[int, typer.Option(min=2, help="People a category or extreme needs to be kept.")] = 10,
+    keep: Annotated[list[str] | None, typer.Option(help=inputs.KEEP)] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE of a generator parameter.")] = None,
 ) -> None:
     """Train a generator on FILE, without any service."""
@@ -45,6 +46,7 @@ def fit(
         time_budget=time_budget,
         seed=seed,
         k_floor=k_floor,
+        constraints=inputs.constraints(keep or []),
         listener=progress.listen,
     )
     try:
@@ -75,6 +77,23 @@ def sample(
     fixed = inputs.conditions(where or [])
     synthesizer = TabularSynthesizer.load(model)
     synthesizer.write(out, rows, where=fixed or None, balance=tuple(balance or ()), seed=seed, within=within)
+    typer.echo(f"{rows:,} rows written to {out}.")
+
+
+def impute(
+    model: Annotated[Path, typer.Argument(help="Folder that 'synthgen fit' wrote.")],
+    file: File,
+    out: Annotated[Path, typer.Option(help="CSV or Parquet file; the ending decides.")],
+    seed: Seed = 0,
+) -> None:
+    """Fill the missing cells of FILE by draws from MODEL, given what each row holds; nothing else changes."""
+    if not model.is_dir():
+        raise InputError(f"There is no model folder at {model}.", "Train one with 'synthgen fit'.")
+    _check_ending(out, (".csv", ".parquet"))
+    _must_be_readable(file)
+    from synthgen.synthesizer import TabularSynthesizer
+
+    rows = TabularSynthesizer.load(model).impute_file(file, out, seed)
     typer.echo(f"{rows:,} rows written to {out}.")
 
 
@@ -120,5 +139,5 @@ def _check_ending(path: Path, endings: tuple[str, ...]) -> None:
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
-    for command in (fit, sample, score):
+    for command in (fit, sample, impute, score):
         app.command()(command)

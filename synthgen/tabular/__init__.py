@@ -25,6 +25,8 @@ TABULAR = Modality(
         "learn_constraints": "synthgen.tabular.constraints:learn",
         "load_constraints": "synthgen.tabular.constraints:Rules.load",
         "check_predicates": "synthgen.tabular.mending:check_predicates",
+        "impute": "synthgen.tabular.imputing:impute",
+        "impute_file": "synthgen.tabular.imputing:impute_file",
         "load_keys": "synthgen.tabular.keys:KeyModel.load",
         "write": "synthgen.tabular.sets:write",
         "open_set": "synthgen.tabular.sets:open_set",

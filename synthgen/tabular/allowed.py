@@ -114,6 +114,6 @@ def _pairs(mine: np.ndarray, theirs: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 
 def without_missing(sizes: Sequence[int], missing: Sequence[bool]) -> Allowed:
-    """Every level but missing, which is the last of a column that has one."""
-    shares = {i: np.append(np.ones(n - 1), 0.0) for i, (n, gap) in enumerate(zip(sizes, missing, strict=True)) if gap}
+    """Every level but missing, which is the last of a column that has one; columns beyond `sizes` are free."""
+    shares = {i: np.append(np.ones(n - 1), 0.0) for i, (n, gap) in enumerate(zip(sizes, missing, strict=False)) if gap}
     return Allowed({i: s for i, s in shares.items() if s.any()})

@@ -29,7 +29,7 @@ class IndependentColumns:
     """Every column drawn from its own distribution: right margins, no relation between columns, no risk to speak of."""
 
     name: ClassVar[str] = "independent"
-    capabilities: ClassVar[frozenset[str]] = frozenset({"log_prob", "condition", "balance", "constrain"})
+    capabilities: ClassVar[frozenset[str]] = frozenset({"log_prob", "condition", "balance", "constrain", "impute"})
 
     def __init__(self, params: IndependentParams = IndependentParams()) -> None:
         self.params = params
@@ -55,6 +55,10 @@ class IndependentColumns:
     def sample_given(self, fixed: pd.DataFrame, ctx: RunContext, allowed: Allowed = FREE) -> pd.DataFrame:
         """One row for each row of `fixed`, a typed frame of some of the columns, whose cells are kept exactly."""
         return self._drawer().given(fixed, ctx.rng("sample_given"), allowed)
+
+    def impute(self, frame: pd.DataFrame, gaps: np.ndarray, ctx: RunContext, rules: Rules = NO_RULES) -> pd.DataFrame:
+        """A typed frame with the cells of `gaps` (rows, columns) drawn; the other cells tell nothing about them."""
+        return self._drawer().filled(frame, gaps, ctx.rng("impute"), rules)
 
     def log_prob(self, frame: pd.DataFrame) -> np.ndarray:
         """`log q(x)` of each record of a typed frame, over the codes; half a row stands in for a level never seen."""

@@ -12,7 +12,7 @@ import pandas as pd
 from synthgen.errors import InputError, SpecError
 from synthgen.runtime import RunContext
 from synthgen.spec import SampleSpec, Wish
-from synthgen.tabular.allowed import FREE, Allowed
+from synthgen.tabular.allowed import FREE, Allowed, without_missing
 from synthgen.tabular.balancing import allocate, balanced
 from synthgen.tabular.conditioning import DrawCodes, Factor, conditioned, rejected
 from synthgen.tabular.constraints import NO_RULES, Rules
@@ -75,6 +75,44 @@ class Drawer:
         codes = self._drawn(given, np.arange(len(given)), allowed, rng)
         frame = self.encoding.decode(codes, rng, allowed.cells, allowed.shares, fixed)
         return put_in_order(frame, codes, self.encoding, allowed, rng, tuple(fixed.columns))
+
+    def filled(
+        self, frame: pd.DataFrame, gaps: np.ndarray, rng: np.random.Generator, rules: Rules = NO_RULES
+    ) -> pd.DataFrame:
+        """A typed frame with the cells of `gaps` (rows, the table's own columns) drawn given each row's other cells.
+
+        No cell is filled with "missing". Rows with the same gaps are decoded together.
+        """
+        encoding, own = self.encoding, len(self.encoding.source_columns)
+        codes = encoding.encode(frame)
+        codes[:, :own][gaps] = -1
+        for i, part in enumerate(encoding.parts, start=own):
+            sources = [encoding.names.index(c) for c in (part.column, getattr(part, "after", part.column))]
+            codes[gaps[:, sources].any(axis=1), i] = -1
+        allowed = confined(
+            encoding, rules, without_missing(encoding.sizes[:own], [c.missing for c in encoding.columns])
+        )
+        codes = self._drawn(codes, np.arange(len(codes)), allowed, rng)
+        out, patterns = frame.copy(), np.unique(gaps, axis=0, return_inverse=True)
+        for number, pattern in enumerate(patterns[0]):
+            rows = np.flatnonzero(patterns[1].ravel() == number)
+            holes = [c.name for c, gap in zip(encoding.source_columns, pattern, strict=True) if gap]
+            known = frame.drop(columns=holes).iloc[rows].reset_index(drop=True)
+            made = self._in_holes(codes[rows], known, holes, allowed, rng)
+            for name in holes:
+                out.iloc[rows, out.columns.get_loc(name)] = made[name].to_numpy()
+        return out
+
+    def _in_holes(
+        self, codes: np.ndarray, known: pd.DataFrame, holes: list[str], allowed: Allowed, rng: np.random.Generator
+    ) -> pd.DataFrame:
+        """Cells for the columns `holes` beside the `known` ones, drawn where another column says missing too."""
+        made = self.encoding.decode(codes, rng, allowed.cells, (), known)
+        for name in (n for n in holes if made[n].isna().any()):
+            i = self.encoding.names.index(name)
+            gone = made[name].isna().to_numpy()
+            made.loc[gone, name] = self.encoding.columns[i].decode(codes[gone, i], rng)
+        return put_in_order(made, codes, self.encoding, allowed, rng, tuple(known.columns))
 
     def _request(
         self, fixed: Mapping[str, Wish], rows: int, spec: SampleSpec, rules: Rules, rng: np.random.Generator

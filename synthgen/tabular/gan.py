@@ -46,7 +46,7 @@ class AutoregressiveGAN:
     """Tables: autoregressive generator, cross-fitted critics, emphasis on the groups that are worst fitted."""
 
     name: ClassVar[str] = "autoregressive_gan"
-    capabilities: ClassVar[frozenset[str]] = frozenset({"log_prob", "condition", "balance", "constrain"})
+    capabilities: ClassVar[frozenset[str]] = frozenset({"log_prob", "condition", "balance", "constrain", "impute"})
     task: ClassVar[type[GanTask]] = GanTask  # what a step is: benchmarks compare others
 
     def __init__(self, params: AutoregressiveParams = AutoregressiveParams()) -> None:
@@ -86,6 +86,11 @@ class AutoregressiveGAN:
         """
         with planning.one_thread():
             return self._drawer().given(fixed, ctx.rng("sample_given"), allowed)
+
+    def impute(self, frame: pd.DataFrame, gaps: np.ndarray, ctx: RunContext, rules: Rules = NO_RULES) -> pd.DataFrame:
+        """A typed frame with the cells of `gaps` (rows, columns) drawn given the other cells of their rows."""
+        with planning.one_thread():
+            return self._drawer().filled(frame, gaps, ctx.rng("impute"), rules)
 
     def surprise(self, frame: pd.DataFrame, end: End = "chosen", given: Sequence[str] = ()) -> np.ndarray:
         """What the model pays for each record of a typed frame, `-log q(x)` in nats over the codes.

@@ -90,8 +90,8 @@ def prepare(data: FitData, schema: Schema) -> tuple[FitData, Schema, KeyModel]:
     )
     wider = replace(
         data,
-        train=data.train.assign(**{name: _rows_per_person(data.train, data.train_people, most)}),
-        validation=data.validation.assign(**{name: _rows_per_person(data.validation, data.validation_people, most)}),
+        train=data.train.assign(**{name: rows_per_person(data.train, data.train_people, most)}),
+        validation=data.validation.assign(**{name: rows_per_person(data.validation, data.validation_people, most)}),
     )
     return wider, schema.model_copy(update={"columns": (*schema.columns, column)}), made
 
@@ -109,7 +109,7 @@ def _steady_columns(data: FitData, schema: Schema, constant: Sequence[str]) -> d
     return dict(sorted(found.items(), key=lambda item: -item[1])[:MOST_STEADY])
 
 
-def _rows_per_person(frame: pd.DataFrame, people: np.ndarray | None, most: int) -> np.ndarray:
+def rows_per_person(frame: pd.DataFrame, people: np.ndarray | None, most: int) -> np.ndarray:
     """For each row, how many rows its person has, at most `most`."""
     if people is None:
         return np.ones(len(frame))

@@ -11,7 +11,7 @@ from scenes import hospital
 from synthgen import catalog
 from synthgen.errors import Stopped, SynthgenError
 from synthgen.runtime import RunContext
-from synthgen.spec import SampleSpec
+from synthgen.spec import OneOf, Range, SampleSpec
 from synthgen.tabular.params import (
     CriticGanParams,
     CtganParams,
@@ -177,3 +177,25 @@ def test_numbers_stay_on_the_grid_and_between_the_kth_extremes(name, scene, fitt
         assert np.allclose(cells, cells.round(decimals))
         assert cells.min() >= ordered[k - 1]
         assert cells.max() <= ordered[-k]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_ranges_sets_and_missing_values_are_honoured(name, fitted):
+    able(name, "condition")
+    made = sample(fitted(name), 60, fixed={"age": Range(low=40, high=60), "ward": OneOf(values=("eyes", "skin"))})
+    assert made["age"].between(40, 60).all()
+    assert set(made["ward"]) <= {"eyes", "skin"}
+    made = sample(fitted(name), 60, fixed={"sodium": None, "admitted": Range(low="2021-01-01", high="2021-12-31")})
+    assert made["sodium"].isna().all()
+    assert made["admitted"].between("2021-01-01", "2021-12-31").all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_gaps_are_filled_beside_what_is_observed(name, scene, fitted):
+    able(name, "impute")
+    frame = scene.split.validation[[c.name for c in scene.schema.modelled]].reset_index(drop=True)
+    gaps = frame.isna().to_numpy() | (np.random.default_rng(0).random(frame.shape) < 0.2)
+    made = fitted(name).impute(frame.mask(gaps), gaps, RunContext(seed=1))
+    assert not made.isna().any().any()
+    for i, column in enumerate(frame.columns):
+        assert made[column][~gaps[:, i]].equals(frame[column][~gaps[:, i]])
