@@ -220,7 +220,11 @@ class AutoregressiveGAN:
         every = max(1, min(2 * steps.per_epoch, count // 10))
         every = max(every, count // 60)
         rounds = self.params.critic_rounds
-        renew = tuple(sorted({count * (i + 1) // (rounds + 1) for i in range(rounds)})) if stage == "worst" else (count // 2,)
+        renew = (
+            tuple(sorted({count * (i + 1) // (rounds + 1) for i in range(rounds)}))
+            if stage == "worst"
+            else (count // 2,)
+        )
         return loop.Plan(stage, count, every, patience=5, renew_at=renew, fingerprint=digest.hexdigest())
 
     def _coded(self, data: FitData, weights: GroupWeights, ctx: RunContext) -> Coded:
