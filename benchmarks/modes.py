@@ -89,7 +89,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--generator", default="critic_gan", choices=sorted(FLOORS))
     parser.add_argument("--params", type=json.loads, default={}, help="the generator's parameters, as JSON")
     parser.add_argument("--time-budget", type=int, default=180)
-    parser.add_argument("--resample", default="2x", choices=["off", "2x", "4x"])
+    parser.add_argument("--resample", default="off", choices=["off", "2x", "4x"], help="off: the generator alone")
     parser.add_argument("--out", type=Path, help="write the figures to this file, as JSON")
     return parser.parse_args()
 
