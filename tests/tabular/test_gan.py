@@ -143,3 +143,20 @@ def test_naming_the_parameters_imports_no_torch():
 
     code = "import sys; import synthgen.tabular.params, synthgen.tabular; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_values_that_are_missing_together_stay_so():
+    """Three laboratory values missing in the same rows, a fourth on its own: the joint pattern is kept."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(1500, 4)).round(2), columns=["na", "k", "cl", "crp"])
+    gap, own = rng.random(1500) < 0.3, rng.random(1500) < 0.2
+    frame.loc[gap, ["na", "k", "cl"]] = np.nan
+    frame.loc[own, "crp"] = np.nan
+    scene = prepared(frame)
+    params = TINY.model_copy(update={"epochs": 12, "hidden": 32})
+    made = AutoregressiveGAN(params).fit(scene.data, scene.schema, (), RunContext())
+    gaps = pd.concat(made.sample(SampleSpec(), 3000, RunContext())).isna()
+    assert (gaps["na"] == gaps["k"]).mean() > 0.95
+    assert (gaps["na"] == gaps["cl"]).mean() > 0.95
+    assert abs(gaps["na"].mean() - gap.mean()) < 0.05
+    assert abs(np.corrcoef(gaps["na"], gaps["crp"])[0, 1]) < 0.1
