@@ -39,7 +39,7 @@ def _card(question: str, lines: Iterable[str], verdict: Verdict, metrics: tuple[
         mark = layout.badge(
             f"{wording.plural(len(rules), 'rule')} met" if rules else "No rule", "good" if rules else "calm"
         )
-    small = "".join(f"<li>{escape(line)}</li>" for line in rest)
+    small = "".join(f"<li>{escape(line[:1].upper() + line[1:])}</li>" for line in rest)
     return Html(f"<div><span>{escape(question)}</span>{mark}<b>{escape(head)}</b><ul>{small}</ul></div>")
 
 

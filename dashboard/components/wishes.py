@@ -71,7 +71,7 @@ def constraints(columns: Sequence[str], key: str) -> tuple[Constraint, ...]:
 def _lines(config: dict[str, Any], key: str) -> list[Line]:
     start = pd.DataFrame({name: pd.Series(dtype=_dtype(name)) for name in config})
     edited = st.data_editor(start, num_rows="dynamic", hide_index=True, key=key, column_config=config)
-    return [{name: _cell(value) for name, value in line.items()} for line in edited.to_dict("records")]
+    return [{str(name): _cell(value) for name, value in line.items()} for line in edited.to_dict("records")]
 
 
 def _dtype(name: str) -> Any:

@@ -345,7 +345,7 @@ def test_the_page_of_a_set_answers_four_questions_with_intervals_and_what_real_r
     for question in ("like the real table", "small groups survive", "signs of copying", "learn from it"):
         assert question in answered
     assert "1.1 % near copies" in answered
-    assert "unseen real rows: 1.3 %" in answered
+    assert "Unseen real rows: 1.3 %" in answered
     assert "0.81 against 0.84" in answered
     assert "Predicting stroke on unseen people" in answered
     assert "1 rule met" in answered
