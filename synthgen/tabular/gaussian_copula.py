@@ -22,6 +22,7 @@ from synthgen.runtime import RunContext
 from synthgen.spec import SampleSpec
 from synthgen.tabular import encoding
 from synthgen.tabular.allowed import FREE, Allowed
+from synthgen.tabular.constraints import NO_RULES, Rules
 from synthgen.tabular.drawing import Drawer
 from synthgen.tabular.encoding import Encoding
 from synthgen.tabular.params import GaussianCopulaParams
@@ -36,7 +37,7 @@ class GaussianCopula:
     """Normal scores with a shrunk correlation matrix; conditions are met by drawing the fixed scores first."""
 
     name: ClassVar[str] = "gaussian_copula"
-    capabilities: ClassVar[frozenset[str]] = frozenset({"condition", "balance"})
+    capabilities: ClassVar[frozenset[str]] = frozenset({"condition", "balance", "constrain", "impute"})
 
     def __init__(self, params: GaussianCopulaParams = GaussianCopulaParams()) -> None:
         self.params = params
@@ -57,13 +58,17 @@ class GaussianCopula:
         self.correlation = self._correlated(codes, ctx)
         return self
 
-    def sample(self, spec: SampleSpec, rows: int, ctx: RunContext) -> Iterator[pd.DataFrame]:
+    def sample(self, spec: SampleSpec, rows: int, ctx: RunContext, rules: Rules = NO_RULES) -> Iterator[pd.DataFrame]:
         """Typed chunks, with conditions and balance as `spec` asks."""
-        return self._drawer().chunks(spec, rows, ctx)
+        return self._drawer().chunks(spec, rows, ctx, rules)
 
     def sample_given(self, fixed: pd.DataFrame, ctx: RunContext, allowed: Allowed = FREE) -> pd.DataFrame:
         """One row for each row of `fixed`, a typed frame of some of the columns, whose cells are kept exactly."""
         return self._drawer().given(fixed, ctx.rng("sample_given"), allowed)
+
+    def impute(self, frame: pd.DataFrame, gaps: np.ndarray, ctx: RunContext, rules: Rules = NO_RULES) -> pd.DataFrame:
+        """A typed frame with the cells of `gaps` (rows, columns) drawn, given the other cells."""
+        return self._drawer().filled(frame, gaps, ctx.rng("impute"), rules)
 
     def report(self) -> Mapping[str, Any]:
         """Nothing is trained in steps."""

@@ -7,7 +7,8 @@ from prepared import prepared
 from scipy.stats import spearmanr
 
 from synthgen.runtime import RunContext
-from synthgen.spec import SampleSpec
+from synthgen.spec import Inequality, SampleSpec
+from synthgen.synthesizer import TabularSynthesizer
 from synthgen.tabular.gaussian_copula import GaussianCopula
 
 
@@ -63,3 +64,15 @@ def test_the_probabilities_of_a_column_are_those_it_is_drawn_with(fitted):
     made = fitted._draw(np.repeat(codes, 4000, 0), np.random.default_rng(0))[:, column]
     assert told.sum() == pytest.approx(1)
     assert np.allclose(told, np.bincount(made, minlength=len(told)) / 4000, atol=0.05)
+
+
+def test_rules_are_kept_and_gaps_are_filled_from_the_other_cells():
+    rules = (Inequality(low_column="weight", high_column="height"),)
+    model = TabularSynthesizer("gaussian_copula", constraints=rules).fit(numbers(800))
+    made = model.sample(600)
+    assert (made.weight <= made.height).all()
+    holed = numbers(300, 7).assign(height=lambda f: f.height.where(f.index % 2 == 0))
+    filled = model.impute(holed)
+    gap = holed.height.isna()
+    assert filled.height.notna().all()
+    assert np.corrcoef(filled.height[gap], filled.weight[gap])[0, 1] > 0.6
