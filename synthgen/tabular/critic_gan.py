@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 import pandas as pd
@@ -158,7 +158,7 @@ class CriticGAN:
         batch = max(batch // self.params.pac, 1) * self.params.pac
         steps = self._steps(batch)
         task = CriticGanTask(self.network, self.critic, self.critics, table, self.params, batch, steps, ctx)
-        task.watch.groups = self.groups
+        task.watch.groups = cast(Sequence[Group], self.groups)
         ctx.log(f"Planned {steps} steps of {batch} rows each.")
         run = loop.run(task, self._plan(steps, table), ctx)
         task.average = task.best

@@ -26,7 +26,8 @@ DECAY = 0.998  # of the smoothed generator
 R1_EVERY = 16  # steps
 KEPT_EXCESS = 0.5  # of the running estimate, at each renewal
 VALIDATION_ROWS, FAKES = 4096, 30_000
-MARGINS, COARSE, PAIRS = 2, 12, 60
+COARSE, PAIRS = 12, 60
+PART = 16_384  # rows looked at in one go
 CHANCE = 0.05  # slope of the critics' logit under which they know nothing
 
 
@@ -292,15 +293,14 @@ class CriticGanTask:
         """What drawing needs of the weights: the rows' cumulative weights, their heaviest groups, what to take out."""
         columns = self.data.train.shape[1]
         self.emphasised = Emphasised(self.data.members, self.data.columns, emphasised)
-        member = np.where(self.data.train_in, self.weights, 0.0)
-        self._cumulative = np.cumsum(np.maximum(1.0, member.max(1, initial=0.0)))
+        heaviest, weight = _heaviest(self.data.train_in, self.weights)
+        self._cumulative = np.cumsum(np.maximum(1.0, weight))
         self._group_columns = np.zeros((len(self.weights) + 1, columns), dtype=bool)
         for group, of in enumerate(self.data.columns):
             self._group_columns[group, list(of)] = True
         self._heaviest = np.full(len(self.data.train_in), -1)
         if len(self.weights):
-            heaviest = member.argmax(1)
-            partial = (member.max(1) > 1) & ~self._group_columns[heaviest].all(1)
+            partial = (weight > 1) & ~self._group_columns[heaviest].all(1)
             self._heaviest = np.where(partial, heaviest, -1)
 
     def _summary(self) -> dict[str, Any]:
@@ -315,6 +315,17 @@ class CriticGanTask:
 
     def _copy(self) -> dict[str, torch.Tensor]:
         return {n: v.detach().clone() for n, v in self.network.named_parameters()}
+
+
+def _heaviest(inside: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each row the group of the largest weight it is in, and that weight (0 in none), in parts."""
+    if not len(weights):
+        return np.zeros(len(inside), np.int64), np.zeros(len(inside))
+    out, top = np.zeros(len(inside), np.int64), np.zeros(len(inside))
+    for start in range(0, len(inside), PART):
+        member = np.where(inside[start : start + PART], weights, 0.0)
+        out[start : start + PART], top[start : start + PART] = member.argmax(1), member.max(1)
+    return out, top
 
 
 def masks(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
