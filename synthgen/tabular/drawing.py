@@ -100,7 +100,9 @@ class Drawer:
             known = frame.drop(columns=holes).iloc[rows].reset_index(drop=True)
             made = self._in_holes(codes[rows], known, holes, allowed, rng)
             for name in holes:
-                out.iloc[rows, out.columns.get_loc(name)] = made[name].to_numpy()
+                cells = out[name].to_numpy(copy=True)
+                cells[rows] = made[name].to_numpy()
+                out[name] = pd.Series(cells, index=out.index, dtype=out[name].dtype)
         return out
 
     def _in_holes(

@@ -16,7 +16,7 @@ from synthgen.spec import Unique
 from synthgen.tabular import cells, conversion, keys
 from synthgen.tabular.constraints import Rules, breaks
 from synthgen.tabular.keys import KeyModel
-from synthgen.tabular.schema import Column, Schema, layout_of
+from synthgen.tabular.schema import TIMES, Column, Schema, layout_of
 
 BLOCK = 8192
 ROUNDS = 20
@@ -177,7 +177,11 @@ def _alike(values: pd.Series, drawn: np.ndarray, people: np.ndarray | None) -> p
 def _put(raw: pd.Series, gaps: np.ndarray, values: pd.Series, column: Column) -> pd.Series:
     """The raw column with its gaps filled in its own dtype and writing."""
     own = column.model_copy(update={"dtype": str(raw.dtype)})
-    made = conversion.presented_column(values[gaps].reset_index(drop=True), own, from_text=False)
+    filled = values[gaps].reset_index(drop=True)
+    if column.kind in TIMES and raw.dtype.kind == "O":  # moments written as text
+        made = pd.Series(conversion.written(filled, column), dtype=object)
+    else:
+        made = conversion.presented_column(filled, own, from_text=False)
     if isinstance(raw.dtype, pd.CategoricalDtype):
         raw = raw.cat.add_categories([v for v in made.unique() if v not in raw.cat.categories])
     out = raw.astype(object).to_numpy(copy=True)

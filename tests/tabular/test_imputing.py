@@ -135,6 +135,7 @@ def test_a_file_comes_back_as_it_was_written_but_for_its_gaps(fitted, tmp_path):
     assert not after.eq("").to_numpy().any()
     assert (before.mask(gaps, "") == after.mask(gaps, "")).all().all()
     assert set(after["cause"]) == {"a", "b", "c"}
+    assert after["when"].str.fullmatch(r"\d{4}-\d\d-\d\d").all()
 
 
 def test_a_person_s_constant_is_the_same_in_all_rows_of_the_person():
