@@ -34,6 +34,11 @@ class StockModel(ABC):
 
     name: ClassVar[str]
     capabilities: ClassVar[frozenset[str]] = frozenset()
+    params: Any
+    encoding: Encoding
+    spans: list[dict[str, Any]]
+    conditions: list[float]
+    network: Any
 
     def __init__(self, params: CtganParams | TvaeParams) -> None:
         self.params = params
