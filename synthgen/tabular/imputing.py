@@ -131,7 +131,9 @@ def _drawn(
         made = _made(block, gaps[here], generator, schema, rules, ctx.at(f"block{start}"))
         for i, name in enumerate(names):
             holes = gaps[here, i]
-            frame.iloc[here[holes], frame.columns.get_loc(name)] = made[name].to_numpy()[holes]
+            values = frame[name].to_numpy(copy=True)
+            values[here[holes]] = made[name].to_numpy()[holes]
+            frame[name] = pd.Series(values, index=frame.index, dtype=frame[name].dtype)
     ctx.progress("impute", len(rows), len(rows))
     return frame
 
@@ -162,7 +164,7 @@ def _broken(made: pd.DataFrame, gaps: np.ndarray, schema: Schema, rules: Rules) 
     known, out = {c.name: c for c in schema.modelled}, np.zeros(len(made), dtype=bool)
     for rule, combinations in zip(rules.constraints, rules.combinations, strict=True):
         if not isinstance(rule, Unique):
-            drawn = gaps[:, [made.columns.get_loc(c) for c in rule.columns]].any(axis=1)
+            drawn = gaps[:, [list(made.columns).index(c) for c in rule.columns]].any(axis=1)
             out |= drawn & breaks(rule, made, known, combinations)
     return out
 
