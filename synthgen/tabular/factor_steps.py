@@ -24,9 +24,9 @@ class Steps:
     def cumulative(self, column: int, context: torch.Tensor) -> torch.Tensor:
         """(rows, levels): for each context (rows, hidden; float32) the running sum of its levels' masses.
 
-        The masses are not scaled to sum to one. The bias, which holds the levels' log shares, is added in single precision:
-        in half precision a rare level's share would be off by several per cent, the same way in every row. Written with maximum and exponential: over few levels a softmax of the
-        last axis takes ten times as long.
+        The masses are not scaled to sum to one. The bias, which holds the levels' log shares, is added in single
+        precision: in half precision a rare level's share would be off by several per cent, the same way in every row.
+        Written with maximum and exponential: over few levels a softmax of the last axis takes ten times as long.
         """
         first, second, (weight, bias) = self._weights(column)
         h = relu_of(context.to(self.dtype), *first)

@@ -30,6 +30,7 @@ from synthgen.tabular.critic import Critics
 from synthgen.tabular.drawing import Drawer
 from synthgen.tabular.encoding import Encoding
 from synthgen.tabular.estimate import check, estimate
+from synthgen.tabular.membership import Membership
 from synthgen.tabular.networks import AutoregressiveNetwork, Layout
 from synthgen.tabular.params import AutoregressiveParams
 from synthgen.tabular.sampling import draw, factor
@@ -235,7 +236,7 @@ class AutoregressiveGAN:
         )
         inside = weights.membership(data.train), weights.membership(data.validation)
 
-        def members(codes: np.ndarray) -> np.ndarray:
+        def members(codes: np.ndarray) -> Membership:
             return weights.membership(self.encoding.decode(self._all_codes(codes), ctx.rng("members")))
 
         return Coded(train, validation, *inside, data.train_people, members)

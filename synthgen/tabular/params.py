@@ -44,8 +44,8 @@ class CriticGanParams(Spec):
     )
     reducer: Literal["mean", "log_sum_exp", "cvar", "top_k", "literal"] = Field(
         "log_sum_exp",
-        description="How group excess becomes weights. 'mean' trains at data frequency; 'literal' is the smooth maximum "
-        "over the rows of a batch and there for comparison only.",
+        description="How group excess becomes weights. 'mean' trains at data frequency; 'literal' is the smooth "
+        "maximum over the rows of a batch and there for comparison only.",
     )
     weight_cap: float = Field(20.0, ge=1, le=1000, description="No record is drawn more than this many times as often.")
     time_budget: int = Field(180, ge=5, description="Seconds of training to plan for, by a fixed cost model.")

@@ -72,7 +72,11 @@ def seconds_per_step(batch: int, layout: Layout, hidden: int) -> float:
     columns, levels = len(layout.sizes), sum(layout.sizes)
     products = columns * hidden**2 + levels * hidden
     weights = 2 * products
-    return STEP_SECONDS + WEIGHT_SECONDS * weights + batch * (PRODUCT_SECONDS * products + MEMORY_SECONDS * columns * hidden)
+    return (
+        STEP_SECONDS
+        + WEIGHT_SECONDS * weights
+        + batch * (PRODUCT_SECONDS * products + MEMORY_SECONDS * columns * hidden)
+    )
 
 
 @contextmanager

@@ -1,10 +1,10 @@
-"""Emphasis on groups: which training rows a step of the worst-case stage draws, small and badly fitted groups more often.
+"""Emphasis on groups: in the worst-case stage rows of small and of badly fitted groups are drawn more often.
 
 Inside every column that has groups, a group's share of the draws is its share of the rows to the power `1 / (1 + t)`:
-the law at which the smooth maximum of the group's own surprise has its minimum (DESIGN section 2, point 2), and all that
-is known of a group's excess before a critic has looked, since what was seen less often is fitted less well. The critics'
-excess tilts it from there. Whole rows are drawn, so frequencies come out tilted too: a last stage at the data's own
-frequency calibrates them (ADR 7).
+the law at which the smooth maximum of the group's own surprise has its minimum (DESIGN section 2, point 2), and all
+that is known of a group's excess before a critic has looked, since what was seen less often is fitted less well. The
+critics' excess tilts it from there. Whole rows are drawn, so frequencies come out tilted too: a last stage at the
+data's own frequency calibrates them (ADR 11).
 """
 
 from __future__ import annotations

@@ -125,10 +125,11 @@ class Surprise(Measure):
     family: ClassVar[Literal["coverage"]] = "coverage"
     better, best, high = "lower", 0.0, 1e6
     explanation = (
-        "How surprised is the generator by hold-out records, in nats (-log of the probability it gives them)? The"
-        " value is the mean inside the worst group, for the released model; beside it the mean over all records, and "
-        "both again for the model at the end of worst-case training, before it was calibrated to the data's frequencies. Hold-out records are what is measured; the reference is"
-        " the same on training records: paying clearly less for those means memorising."
+        "How surprised is the generator by hold-out records, in nats (-log of the probability it gives them)? The "
+        "value is the mean inside the worst group, for the released model; beside it the mean over all records, and "
+        "both again for the model at the end of worst-case training, before it was calibrated to the data's "
+        "frequencies. Hold-out records are what is measured; the reference is the same on training records: paying "
+        "clearly less for those means memorising."
     )
     source = "Surprise and worst case: Teig, Embedded Vision Summit 2023."
 
