@@ -10,14 +10,15 @@ from synthgen.spec import Spec
 
 SET_ELSEWHERE = frozenset({"emphasis", "time_budget"})  # these have a place of their own on the page
 
-DIAL: dict[float, str] = {0.0: "Mean", 1.0: "Gentle", 4.0: "Standard", 16.0: "Strong", 64.0: "Worst case"}
+# times the generator's own default
+DIAL: dict[float, str] = {0.0: "Mean", 0.5: "Gentle", 1.0: "Standard", 4.0: "Strong", 16.0: "Worst case"}
 
 EXPLAINED = {
-    "Mean": "Every record counts the same. Best for the average patient; rare groups may be lost.",
-    "Gentle": "Badly fitted groups count a little more.",
-    "Standard": "Groups that the generator does not fit yet count up to four times as much.",
-    "Strong": "Most of the attention goes to the worst-fitted groups.",
-    "Worst case": "Training follows the worst-fitted group alone. The average may suffer a little.",
+    "Mean": "No group counts for more than its records. Best for the average patient; rare groups may be lost.",
+    "Gentle": "Small and badly fitted groups are trained on a little more often.",
+    "Standard": "Small and badly fitted groups are trained on clearly more often, until the shares are set right.",
+    "Strong": "Groups are trained on almost equally often, whatever their size, until the shares are set right.",
+    "Worst case": "As far as it goes: every group as often as the next. The average may suffer.",
 }
 
 
@@ -30,14 +31,14 @@ def emphasis(kind: type[Spec] | None) -> dict[str, Any]:
     chosen = st.select_slider(
         "Emphasis",
         list(DIAL.values()),
-        value=DIAL.get(float(field.default), "Standard"),
+        value="Standard",
         help="Groups of at least k people are watched while training. The scorecard always shows both ends.",
     )
     st.html('<div class="sg-ends"><span>the average record</span><span>the worst-fitted group</span></div>')
     value = next(number for number, name in DIAL.items() if name == chosen)
-    usual = " This is the default." if value == float(field.default) else ""
+    usual = " This is the default." if value == 1 else ""
     st.caption(f"**{chosen}.** {EXPLAINED[chosen]}{usual}")
-    return {} if value == float(field.default) else {"emphasis": value}
+    return {} if value == 1 else {"emphasis": value * float(field.default)}
 
 
 def form(kind: type[Spec] | None, key: str) -> dict[str, Any]:

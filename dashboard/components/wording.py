@@ -47,7 +47,16 @@ STAGES = {
     "export": "Writing the bundle",
 }
 
-GENERATORS = {"autoregressive_gan": "Autoregressive GAN", "ctgan": "CTGAN", "independent": "Independent columns"}
+GENERATORS = {
+    "auto": "Automatic",
+    "autoregressive_gan": "Autoregressive GAN",
+    "critic_gan": "Critic-only GAN",
+    "gaussian_copula": "Gaussian copula",
+    "independent": "Independent columns",
+    "ctgan": "CTGAN",
+    "tvae": "TVAE",
+    "smote_nc": "SMOTE-NC",
+}
 
 CENSUS: dict[str, tuple[str, Tone, str]] = {
     "represented": ("Represented", "good", "comes back about as often as in the real data"),

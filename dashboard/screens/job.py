@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import backend, links, session
+from dashboard import links, session
 from dashboard.backend import Backend
 from dashboard.components import charts, health, history, layout, lists, live, wording
 from dashboard.components.layout import Cell
@@ -89,7 +89,7 @@ def _facts(job: JobView) -> list[tuple[str, Cell]]:
     if running:
         facts += [("Time to go", wording.duration(job.eta_seconds))]
     if job.kind in ("fit", "sample"):
-        facts += [("Generator", wording.generator(backend.generator_name(str(job.spec.get("generator", "auto")))))]
+        facts += [("Generator", wording.generator(str(job.spec.get("generator", "auto"))))]
     if job.attempts > 1:
         facts += [("Attempt", job.attempts)]
     return facts

@@ -98,14 +98,19 @@ def _positive(service: Backend, dataset: DatasetView, target: str) -> str | None
     return st.text_input("Positive value", help=said, placeholder="optional") or None
 
 
+AUTO = "Automatic: the GAN, or a simpler model where a table is too small for one"
+
+
 def _training(dataset: DatasetView) -> dict[str, Any]:
     known = backend.generators()
     left, right = st.columns(2)
     with left:
-        generator = st.selectbox("Generator", list(known), format_func=lambda name: known[name].title)
+        generator = st.selectbox(
+            "Generator", ["auto", *known], format_func=lambda name: known[name].title if name in known else AUTO
+        )
     with right:
         budget = st.select_slider("Time for training", BUDGETS, value=180, format_func=wording.duration)
-    kind = backend.generator_parameters(generator)
+    kind = backend.generator_parameters(backend.generator_name(generator))
     params = parameters.emphasis(kind)
     with st.expander("Advanced"):
         a, b, c = st.columns(3)
