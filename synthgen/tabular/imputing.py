@@ -13,7 +13,7 @@ from synthgen.contracts import Source
 from synthgen.errors import SpecError
 from synthgen.runtime import RunContext
 from synthgen.spec import Unique
-from synthgen.tabular import cells, conversion, keys
+from synthgen.tabular import cells, conversion, dates, keys
 from synthgen.tabular.constraints import Rules, breaks
 from synthgen.tabular.keys import KeyModel
 from synthgen.tabular.schema import TIMES, Column, Schema, layout_of
@@ -176,12 +176,19 @@ def _alike(values: pd.Series, drawn: np.ndarray, people: np.ndarray | None) -> p
     return values.where(~drawn | (people < 0), first)
 
 
+def _as_written(observed: pd.Series, column: Column) -> Column:
+    """The column with the date format of these cells, which may be another than that of the table it was fitted on."""
+    table = cells.distinct_of(observed)
+    found = dates.find_format(table.values, table.counts, allow_digits=True, share=0.9)
+    return column if found is None else column.model_copy(update={"date_format": found[0]})
+
+
 def _put(raw: pd.Series, gaps: np.ndarray, values: pd.Series, column: Column) -> pd.Series:
     """The raw column with its gaps filled in its own dtype and writing."""
     own = column.model_copy(update={"dtype": str(raw.dtype)})
     filled = values[gaps].reset_index(drop=True)
     if column.kind in TIMES and raw.dtype.kind == "O":  # moments written as text
-        made = pd.Series(conversion.written(filled, column), dtype=object)
+        made = pd.Series(conversion.written(filled, _as_written(raw[~gaps], column)), dtype=object)
     else:
         made = conversion.presented_column(filled, own, from_text=False)
     if isinstance(raw.dtype, pd.CategoricalDtype):
