@@ -88,7 +88,7 @@ def _values(encoding: Encoding, column: int, allowed: Allowed) -> np.ndarray:
     """The levels to balance: values of a category, or of a number with few whole ones, that the request allows."""
     codes = encoding.columns[column]
     if isinstance(codes, CategoryCodes):
-        values = np.arange(len(codes.values))
+        values = np.flatnonzero([value not in codes.alone for value in codes.values])
     elif codes.few:
         values = np.sort(codes.levels[1])
     else:

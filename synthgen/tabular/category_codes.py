@@ -32,6 +32,7 @@ class CategoryCodes(BaseModel):
     missing: bool
     merged: int = 0
     missing_held: bool = False  # by at least k people
+    alone: tuple[str, ...] = ()  # values of a public column that fewer than k people hold
 
     @property
     def ordered(self) -> int:
@@ -106,6 +107,7 @@ def fit_categories(
         missing=not filled.all(),
         missing_held=len(np.unique(who[~filled])) >= k,
         merged=len(rest),
+        alone=tuple(str(uniques[i]) for i in kept if holders[i] < k),
     )
 
 

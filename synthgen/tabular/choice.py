@@ -42,8 +42,9 @@ def planned_passes(data: FitData, schema: Any, spec: RunSpec) -> float:
     from synthgen.tabular.params import AutoregressiveParams
 
     params = AutoregressiveParams(time_budget=spec.time_budget)
-    some = data.train.head(LOOKED_AT)
-    owners = None if data.train_people is None else data.train_people[: len(some)]
+    seen = np.unique(np.linspace(0, len(data.train) - 1, LOOKED_AT).astype(int))  # spread: people lie together
+    some = data.train.iloc[seen].reset_index(drop=True)
+    owners = None if data.train_people is None else data.train_people[seen]
     found = encoding.fit(some, schema.modelled, owners, schema.k_floor, params.bins)
     active = [i for i, size in enumerate(found.sizes) if size > 1]
     layout = Layout(tuple(found.sizes[i] for i in active), tuple(found.ordered[i] for i in active))

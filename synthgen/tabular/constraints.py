@@ -13,10 +13,10 @@ from pydantic import ValidationError
 from synthgen.contracts import FitData, Record, Split
 from synthgen.errors import InputError, SpecError, raise_all
 from synthgen.spec import Constraint, FixedCombinations, Inequality, Range, RunSpec, Unique, Within
-from synthgen.tabular.category_codes import fit_categories, people_per_level
-from synthgen.tabular.modes import DATES, NUMERIC
+from synthgen.tabular.category_codes import OTHER, fit_categories, people_per_level
+from synthgen.tabular.modes import DATES, NUMERIC, people_in
 from synthgen.tabular.requests import as_words, is_discrete
-from synthgen.tabular.wishes import in_range
+from synthgen.tabular.wishes import all_met, in_range
 
 FILE = "constraints.json"
 GAP = "\0missing"
@@ -63,11 +63,35 @@ def check(split: Split, schema: Any, spec: RunSpec) -> None:
             rows = int(breaks(rule, whole, known).sum())
             wrong = [f"{rows} of {len(whole)} rows of the source break it"] if rows else []
         problems += [f"{title(rule, i)}: {text}" for text in wrong]
+    problems = problems or _kept_by_too_few(split, known, spec)
     raise_all(
         SpecError,
         problems,
         "Correct the constraint or the data; source_may_break=True lets the source break what synthetic rows keep.",
     )
+
+
+def _kept_by_too_few(split: Split, known: dict[str, Any], spec: RunSpec) -> list[str]:
+    """Constraints confine rows as fixed values do: with each request at least k people of the source must keep them."""
+    rules = [rule for rule in spec.constraints if isinstance(rule, Within | Inequality)]
+    wishes = [{**spec.sample.fixed, **target.where} for target in spec.sample.targets] or [dict(spec.sample.fixed)]
+    parts = (
+        (split.train, split.train_people),
+        (split.validation, split.validation_people),
+        (split.holdout, split.holdout_people),
+    )
+    for wish in wishes if rules else []:
+        if not set(wish) <= set(known):
+            continue  # told by the check of the request
+        kept = 0
+        for frame, people in parts:
+            if len(frame):
+                broken = np.logical_or.reduce([breaks(rule, frame, known) for rule in rules])
+                kept += people_in(all_met(wish, known, frame) & ~broken, people)
+        if kept < spec.k_floor:
+            asked = " and what is asked for" if wish else ""
+            return [f"fewer than {spec.k_floor} people of the source keep all constraints{asked} together"]
+    return []
 
 
 def learn(data: FitData, schema: Any, spec: RunSpec) -> Rules:
@@ -138,6 +162,8 @@ def _combinations(
     who = np.arange(len(words)) if data.train_people is None else data.train_people
     held = people_per_level(place, who, int(place.max()) + 1) >= k
     first = words.iloc[np.unique(place, return_index=True)[1][held]]
+    numeric = [c.name for c in columns if c.kind in NUMERIC]  # a number is never written as "other"
+    first = first[~first[numeric].eq(OTHER).any(axis=1)]
     if first.empty:
         raise SpecError(
             f"{title(rule, number)}: no combination is shared by {k} people.", "Name fewer columns, or coarser ones."

@@ -161,6 +161,8 @@ class Encoding(BaseModel):
         shares, inside = column.allowed(wish)
         if column.missing:
             shares[-1] *= column.missing_held
+        if isinstance(column, CategoryCodes):
+            shares[: len(column.values)] *= [value not in column.alone for value in column.values]
         if isinstance(column, NumberCodes) and inside is not None and len(column.firsts):
             open_low, open_high = (inside[:, 0] <= -FAR).any(), (inside[:, 1] >= FAR).any()
             bins = column.levels[0]

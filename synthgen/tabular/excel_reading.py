@@ -10,6 +10,7 @@ import datetime as dt
 import itertools
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,7 +75,19 @@ def parse(path: Path) -> tuple[pd.DataFrame, tuple[str, ...], list[str]]:
                 return _table(book)
             finally:
                 book.close()
-    except (zipfile.BadZipFile, ParseError, KeyError, ValueError, TypeError, IndexError, AttributeError, OSError) as e:
+    except (
+        zipfile.BadZipFile,
+        ParseError,
+        KeyError,
+        ValueError,
+        TypeError,
+        IndexError,
+        AttributeError,
+        OSError,
+        zlib.error,
+        EOFError,
+        RuntimeError,
+    ) as e:
         raise InputError("The workbook is damaged or cut off.", SAVE_AGAIN) from e
 
 

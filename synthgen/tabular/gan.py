@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -147,7 +149,10 @@ class AutoregressiveGAN:
         """The generator that `save` wrote, on any device. Raises InputError when there is none or it is damaged."""
         state = checkpoint.read(Path(directory))
         if state is None or state.facts.get("generator") != cls.name or state.facts.get("format") != FORMAT:
-            raise InputError("The folder holds no model of this generator and format.", "Fit one first.")
+            raise InputError(
+                "The folder holds no model that this version of the generator can read.",
+                "Fit it again with this version.",
+            )
         try:
             made = cls(AutoregressiveParams(**state.facts["params"]))
             made.encoding = Encoding.model_validate(state.facts["encoding"])
@@ -203,10 +208,9 @@ class AutoregressiveGAN:
         runs = {}
         if steps.worst:
             task.enter_worst_case()
-            runs["worst"] = loop.run(task, self._plan("worst", steps, coded), ctx)
+            runs["worst"] = loop.run(task, self._plan("worst", steps, coded), _until(ctx, steps.worst / steps.total))
             task.calibrate()
-        if not (runs and ctx.out_of_time()):
-            runs["mean"] = loop.run(task, self._plan("mean", steps, coded), ctx)
+        runs["mean"] = loop.run(task, self._plan("mean", steps, coded), ctx)
         task.average = task.best
         task.watch.conclude(task.train_critics(ctx.rng("last critics")))
         self.ends = {"chosen": task.best, "worst": task.worst_end if steps.worst else task.best}
@@ -266,6 +270,14 @@ class AutoregressiveGAN:
 
     def _score(self, codes: np.ndarray) -> np.ndarray:
         return self.critics.score(torch.from_numpy(codes[:, self.active]).to(self.device))
+
+
+def _until(ctx: RunContext, share: float) -> RunContext:
+    """The context with that share of the time that is left: calibration must have its own."""
+    if ctx.deadline is None:
+        return ctx
+    now = time.monotonic()
+    return replace(ctx, deadline=now + share * max(ctx.deadline - now, 0.0))
 
 
 def _shares(codes: np.ndarray, sizes: Sequence[int]) -> list[np.ndarray]:

@@ -17,6 +17,7 @@ from synthgen.tabular import cells, conversion, dates, keys
 from synthgen.tabular.constraints import Rules, breaks
 from synthgen.tabular.keys import KeyModel
 from synthgen.tabular.schema import TIMES, Column, Schema, layout_of
+from synthgen.tabular.splitting import people_of
 
 BLOCK = 8192
 ROUNDS = 20
@@ -38,7 +39,7 @@ def impute(
     typed = conversion.typed(raw, schema)
     values = {c.name: getattr(c, "values", ()) for c in generator.encoding.columns}
     gaps = pd.DataFrame({c.name: is_gap(raw[c.name], c, values[c.name]) for c in schema.modelled})
-    people = None if schema.person is None else pd.factorize(raw[schema.person], use_na_sentinel=True)[0]
+    people = None if schema.person is None else people_of(_keyed(typed, raw, schema), schema)
     steady = [c.name for c in schema.modelled if c.within_person_constant] if people is not None else []
     full = _from_own_rows(typed, gaps, people, steady)
     left = gaps.to_numpy() & full[gaps.columns].isna().to_numpy()
@@ -90,6 +91,13 @@ def is_gap(values: pd.Series, column: Column, known: Collection[str] = ()) -> np
     words = set(cells.standard_missing(table.values)) - set(known)
     missing = cells.missing_mask(table.values, {"", *words, *column.missing_tokens})
     return np.append(missing, False)[table.codes] | values.isna().to_numpy()
+
+
+def _keyed(typed: pd.DataFrame, raw: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """The typed person keys, none where the raw cell is empty or a word for missing: such rows are nobody's."""
+    name = str(schema.person)
+    column = next(c for c in schema.columns if c.name == name)
+    return pd.DataFrame({name: typed[name].mask(is_gap(raw[name], column))})
 
 
 def _from_own_rows(

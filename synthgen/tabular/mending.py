@@ -141,7 +141,7 @@ def check_predicates(predicates: Sequence[Predicate], frame: pd.DataFrame, schem
 
 def as_seen(frame: pd.DataFrame, schema: Any) -> pd.DataFrame:
     """The modelled columns of a typed frame with the dtypes of the source."""
-    from_text = schema.layout.format == "csv"
+    from_text = schema.layout.of_text
     return pd.DataFrame({c.name: presented_column(frame[c.name], c, from_text) for c in schema.modelled})
 
 

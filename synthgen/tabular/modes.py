@@ -277,7 +277,8 @@ class _Finder:
                 condition = Condition(name, how, _bound(candidate, dated))  # type: ignore[arg-type]
                 mask = condition.mask(self.frame)
                 if people_in(mask, self.people) >= self.k and mask.sum() <= 4 * share * len(values):
-                    if how == strict and (values == bound).sum() < 2 * self.k:
+                    at_bound = Condition(name, "is", _bound(bound, dated)).mask(self.frame)
+                    if how == strict and people_in(at_bound, self.people) < 2 * self.k:
                         continue  # a bound that few share would itself give a real value away
                     out.append(Mode.of("tail", condition))
                     break

@@ -53,6 +53,7 @@ def fit_parts(
             interval = _interval(frame, column.name, follows, spans, people, k, bins)
             found += [interval] if interval is not None else []
         fine = interval is not None and isinstance(interval[0], Interval) and interval[0].unit < DAY
+        fine = fine or getattr(column, "determined_by", None) is not None  # looked up, not drawn
         found += [] if fine else _own_parts(frame, column.name, spans[column.name], people, k, bins)
     return found
 

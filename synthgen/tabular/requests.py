@@ -32,6 +32,8 @@ def check_request(request: SampleSpec, split: Split, schema: Any, spec: RunSpec)
         if not unknown and not unordered and _people_who_meet(where, known, split) < spec.k_floor:
             named = ", ".join(repr(c) for c in where)
             problems.append(f"{what} ({named}): fewer than {spec.k_floor} people of the source meet them.")
+        elif not unknown and not unordered:
+            problems += _thin_levels(what, where, request, known, split, schema.target, spec.k_floor)
     raise_all(SpecError, problems, "Ask for values that more people share, or leave the condition out.")
 
 
@@ -48,6 +50,12 @@ def check_without_source(request: SampleSpec, encoding: Any) -> None:
                 "counts, so how many people meet them is not known.",
                 "Fix one column, sample before saving, or sample through the service.",
             )
+        if where and (request.balance or request.balance_within is not None or request.mix == "balanced"):
+            raise SpecError(
+                f"{what} and balanced columns together: a model keeps no joint counts, so how many people meet them is "
+                "not known.",
+                "Ask for one of the two, sample before saving, or sample through the service.",
+            )
         for name, wish in where.items():
             if encoding is not None and name in encoding.names and not encoding.held(name, wish):
                 raise SpecError(
@@ -55,6 +63,37 @@ def check_without_source(request: SampleSpec, encoding: Any) -> None:
                     "Ask for a value that many people share or a wider range, sample before saving, or sample through "
                     "the service.",
                 )
+
+
+def _thin_levels(
+    what: str,
+    where: dict[str, Wish],
+    request: SampleSpec,
+    known: Mapping[str, Any],
+    split: Split,
+    target: str | None,
+    k: int,
+) -> list[str]:
+    """Balanced columns of which some value is shared by too few of the people who meet `where`: balance would make them
+    as common as the others."""
+    problems = []
+    for name in balanced_columns(request, target):
+        if name not in known or name in where or not is_discrete(known[name], split.train):
+            continue
+        found = _levels_of(known[name], split, k)
+        if any(_people_who_meet({**where, name: value}, known, split) < k for value in found):
+            problems.append(
+                f"{what}: some values of the balanced column {name!r} are met by fewer than {k} of these people."
+            )
+    return problems
+
+
+def _levels_of(column: Any, split: Split, k: int) -> list[Any]:
+    """The values of a discrete column that a generator may balance."""
+    values, people = split.train[column.name], split.train_people
+    made = fit_categories(as_words(values), column.name, column.kind, bool(column.public), people, k)
+    kept = [v for v in made.values if v not in made.alone]
+    return [float(v) for v in kept] if column.kind in NUMERIC else list(kept)
 
 
 def _wanted(request: SampleSpec) -> list[tuple[str, dict[str, Wish]]]:

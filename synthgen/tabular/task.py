@@ -173,7 +173,7 @@ class GanTask:
         self.stage, self.history = state.facts["stage"], state.facts["history"]
         self.critics.gap, self.critics.slope = state.facts["gap"], state.facts["slope"]
         self.watch.restore(state.facts["watch"])
-        if self.stage == "worst":
+        if self.steps.worst:
             self.emphasise()
 
     # --- between stages ----------------------------------------------------------------------------------------------
@@ -189,6 +189,22 @@ class GanTask:
         self.average = {n: v.clone() for n, v in self.best.items()}
         self._load(self.best)
         self.stage, self.row_weights = "mean", None
+        self._epoch = (-1, np.zeros(0, np.int64))
+        if self._drawn_below is not None:
+            self.in_all_weights(self._to_data_frequency)
+
+    def _to_data_frequency(self, network: AutoregressiveNetwork) -> None:
+        """Shift every level's bias by how much more often emphasis drew it: where calibration then starts from.
+
+        Rows are drawn by odds averaged over columns, so what a level's own column did to it is about the same in every
+        context. The steps that follow could not move a bias that far when few are left, at a falling rate.
+        """
+        odds = np.diff(self._drawn_below, prepend=0.0)
+        codes = self.data.train.cpu().numpy()
+        for column in range(codes.shape[1]):
+            data, drawn = (np.bincount(codes[:, column], w) + 0.5 for w in (None, odds * len(codes)))
+            shift = torch.from_numpy(np.log(data / drawn)).float()
+            network.bias_of(column)[: len(shift)] += shift.to(self.ctx.device)
 
     def emphasise(self) -> None:
         """Draw rows from now on by the sizes of their groups, what the critics make of them, and who is over-fitted."""
@@ -196,6 +212,7 @@ class GanTask:
         if p.reducer not in ("mean", "literal") and len(self.weights.groups):
             odds = self.weights.row_odds(self.data.train_in, self.overfitted, p.emphasis, p.weight_cap)
             self._drawn_below = np.cumsum(odds)
+            self.watch.expect(odds)
 
     def go_back(self) -> None:
         """From the best weights again, with an optimiser that remembers nothing."""
@@ -256,8 +273,8 @@ class GanTask:
         return float(self.params.learning_rate * fall * min(1.0, (done + 1) / WARM_UP) * self.watch.rate)
 
     def _follow(self, step: int) -> None:
-        done = step if self.stage == "worst" else self.steps.worst + step
-        decay = min(0.998, (1 + done) / (10 + done))
+        """Smooth the weights; each stage begins afresh, so that calibration does not drag the emphasis along."""
+        decay = min(0.998, (1 + step) / (10 + step))
         names, values = zip(*self.network.named_parameters(), strict=True)
         torch._foreach_lerp_([self.average[n] for n in names], [v.detach() for v in values], 1 - decay)
 

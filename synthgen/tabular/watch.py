@@ -42,7 +42,16 @@ class Watch:
         people = task.data.people
         self.rows_per_person = 1.0 if people is None else len(train) / max(len(np.unique(people)), 1)
         self.in_train = task.data.train_in.sum()
-        self._marginals = [_log_shares(train[:, c]) for c in range(train.shape[1])]
+        self.expect(None)
+
+    def expect(self, odds: np.ndarray | None) -> None:
+        """What columns drawn alone would cost if rows come with these odds (None: equally often).
+
+        A generator trained on emphasised rows pays more for rows at the data's frequency than columns drawn alone at
+        that frequency do, without having collapsed.
+        """
+        train = self.task.data.train.cpu().numpy()
+        self._marginals = [_log_shares(train[:, c], odds) for c in range(train.shape[1])]
 
     # --- when to look ------------------------------------------------------------------------------------------------
 
@@ -262,8 +271,8 @@ class Watch:
         )
 
 
-def _log_shares(codes: np.ndarray) -> np.ndarray:
-    """Log share of each level, with half a record added."""
-    counts = np.bincount(codes) + 0.5
+def _log_shares(codes: np.ndarray, odds: np.ndarray | None) -> np.ndarray:
+    """Log share of each level when rows come with `odds`, with half a record added."""
+    counts = np.bincount(codes, None if odds is None else odds * len(codes)) + 0.5
     shares: np.ndarray = np.log(counts / counts.sum())
     return shares

@@ -73,3 +73,12 @@ def test_a_saved_model_keeps_what_auto_chose(model, tmp_path):
     pipeline.save_model(fitted, ready.schema, spec, 90, tmp_path)
     again, _, kept, _ = pipeline.load_model(tmp_path)
     assert (again.generator.name, kept.generator, again.choice) == ("gaussian_copula",) * 2 + (fitted.choice,)
+
+
+def test_people_who_lie_together_do_not_hide_how_many_there_are():
+    """A table sorted by patient, with hundreds of rows each: its first rows are of a handful of people."""
+    rows = pd.concat([hospital(250).assign(patient=[f"p{i:03d}" for i in range(250)])] * 30, ignore_index=True)
+    people = rows.sort_values("patient", kind="stable").loc[lambda f: f.index.repeat(4)]
+    scene = prepared(people.reset_index(drop=True), target="outcome", columns={"patient": {"kind": "person"}})
+    found = choice.choose(scene.data, scene.schema, RunSpec(target="outcome", k_floor=50, time_budget=7200))
+    assert found[0] == "autoregressive_gan" or "people" in found[1]

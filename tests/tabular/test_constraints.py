@@ -200,3 +200,20 @@ def test_missing_cells_break_no_rule_but_combinations():
 def test_a_predicate_that_gives_no_boolean_for_each_row_is_refused(wrong):
     with pytest.raises(SpecError, match="one boolean for each row"):
         kept_by(wrong, pd.DataFrame({"a": [1, 2, 3]}))
+
+
+def test_constraints_that_confine_to_a_few_people_are_refused():
+    """Two ranges that the source may break amount to fixed values."""
+    scene = prepared(table())
+    age = float(scene.split.train["age"].iloc[0])
+    low = float(scene.split.train["low"].iloc[0])
+    narrow = (
+        Within(column="age", low=age, high=age, source_may_break=True),
+        Within(column="low", low=low, high=low, source_may_break=True),
+    )
+    with pytest.raises(SpecError, match="fewer than 10 people") as caught:
+        check(scene.split, scene.schema, RunSpec(constraints=narrow))
+    assert str(low) not in str(caught.value)
+    wide = RunSpec(constraints=narrow[:1], sample=SampleSpec(fixed={"low": Range(low=low, high=low)}))
+    with pytest.raises(SpecError, match="and what is asked for"):
+        check(scene.split, scene.schema, wide)

@@ -1,6 +1,7 @@
 """The autoregressive GAN as a whole, at settings that train in seconds."""
 
 import json
+import time
 
 import numpy as np
 import pandas as pd
@@ -160,3 +161,13 @@ def test_values_that_are_missing_together_stay_so():
     assert (gaps["na"] == gaps["cl"]).mean() > 0.95
     assert abs(gaps["na"].mean() - gap.mean()) < 0.05
     assert abs(np.corrcoef(gaps["na"], gaps["crp"])[0, 1]) < 0.1
+
+
+def test_a_deadline_in_the_worst_case_stage_leaves_time_to_calibrate(scene):
+    params = TINY.model_copy(update={"epochs": 4000})
+    generator = AutoregressiveGAN(params).fit(
+        scene.data, scene.schema, scene.groups, RunContext(seed=1, deadline=time.monotonic() + 4)
+    )
+    stages = {stage["stage"]: stage for stage in generator.report()["stages"]}
+    assert stages["mean"]["steps"] > 0
+    assert stages["mean"]["best_step"] > 0

@@ -168,3 +168,22 @@ def test_a_generator_that_cannot_condition_refuses():
 
     with pytest.raises(SpecError, match="cannot fill missing cells"):
         imputing.impute(table(5, 0), Simple(), None, None, None, None)
+
+
+def test_rows_without_a_key_share_no_constants(tmp_path):
+    """In a CSV an empty key is a text: rows without one are of different people."""
+    rng = np.random.default_rng(0)
+    born = pd.Timestamp("1930-01-01") + pd.to_timedelta(rng.integers(0, 20_000, 200), unit="D")
+    visits = pd.DataFrame({"patient": [f"p{i:03d}" for i in range(200)], "born": born.strftime("%Y-%m-%d")})
+    visits = visits.loc[visits.index.repeat(3)].assign(level=rng.normal(0, 1, 600).round(2)).reset_index(drop=True)
+    visits.to_csv(tmp_path / "all.csv", index=False)
+    model = TabularSynthesizer(params=QUICK | {"epochs": 2}).fit(tmp_path / "all.csv")
+    assert model.schema_.person == "patient"
+    holed = visits.iloc[:60].copy()
+    holed.loc[0::12, "patient"] = ""
+    holed.loc[12::12, "born"] = ""
+    holed.to_csv(tmp_path / "holed.csv", index=False)
+    model.impute_file(tmp_path / "holed.csv", tmp_path / "full.csv")
+    full = pd.read_csv(tmp_path / "full.csv", dtype=str, keep_default_na=False)
+    filled = full.loc[12::12, "born"]
+    assert (filled != full["born"].iloc[0]).any()

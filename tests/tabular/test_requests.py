@@ -1,11 +1,15 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from synthgen.errors import SpecError
 from synthgen.spec import GroupTarget, OneOf, Range, SampleSpec
 from synthgen.tabular import encoding
+from synthgen.tabular.allowed import FREE
+from synthgen.tabular.balancing import balanced
+from synthgen.tabular.category_codes import fit_categories
 from synthgen.tabular.requests import check_request, check_without_source, mix_of
 
 
@@ -247,3 +251,23 @@ def test_equal_shares_within_each_value_of_another_column(good):
 def test_what_is_balanced_within_a_column_is_another_one(good, asked):
     with pytest.raises(SpecError, match="another column"):
         check_request(SampleSpec(**asked), good.split, good.schema, good.spec)
+
+
+def test_balance_does_not_raise_what_few_of_the_asked_people_have(good):
+    asked = SampleSpec(fixed={"ward": "burns"}, balance=("outcome",))
+    with pytest.raises(SpecError, match="some values of the balanced column 'outcome'"):
+        check_request(asked, good.split, good.schema, good.spec.model_copy(update={"k_floor": 40}))
+    check_request(SampleSpec(fixed={"sex": "f"}, balance=("outcome",)), good.split, good.schema, good.spec)
+    with pytest.raises(SpecError, match="no joint counts"):
+        check_without_source(SampleSpec(fixed={"sex": "f"}, balance=("outcome",)), None)
+
+
+def test_a_public_value_of_one_person_is_neither_fixed_nor_balanced_by_a_loaded_model():
+    values = pd.Series(["flu"] * 60 + ["cold"] * 40 + ["ebola"])
+    codes = fit_categories(values, "disease", "category", True, None, 10)
+    assert codes.alone == ("ebola",)
+    made = encoding.Encoding(columns=(codes,))
+    assert made.held("disease", "flu")
+    assert not made.held("disease", "ebola")
+    combos, _ = balanced(np.full(1, -1), ["disease"], made, FREE, lambda given: given)
+    assert {codes.values[c] for c in combos[:, 0]} == {"flu", "cold"}
