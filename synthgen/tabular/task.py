@@ -199,6 +199,7 @@ class GanTask:
         Rows are drawn by odds averaged over columns, so what a level's own column did to it is about the same in every
         context. The steps that follow could not move a bias that far when few are left, at a falling rate.
         """
+        assert self._drawn_below is not None
         odds = np.diff(self._drawn_below, prepend=0.0)
         codes = self.data.train.cpu().numpy()
         for column in range(codes.shape[1]):
