@@ -196,7 +196,13 @@ def test_a_fit_survives_a_killed_worker_and_a_shutdown_and_gives_one_result(home
 
 
 def no_cell_value_is_in_the_database_the_broker_or_a_log(settings):
-    """Reading, training, scoring, sampling and export have all left their rows by now."""
+    """Reading, training, scoring, sampling and export have all left their rows by now.
+
+    A worker empties a job's own folder right after the commit that the test has just seen.
+    """
+    until = time.monotonic() + 20
+    while any(path.is_file() for path in (settings.root / "work").glob("**/*")) and time.monotonic() < until:
+        time.sleep(0.1)
     for folder in (settings.root, settings.root / "broker", settings.root / "logs"):
         for path in folder.glob("**/*"):
             if path.is_file() and settings.root / "store" not in path.parents:
