@@ -9,59 +9,51 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 import pandas as pd
 import torch
-from pydantic import ValidationError
 
 from synthgen.contracts import FitData, Group
-from synthgen.errors import InputError, TrainingError
+from synthgen.errors import TrainingError
 from synthgen.runtime import RunContext
 from synthgen.spec import SampleSpec
-from synthgen.tabular import encoding, planning
+from synthgen.tabular import planning
 from synthgen.tabular.allowed import FREE, Allowed
+from synthgen.tabular.coded import Coded
 from synthgen.tabular.critic import Critics
 from synthgen.tabular.critic_gan_networks import RecordCritic, SpanGenerator
 from synthgen.tabular.critic_gan_sampling import Emphasised, FirstColumn, Middle, draw
 from synthgen.tabular.critic_gan_task import CriticGanTask, Table
 from synthgen.tabular.drawing import Drawer
-from synthgen.tabular.encoding import Encoding
 from synthgen.tabular.modes import Mode, membership
 from synthgen.tabular.networks import Layout
 from synthgen.tabular.params import CriticGanParams
 from synthgen.tabular.task import load_weights
 from synthgen.training import checkpoint, loop
+from synthgen.training.checkpoint import State
 
-FORMAT = 1
 MOST_STEPS, STEP_SECONDS, LEVEL_SECONDS = 1500, 1.2e-2, 1.5e-10
 STEPS_SHARE = 0.6  # of the time budget; the rest is for critics, validation and reading
 
 
-class CriticGAN:
+class CriticGAN(Coded):
     """Tables: critic-only conditional GAN, emphasis on the groups that are worst fitted."""
 
     name: ClassVar[str] = "critic_gan"
     capabilities: ClassVar[frozenset[str]] = frozenset({"condition", "balance"})
+    params_class: ClassVar[type[CriticGanParams]] = CriticGanParams
+    columns: list[list[int]]
 
     def __init__(self, params: CriticGanParams = CriticGanParams()) -> None:
         self.params = params
-
-    @classmethod
-    def parameters(cls) -> type[CriticGanParams]:
-        """The params class."""
-        return CriticGanParams
 
     def fit(self, data: FitData, schema: Any, groups: Sequence[Group], ctx: RunContext) -> Self:
         """Train on `data.train`; `data.validation` decides when to stop and which weights are kept."""
         with planning.one_thread():
             ctx.progress("encode", 0, 1)
-            self.encoding = encoding.fit(
-                data.train, schema.modelled, data.train_people, schema.k_floor, self.params.bins
-            )
-            self.target = schema.target
+            self._encode(data, schema, self.params.bins)
             self.groups: list[Mode] = [
                 g for g in groups if isinstance(g, Mode) and set(g.columns) <= set(self.encoding.names)
             ]
@@ -88,50 +80,33 @@ class CriticGAN:
         """Steps, reason to stop, curve, weights and excess of the groups by kind and columns."""
         return self._report
 
-    def save(self, directory: Path) -> None:
-        """Write named tensors and JSON to `directory`."""
+    # --- details -----------------------------------------------------------------------------------------------------
+
+    def _state(self) -> State:
         tensors = {
             **checkpoint.prefixed("network", {n: v.detach() for n, v in self.network.named_parameters()}),
             **checkpoint.prefixed("critics", self.critics.tensors()),
             **{f"share/{i}": torch.from_numpy(share) for i, share in enumerate(self.first.shares)},
         }
         facts = {
-            "format": FORMAT,
-            "generator": self.name,
-            "params": self.params.model_dump(mode="json"),
-            "encoding": self.encoding.model_dump(mode="json"),
-            "target": self.target,
             "critic_slope": self.critics.slope,
             "emphasised": [self.groups[i].to_json() for i in self.emphasised.groups],
             "ratios": [float(ratio) for ratio in self.emphasised.ratios],
             "report": self._report,
         }
-        checkpoint.write(checkpoint.State(tensors, facts), Path(directory))
+        return State(tensors, facts)
 
-    @classmethod
-    def load(cls, directory: Path, device: str = "cpu") -> Self:
-        """The generator that `save` wrote, on any device. Raises InputError when there is none or it is damaged."""
-        state = checkpoint.read(Path(directory))
-        if state is None or state.facts.get("generator") != cls.name or state.facts.get("format") != FORMAT:
-            raise InputError("The folder holds no model of this generator and format.", "Fit one first.")
+    def _restore(self, state: State, device: str) -> None:
         facts = state.facts
-        try:
-            made = cls(CriticGanParams(**facts["params"]))
-            made.encoding = Encoding.model_validate(facts["encoding"])
-        except ValidationError as problem:
-            raise InputError("The folder holds a model of another version.", "Fit it again.") from problem
-        made.target, made._report = facts["target"], facts["report"]
-        made.groups = [Mode.from_json(item) for item in facts["emphasised"]]
-        made._build(0, device)
-        made.emphasised = Emphasised(made._members, made.columns, np.arange(len(made.groups)))
-        made.emphasised.ratios = np.asarray(facts["ratios"], dtype=float)
-        made.first = FirstColumn([state.tensors[f"share/{i}"].numpy() for i in range(len(made.active))])
-        load_weights(made.network, {n: v.to(device) for n, v in checkpoint.under("network", state.tensors).items()})
-        made.critics.restore(checkpoint.under("critics", state.tensors))
-        made.critics.slope = facts["critic_slope"]
-        return made
-
-    # --- details -----------------------------------------------------------------------------------------------------
+        self._report = facts["report"]
+        self.groups = [Mode.from_json(item) for item in facts["emphasised"]]
+        self._build(0, device)
+        self.emphasised = Emphasised(self._members, self.columns, np.arange(len(self.groups)))
+        self.emphasised.ratios = np.asarray(facts["ratios"], dtype=float)
+        self.first = FirstColumn([state.tensors[f"share/{i}"].numpy() for i in range(len(self.active))])
+        load_weights(self.network, {n: v.to(device) for n, v in checkpoint.under("network", state.tensors).items()})
+        self.critics.restore(checkpoint.under("critics", state.tensors))
+        self.critics.slope = facts["critic_slope"]
 
     def _build(self, seed: int, device: str) -> None:
         """Networks over the columns that have more than one level."""

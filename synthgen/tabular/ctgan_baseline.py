@@ -8,9 +8,8 @@ that no pickle is written.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -18,24 +17,21 @@ import pandas as pd
 import torch
 
 from synthgen.contracts import FitData, Group
-from synthgen.errors import InputError, SpecError
+from synthgen.errors import SpecError
 from synthgen.runtime import RunContext
 from synthgen.spec import SampleSpec
-from synthgen.tabular import encoding, plain
-from synthgen.tabular.encoding import Encoding
+from synthgen.tabular import plain
+from synthgen.tabular.coded import Coded
 from synthgen.tabular.params import CtganParams, TvaeParams
-from synthgen.training import checkpoint
+from synthgen.training.checkpoint import State
 
-FORMAT, CHUNK, NOISE, SPREAD = 2, 8192, 128, 4.0
+CHUNK, NOISE, SPREAD = 8192, 128, 4.0
 
 
-class StockModel(ABC):
+class StockModel(Coded):
     """What both stock models share: no conditions, numbers as a mixture's component and a place inside it."""
 
-    name: ClassVar[str]
-    capabilities: ClassVar[frozenset[str]] = frozenset()
-    params: Any
-    encoding: Encoding
+    format: ClassVar[int] = 3
     spans: list[dict[str, Any]]
     conditions: list[float]
     network: Any
@@ -43,15 +39,10 @@ class StockModel(ABC):
     def __init__(self, params: CtganParams | TvaeParams) -> None:
         self.params = params
 
-    @classmethod
-    @abstractmethod
-    def parameters(cls) -> type[CtganParams] | type[TvaeParams]:
-        """The params class."""
-
     def fit(self, data: FitData, schema: Any, groups: Sequence[Group], ctx: RunContext) -> Self:
         """Train on the training rows; validation and groups play no part."""
         ctx.check_stop()
-        self.encoding = encoding.fit(data.train, schema.modelled, data.train_people, schema.k_floor, 100)
+        self._encode(data, schema, 100)
         frame, discrete = plain.opened(data.train, self.encoding)
         model = self._model(len(frame), ctx)
         model.set_random_state(ctx.seed_for(self.name) % 2**32)
@@ -72,31 +63,14 @@ class StockModel(ABC):
         stopped = "all planned steps done"
         return {"stages": [{"stage": self.name, "epochs": self.params.epochs, "stopped": stopped}]}
 
-    def save(self, directory: Path) -> None:
-        """Write the network's weights, spans and encoding to `directory`."""
-        facts = {
-            "format": FORMAT,
-            "generator": self.name,
-            "params": self.params.model_dump(mode="json"),
-            "encoding": self.encoding.model_dump(mode="json"),
-            "spans": self.spans,
-            "conditions": self.conditions,
-        }
-        checkpoint.write(checkpoint.State(dict(self.network.state_dict()), facts), Path(directory))
+    def _state(self) -> State:
+        return State(dict(self.network.state_dict()), {"spans": self.spans, "conditions": self.conditions})
 
-    @classmethod
-    def load(cls, directory: Path) -> Self:
-        """The generator that `save` wrote. Raises InputError when there is none or it is damaged."""
-        state = checkpoint.read(Path(directory))
-        if state is None or state.facts.get("generator") != cls.name or state.facts.get("format") != FORMAT:
-            raise InputError("The folder holds no model of this generator and format.", "Fit one first.")
-        made = cls(cls.parameters()(**state.facts["params"]))
-        made.encoding = Encoding.model_validate(state.facts["encoding"])
-        made.spans, made.conditions = state.facts["spans"], state.facts["conditions"]
-        made.network = made._empty(sum(1 + len(s["means"]) if s["means"] else len(s["values"]) for s in made.spans))
-        made.network.load_state_dict(dict(state.tensors))
-        made.network.eval()
-        return made
+    def _restore(self, state: State, device: str) -> None:
+        self.spans, self.conditions = state.facts["spans"], state.facts["conditions"]
+        self.network = self._empty(sum(1 + len(s["means"]) if s["means"] else len(s["values"]) for s in self.spans))
+        self.network.load_state_dict(dict(state.tensors))
+        self.network.eval()
 
     @abstractmethod
     def _model(self, rows: int, ctx: RunContext) -> Any:
@@ -137,14 +111,10 @@ class CtganBaseline(StockModel):
     """Stock CTGAN 0.12: no conditions (it lights the wrong category for all discrete columns but the first)."""
 
     name: ClassVar[str] = "ctgan"
+    params_class: ClassVar[type[CtganParams]] = CtganParams
 
     def __init__(self, params: CtganParams = CtganParams()) -> None:
         super().__init__(params)
-
-    @classmethod
-    def parameters(cls) -> type[CtganParams]:
-        """The params class."""
-        return CtganParams
 
     def _model(self, rows: int, ctx: RunContext) -> Any:
         """The stock class, which looks at the stop signal and reports progress when it makes fakes: twice a step."""
@@ -189,14 +159,10 @@ class TvaeBaseline(StockModel):
     """Stock TVAE: a variational autoencoder over the same spans as CTGAN's."""
 
     name: ClassVar[str] = "tvae"
+    params_class: ClassVar[type[TvaeParams]] = TvaeParams
 
     def __init__(self, params: TvaeParams = TvaeParams()) -> None:
         super().__init__(params)
-
-    @classmethod
-    def parameters(cls) -> type[TvaeParams]:
-        """The params class."""
-        return TvaeParams
 
     def _model(self, rows: int, ctx: RunContext) -> Any:
         """The stock class, which looks at the stop signal whenever its decoder is called: once a step."""

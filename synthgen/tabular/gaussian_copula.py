@@ -7,103 +7,49 @@ level is frequent; nominal levels stand in the order of their frequency, which i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
-import pandas as pd
 import torch
 from scipy.special import ndtr, ndtri
 
 from synthgen.contracts import FitData, Group
-from synthgen.errors import InputError
 from synthgen.runtime import RunContext
-from synthgen.spec import SampleSpec
-from synthgen.tabular import encoding
-from synthgen.tabular.allowed import FREE, Allowed
-from synthgen.tabular.constraints import NO_RULES, Rules
-from synthgen.tabular.drawing import Drawer
-from synthgen.tabular.encoding import Encoding
+from synthgen.tabular.coded import Factored
 from synthgen.tabular.params import GaussianCopulaParams
-from synthgen.training import checkpoint
+from synthgen.training.checkpoint import State
 
-FORMAT = 1
 FAR = 8.0  # scores beyond it never occur
 SWEEPS, ROWS = 12, 100_000  # sweeps over the scores, of which the later half counts; most rows that are looked at
 
 
-class GaussianCopula:
+class GaussianCopula(Factored):
     """Normal scores with a shrunk correlation matrix; conditions are met by drawing the fixed scores first."""
 
     name: ClassVar[str] = "gaussian_copula"
-    capabilities: ClassVar[frozenset[str]] = frozenset({"condition", "balance", "constrain", "impute"})
+    params_class: ClassVar[type[GaussianCopulaParams]] = GaussianCopulaParams
 
     def __init__(self, params: GaussianCopulaParams = GaussianCopulaParams()) -> None:
         self.params = params
 
-    @classmethod
-    def parameters(cls) -> type[GaussianCopulaParams]:
-        """The params class."""
-        return GaussianCopulaParams
-
     def fit(self, data: FitData, schema: Any, groups: Sequence[Group], ctx: RunContext) -> Self:
         """Count the levels and correlate their scores on the training rows; validation and groups play no part."""
         ctx.check_stop()
-        self.encoding = encoding.fit(data.train, schema.modelled, data.train_people, schema.k_floor, self.params.bins)
-        self.target = schema.target
-        codes = self.encoding.encode(data.train)
-        self.shares = [np.bincount(codes[:, i], minlength=n) / len(codes) for i, n in enumerate(self.encoding.sizes)]
+        codes = self._count(data, schema, self.params.bins)
         self._edges = [_edges(share) for share in self.shares]
         self.correlation = self._correlated(codes, ctx)
         return self
 
-    def sample(self, spec: SampleSpec, rows: int, ctx: RunContext, rules: Rules = NO_RULES) -> Iterator[pd.DataFrame]:
-        """Typed chunks, with conditions and balance as `spec` asks."""
-        return self._drawer().chunks(spec, rows, ctx, rules)
-
-    def sample_given(self, fixed: pd.DataFrame, ctx: RunContext, allowed: Allowed = FREE) -> pd.DataFrame:
-        """One row for each row of `fixed`, a typed frame of some of the columns, whose cells are kept exactly."""
-        return self._drawer().given(fixed, ctx.rng("sample_given"), allowed)
-
-    def impute(self, frame: pd.DataFrame, gaps: np.ndarray, ctx: RunContext, rules: Rules = NO_RULES) -> pd.DataFrame:
-        """A typed frame with the cells of `gaps` (rows, columns) drawn, given the other cells."""
-        return self._drawer().filled(frame, gaps, ctx.rng("impute"), rules)
-
-    def report(self) -> Mapping[str, Any]:
-        """Nothing is trained in steps."""
-        return {"stages": [], "columns": len(self.encoding.columns)}
-
-    def save(self, directory: Path) -> None:
-        """Write shares, correlation and encoding to `directory`."""
-        tensors = {f"shares/{i}": torch.from_numpy(s) for i, s in enumerate(self.shares)}
-        facts = {
-            "format": FORMAT,
-            "generator": self.name,
-            "params": self.params.model_dump(mode="json"),
-            "encoding": self.encoding.model_dump(mode="json"),
-            "target": self.target,
-        }
-        tensors["correlation"] = torch.from_numpy(self.correlation)
-        checkpoint.write(checkpoint.State(tensors, facts), Path(directory))
-
-    @classmethod
-    def load(cls, directory: Path) -> Self:
-        """The generator that `save` wrote. Raises InputError when there is none or it is damaged."""
-        state = checkpoint.read(Path(directory))
-        if state is None or state.facts.get("generator") != cls.name or state.facts.get("format") != FORMAT:
-            raise InputError("The folder holds no model of this generator and format.", "Fit one first.")
-        made = cls(GaussianCopulaParams(**state.facts["params"]))
-        made.encoding, made.target = Encoding.model_validate(state.facts["encoding"]), state.facts["target"]
-        made.shares = [state.tensors[f"shares/{i}"].numpy() for i in range(len(made.encoding.columns))]
-        made._edges = [_edges(share) for share in made.shares]
-        made.correlation = state.tensors["correlation"].numpy()
-        return made
-
     # --- details -----------------------------------------------------------------------------------------------------
 
-    def _drawer(self) -> Drawer:
-        return Drawer(self.encoding, self._draw, self._factor, target=self.target)
+    def _state(self) -> State:
+        return State({**super()._state().tensors, "correlation": torch.from_numpy(self.correlation)})
+
+    def _restore(self, state: State, device: str) -> None:
+        super()._restore(state, device)
+        self._edges = [_edges(share) for share in self.shares]
+        self.correlation = state.tensors["correlation"].numpy()
 
     def _correlated(self, codes: np.ndarray, ctx: RunContext) -> np.ndarray:
         """Correlation (columns, columns) of the scores behind the levels, by the rank likelihood (Hoff 2007).

@@ -8,7 +8,6 @@ standard policy block its sets.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -16,35 +15,31 @@ import pandas as pd
 import torch
 
 from synthgen.contracts import FitData, Group
-from synthgen.errors import InputError, SpecError
+from synthgen.errors import SpecError
 from synthgen.runtime import RunContext
 from synthgen.spec import SampleSpec
-from synthgen.tabular import encoding, plain
-from synthgen.tabular.encoding import Encoding
+from synthgen.tabular import plain
+from synthgen.tabular.coded import Coded
 from synthgen.tabular.params import SmoteParams
-from synthgen.training import checkpoint
+from synthgen.training.checkpoint import State
 
-FORMAT, CHUNK, BLOCK = 1, 8192, 100_000
+CHUNK, BLOCK = 8192, 100_000
 
 
-class SmoteNC:
+class SmoteNC(Coded):
     """Rows between neighbours of the same class, as many of each class as in the data."""
 
     name: ClassVar[str] = "smote_nc"
-    capabilities: ClassVar[frozenset[str]] = frozenset()
+    params_class: ClassVar[type[SmoteParams]] = SmoteParams
+    format: ClassVar[int] = 2
 
     def __init__(self, params: SmoteParams = SmoteParams()) -> None:
         self.params = params
 
-    @classmethod
-    def parameters(cls) -> type[SmoteParams]:
-        """The params class."""
-        return SmoteParams
-
     def fit(self, data: FitData, schema: Any, groups: Sequence[Group], ctx: RunContext) -> Self:
         """Keep the training rows; validation and groups play no part."""
         ctx.check_stop()
-        self.encoding = encoding.fit(data.train, schema.modelled, data.train_people, schema.k_floor, 100)
+        self._encode(data, schema, 100)
         frame, discrete = plain.opened(data.train, self.encoding)
         self.columns = list(frame.columns)
         self.discrete = [self.columns.index(name) for name in discrete]
@@ -69,30 +64,13 @@ class SmoteNC:
         """Nothing is trained: the rows are kept."""
         return {"stages": [], "columns": len(self.encoding.columns), "copies_real_people": True}
 
-    def save(self, directory: Path) -> None:
-        """Write the kept rows, as positions and codes, to `directory`."""
+    def _state(self) -> State:
         tensors = {"records": torch.from_numpy(self.records), "classes": torch.from_numpy(self.classes)}
-        facts = {
-            "format": FORMAT,
-            "generator": self.name,
-            "params": self.params.model_dump(mode="json"),
-            "encoding": self.encoding.model_dump(mode="json"),
-            "columns": self.columns,
-            "discrete": self.discrete,
-        }
-        checkpoint.write(checkpoint.State(tensors, facts), Path(directory))
+        return State(tensors, {"columns": self.columns, "discrete": self.discrete})
 
-    @classmethod
-    def load(cls, directory: Path) -> Self:
-        """The generator that `save` wrote. Raises InputError when there is none or it is damaged."""
-        state = checkpoint.read(Path(directory))
-        if state is None or state.facts.get("generator") != cls.name or state.facts.get("format") != FORMAT:
-            raise InputError("The folder holds no model of this generator and format.", "Fit one first.")
-        made = cls(SmoteParams(**state.facts["params"]))
-        made.encoding = Encoding.model_validate(state.facts["encoding"])
-        made.columns, made.discrete = state.facts["columns"], state.facts["discrete"]
-        made.records, made.classes = state.tensors["records"].numpy(), state.tensors["classes"].numpy()
-        return made
+    def _restore(self, state: State, device: str) -> None:
+        self.columns, self.discrete = state.facts["columns"], state.facts["discrete"]
+        self.records, self.classes = state.tensors["records"].numpy(), state.tensors["classes"].numpy()
 
     def _block(self, rows: int, rng: np.random.Generator, ctx: RunContext) -> np.ndarray:
         """Rows (rows, columns) in random order, each class in proportion."""
