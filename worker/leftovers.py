@@ -7,7 +7,7 @@ import logging
 from synthgen.errors import SynthgenError
 from synthgen.service.artifacts import keys
 from synthgen.service.bootstrap import Application
-from synthgen.service.db.tables import Job
+from synthgen.service.db.tables import Dataset, Job
 from synthgen.service.execution import Claim
 from worker import staging
 
@@ -15,11 +15,18 @@ log = logging.getLogger(__name__)
 
 
 def keep_log(app: Application, held: Claim, lines: str) -> None:
-    """Keep the end of a failed attempt's log with the job, for those who may see the source; never fails the job."""
+    """Keep the end of a failed attempt's log with the job, for those who may see the source; never fails the job.
+
+    The log is the attempt's own, so that a worker too late overwrites nobody's. It is written first, and deleted where
+    another attempt has begun or the dataset is being erased: their cleaning may have been before.
+    """
     if not lines:
         return
     try:
-        app.store.put(keys.log(_job(app, held)), [lines.encode()])
+        job = _job(app, held)
+        app.store.put(keys.log(job, held.fence), [lines.encode()])
+        if _is_past(app, held):
+            app.store.delete_all(keys.log_folder(job, held.fence))
     except SynthgenError:
         log.warning("job %s: the end of its log could not be kept", held.job_id)
 
@@ -30,14 +37,15 @@ def after_commit(app: Application, held: Claim) -> None:
     for attempt in _attempts(app, job, held.fence - 1):
         app.store.delete_all(keys.attempt_folder(job, attempt))
     app.store.delete_all(f"{keys.attempt_folder(job, held.fence)}/checkpoint")
-    app.store.delete_all(keys.log_folder(job))
 
 
 def after_failure(app: Application, held: Claim) -> None:
-    """The attempt has no result: delete the outputs of this and earlier attempts; a checkpoint stays for a retry."""
+    """The attempt has no result: only its log is left, not those of earlier ones, and a checkpoint for a retry."""
     job = _job(app, held)
     for attempt in _attempts(app, job, held.fence):
         app.store.delete_all(f"{keys.attempt_folder(job, attempt)}/outputs")
+        if attempt < held.fence:
+            app.store.delete_all(keys.log_folder(job, attempt))
     app.store.delete_all(staging.outputs_prefix(app, held))
 
 
@@ -60,6 +68,12 @@ def _job(app: Application, held: Claim) -> Job:
 
 def _attempts(app: Application, job: Job, newest: int) -> list[int]:
     """The numbers of the attempts up to `newest` that left files."""
-    folder = keys.job_folder(job)
-    names = {key.removeprefix(f"{folder}/").split("/")[0] for key in app.store.keys(folder)}
-    return sorted(int(name) for name in names if name.isdigit() and int(name) <= newest)
+    return [fence for fence in keys.attempts(job, app.store.keys(keys.job_folder(job))) if fence <= newest]
+
+
+def _is_past(app: Application, held: Claim) -> bool:
+    """Whether another attempt of the job has begun, or its dataset is erased or about to be."""
+    with app.unit(read_only=True) as unit:
+        job: Job = unit.get(Job, held.job_id)
+        dataset: Dataset = unit.get(Dataset, held.dataset_id)
+        return job.fence != held.fence or dataset.state in {"erasing", "erased"}

@@ -161,7 +161,7 @@ class Attempt:
 
     def _fail(self, failure: Failure) -> None:
         """Record why the attempt has no result, keep the end of its log with the job, and clean up."""
-        execution.fail(self.app, self.held, failure)  # checks the fence: a stale attempt keeps nothing
+        execution.fail(self.app, self.held, failure)
         leftovers.keep_log(self.app, self.held, endings.last_lines(self.directory / LOG))
         leftovers.after_failure(self.app, self.held)
 

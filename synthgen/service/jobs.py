@@ -100,10 +100,11 @@ def log(app: Application, actor: Actor, job_id: str) -> str:
         row = find(unit, actor, job_id)
         if not unit.seen_lately(actor.user_id, "job.log.seen", job_id):
             unit.audit(actor.user_id, "job.log.seen", job_id)
-    try:
-        return b"".join(app.store.open(keys.log(row))).decode("utf-8", errors="replace")
-    except NotFound:
-        raise NotFound("This job left no log: no attempt of it failed, or it was erased.", "See its history.") from None
+    kept = set(app.store.keys(keys.job_folder(row)))
+    logs = [key for fence in keys.attempts(row, kept) if (key := keys.log(row, fence)) in kept]
+    if not logs:
+        raise NotFound("This job left no log: no attempt of it failed, or it was erased.", "See its history.")
+    return b"".join(app.store.open(logs[-1])).decode("utf-8", errors="replace")
 
 
 def cancel(app: Application, actor: Actor, job_id: str) -> JobView:

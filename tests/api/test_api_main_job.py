@@ -193,7 +193,7 @@ def test_the_log_of_a_failed_job_is_plain_text_and_missing_where_none_failed(app
     job = submit(client, dataset)["id"]
     assert client.get(f"/jobs/{job}/log").status_code == 404
     with application.unit(read_only=True) as unit:
-        application.store.put(keys.log(unit.get(Job, job)), [b"Traceback\nKeyError"])
+        application.store.put(keys.log(unit.get(Job, job), 1), [b"Traceback\nKeyError"])
     answer = client.get(f"/jobs/{job}/log")
     assert answer.text == "Traceback\nKeyError"
     assert answer.headers["content-type"].startswith("text/plain")

@@ -248,7 +248,7 @@ def test_a_failed_job_shows_the_end_of_its_log_to_those_who_ask(service, dataset
     page.toggle[0].set_value(True).run()
     assert any("left no log" in caption.value for caption in page.caption)
     with service.app.unit(read_only=True) as unit:
-        service.app.store.put(keys.log(unit.get(Job, job.id)), [b"KeyError: 'patient 4711'"])
+        service.app.store.put(keys.log(unit.get(Job, job.id), 1), [b"KeyError: 'patient 4711'"])
     page.run()
     assert "patient 4711" in page.code[0].value
 

@@ -2,7 +2,9 @@
 
 import datetime as dt
 import io as memory
+import struct
 import zipfile
+import zlib
 
 import numpy as np
 import openpyxl
@@ -141,6 +143,21 @@ def test_damaged_workbooks_are_refused(tmp_path):
     broken.write_bytes(whole.read_bytes()[:3000])
     with pytest.raises(InputError):
         io.read(broken)
+
+
+def test_a_workbook_whose_packed_bytes_are_damaged_is_refused(tmp_path):
+    """The zip's directory is whole, so only unpacking the sheet while it is read can tell (zlib's own error)."""
+    path = book(tmp_path / "a.xlsx", {"data": [HEADER, *rows()]})
+    with zipfile.ZipFile(path) as archive:
+        part = archive.getinfo("xl/worksheets/sheet1.xml")
+    content = bytearray(path.read_bytes())
+    name, extra = struct.unpack_from("<HH", content, part.header_offset + 26)
+    content[part.header_offset + 30 + name + extra] = 0xFF  # a kind of block that does not exist
+    path.write_bytes(content)
+    with zipfile.ZipFile(path) as archive, pytest.raises(zlib.error):
+        archive.read(part.filename)
+    with pytest.raises(InputError, match="damaged or cut off"):
+        io.read(path)
 
 
 def test_bombs_and_documents_are_refused_before_they_are_unpacked(tmp_path, monkeypatch):

@@ -135,6 +135,49 @@ def test_the_last_lines_of_a_failed_attempt_are_kept_with_the_job_and_nowhere_el
         jobs.log(app, EVA, view.id)
 
 
+CRASH = "print('attempt {}', file=sys.stderr, flush=True)\nos.kill(os.getpid(), 11)"
+
+
+def failed_twice(app, attempt, program):
+    """A training job whose first two attempts crashed; the claims of both."""
+    first = broken_fit(app, attempt, program, CRASH.format(1))
+    with app.unit(read_only=True) as unit:
+        fence = unit.get(Job, first.id).fence
+    old = execution.Claim(first.id, first.dataset_id, "fit", fence, 1)
+    made = attempt(program(CRASH.format(2)))
+    made.held = execution.claim(app, first.id, "second")
+    made.directory = made.directory.with_name("second")
+    run(app, made)
+    return old, made.held
+
+
+def logs(app, dataset_id):
+    return [key for key in app.store.keys(keys.dataset_folder("default", dataset_id)) if "/log/" in key]
+
+
+def test_a_late_attempt_does_not_touch_the_log_of_a_newer_one(app, attempt, program):
+    old, new = failed_twice(app, attempt, program)
+    assert jobs.log(app, EVA, new.job_id) == "attempt 2"
+    assert len(logs(app, new.dataset_id)) == 1  # only the last failed attempt's
+    leftovers.keep_log(app, old, "what the late one has to say")
+    leftovers.after_failure(app, old)
+    assert jobs.log(app, EVA, new.job_id) == "attempt 2"
+    assert len(logs(app, new.dataset_id)) == 1
+
+
+def test_no_log_outlives_its_dataset(app, attempt, program):
+    _, last = failed_twice(app, attempt, program)
+    assert logs(app, last.dataset_id)
+    erasing = datasets.erase(app, EVA, last.dataset_id)
+    leftovers.keep_log(app, last, "a worker that comes while the data are being erased")
+    assert logs(app, last.dataset_id) == []
+    made = attempt(program(GOOD))
+    made.held = execution.claim(app, erasing.id, "third")
+    assert run(app, made).state == "succeeded"
+    leftovers.keep_log(app, last, "a worker that comes after")
+    assert logs(app, last.dataset_id) == []
+
+
 def test_an_attempt_over_its_limits_keeps_its_log_too(app, attempt, program):
     view = run(app, attempt(program("print('still here', file=sys.stderr, flush=True)\ntime.sleep(30)")))
     assert view.error_code == "limit_exceeded"

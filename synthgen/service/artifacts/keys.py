@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from synthgen.service.db.tables import Job
 
 SPEC_FILE = "spec.json"
@@ -37,19 +39,25 @@ def spec(project_id: str, dataset_id: str, job_id: str) -> str:
     return f"{dataset_folder(project_id, dataset_id)}/jobs/{job_id}/{SPEC_FILE}"
 
 
-def log_folder(job: Job) -> str:
-    """What the last failed attempt printed."""
-    return f"{job_folder(job)}/log"
-
-
-def log(job: Job) -> str:
-    """The end of the log of the last failed attempt; it may hold cell values."""
-    return f"{log_folder(job)}/lines.txt"
-
-
 def attempt_folder(job: Job, fence: int) -> str:
     """What one attempt wrote; the fence in the key keeps two attempts apart."""
     return f"{job_folder(job)}/{fence}"
+
+
+def log_folder(job: Job, fence: int) -> str:
+    """What an attempt that failed printed."""
+    return f"{attempt_folder(job, fence)}/log"
+
+
+def log(job: Job, fence: int) -> str:
+    """The end of an attempt's log; it may hold cell values."""
+    return f"{log_folder(job, fence)}/lines.txt"
+
+
+def attempts(job: Job, stored: Iterable[str]) -> list[int]:
+    """The numbers of the attempts that left files, in order; `stored` are the keys in the job's folder."""
+    names = {key.removeprefix(f"{job_folder(job)}/").split("/")[0] for key in stored}
+    return sorted(int(name) for name in names if name.isdigit())
 
 
 def release_folder(project_id: str, release_id: str) -> str:
