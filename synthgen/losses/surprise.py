@@ -70,9 +70,7 @@ def shrunk(means: np.ndarray, errors: np.ndarray) -> np.ndarray:
     return centre + trust * (np.where(known, means, centre) - centre)
 
 
-def overfitted(
-    train: np.ndarray, validation: np.ndarray, train_in: np.ndarray, validation_in: np.ndarray
-) -> np.ndarray:
+def overfitted(train: np.ndarray, validation: np.ndarray, train_in: Rows, validation_in: Rows) -> np.ndarray:
     """Which groups pay clearly less on records that were trained on than on records that were not (DESIGN 2, point 5).
 
     `train` and `validation` are surprises per record, `*_in` the memberships. "Clearly" is by more than `SLACK` of what

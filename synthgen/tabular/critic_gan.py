@@ -27,6 +27,7 @@ from synthgen.tabular.critic_gan_networks import RecordCritic, SpanGenerator
 from synthgen.tabular.critic_gan_sampling import Emphasised, FirstColumn, Middle, draw
 from synthgen.tabular.critic_gan_task import CriticGanTask, Table
 from synthgen.tabular.drawing import Drawer
+from synthgen.tabular.membership import Membership
 from synthgen.tabular.modes import Mode, membership
 from synthgen.tabular.networks import Layout
 from synthgen.tabular.params import CriticGanParams
@@ -166,8 +167,8 @@ class CriticGAN(Coded):
         return Table(
             torch.from_numpy(train).to(ctx.device),
             torch.from_numpy(validation).to(ctx.device),
-            self._members(train),
-            self._members(validation),
+            Membership.of(self.groups, self._frame(train)),
+            Membership.of(self.groups, self._frame(validation)),
             data.train_people,
             self.columns,
             self._members,
@@ -175,9 +176,12 @@ class CriticGAN(Coded):
         )
 
     def _members(self, codes: np.ndarray) -> np.ndarray:
-        """(rows, groups) for active codes; by the middle of every bin, so that a record's groups hang on its codes."""
-        frame = self.encoding.decode(self._all_codes(codes), Middle())
-        return np.ascontiguousarray(membership(self.groups, frame).T)
+        """(rows, groups) for active codes, on which alone a record's groups hang."""
+        return np.ascontiguousarray(membership(self.groups, self._frame(codes)).T)
+
+    def _frame(self, codes: np.ndarray) -> pd.DataFrame:
+        """The typed frame of active codes, by the middle of every bin."""
+        return self.encoding.decode(self._all_codes(codes), Middle())
 
     def _active_codes(self, frame: pd.DataFrame) -> np.ndarray:
         return np.ascontiguousarray(self.encoding.encode(frame)[:, self.active])

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from synthgen.tabular.critic_gan_networks import SpanGenerator
+from synthgen.tabular.membership import Membership
 
 ROUNDS = 12  # tries for a row before it is taken as it comes
 TRIES = 32  # most candidates for a row in one round
@@ -44,7 +45,7 @@ class Emphasised:
         self.columns = [list(columns[g]) for g in groups]
         self.ratios = np.ones(len(groups) + 1)
 
-    def calibrate(self, made: np.ndarray, given: np.ndarray, real_in: np.ndarray) -> None:
+    def calibrate(self, made: np.ndarray, given: np.ndarray, real_in: Membership) -> None:
         """Measure the ratios on made codes, drawn without them, beside the memberships (rows, groups) of real ones.
 
         `given` (rows, columns; boolean) are the columns that were given; a record whose given columns decide whether it

@@ -16,6 +16,7 @@ from synthgen.tabular.critic import Critics, folds_of
 from synthgen.tabular.critic_gan_networks import RecordCritic, SpanGenerator
 from synthgen.tabular.critic_gan_sampling import Emphasised, FirstColumn, draw, randomness
 from synthgen.tabular.critic_gan_watch import CriticGanWatch
+from synthgen.tabular.membership import Membership
 from synthgen.tabular.params import CriticGanParams
 from synthgen.tabular.task import load_weights, using
 from synthgen.training.checkpoint import State, prefixed, under
@@ -37,8 +38,8 @@ class Table:
 
     train: torch.Tensor
     validation: torch.Tensor
-    train_in: np.ndarray
-    validation_in: np.ndarray
+    train_in: Membership
+    validation_in: Membership
     people: np.ndarray | None
     columns: Sequence[Sequence[int]]
     members: Callable[[np.ndarray], np.ndarray]
@@ -116,7 +117,7 @@ class CriticGanTask:
         inside = self.data.validation_in
         if self.params.reducer in ("mean", "literal") or not inside.shape[1]:
             return score
-        real, fake = inside.sum(0) + 0.5, self.data.members(made).sum(0) + 0.5
+        real, fake = inside.sum() + 0.5, self.data.members(made).sum(0) + 0.5
         ratio = np.abs(np.log(real / (len(inside) + 1) / (fake / (len(made) + 1))))
         return (score + float(np.minimum(ratio, 3.0).mean()) / 3) / 2
 
@@ -172,7 +173,7 @@ class CriticGanTask:
     def emphasise(self, weights: np.ndarray) -> None:
         """Draw by these weights of the groups from now on; groups emphasised before are still taken out at sampling."""
         self.weights = weights
-        share = self.data.train_in.mean(0)
+        share = self.data.train_in.sum() / len(self.data.train_in)
         chosen = np.union1d(self.emphasised.groups, np.flatnonzero(weights > 1)).astype(np.int64)
         self._follow_weights(chosen[np.lexsort((share[chosen], -weights[chosen]))])
 
@@ -281,7 +282,7 @@ class CriticGanTask:
         p = self.params
         if p.reducer in ("mean", "literal") or p.emphasis == 0 or not len(excess):
             return
-        share = self.data.train_in.mean(0)
+        share = self.data.train_in.sum() / len(self.data.train_in)
         of_mean = worst_case.weights(excess, p.reducer, p.emphasis, len(excess))
         weights = np.clip(of_mean / len(excess) / np.maximum(share, 1e-9), 1.0, p.weight_cap)
         plain = self.overfitted | (share == 0)
@@ -317,7 +318,7 @@ class CriticGanTask:
         return {n: v.detach().clone() for n, v in self.network.named_parameters()}
 
 
-def _heaviest(inside: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _heaviest(inside: Membership, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """For each row the group of the largest weight it is in, and that weight (0 in none), in parts."""
     if not len(weights):
         return np.zeros(len(inside), np.int64), np.zeros(len(inside))

@@ -57,7 +57,7 @@ class CriticGanWatch:
         rows = min(len(data.train), LOOKED_AT)
         made = self.task.sample(np.full((rows, held.shape[1]), -1, dtype=np.int64), self.task.ctx.rng(name))
         people = 1.0 if data.people is None else len(data.train) / max(len(np.unique(data.people)), 1)
-        inside = np.asarray(data.members(made)).sum(0), np.asarray(data.train_in).sum(0)
+        inside = data.members(made).sum(0), data.train_in.sum()
         return health.judge(
             Evidence(
                 logits=self.task.critics.looked,

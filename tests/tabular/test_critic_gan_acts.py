@@ -11,6 +11,7 @@ from synthgen.tabular.critic import Critics
 from synthgen.tabular.critic_gan_networks import RecordCritic, SpanGenerator
 from synthgen.tabular.critic_gan_sampling import FirstColumn
 from synthgen.tabular.critic_gan_task import CriticGanTask, Table
+from synthgen.tabular.membership import Membership
 from synthgen.tabular.modes import membership
 from synthgen.tabular.networks import Layout
 from synthgen.tabular.params import CriticGanParams
@@ -47,8 +48,8 @@ def new_task(train, odd=RARE, **params):
     table = Table(
         torch.from_numpy(train),
         torch.from_numpy(unseen),
-        members(train),
-        members(unseen),
+        Membership.of(GROUPS, frame_of(train)),
+        Membership.of(GROUPS, frame_of(unseen)),
         None,
         [[0]] * 6,
         members,
