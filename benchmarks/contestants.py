@@ -42,7 +42,7 @@ def ours(generator: str = "auto", params: dict[str, Any] | None = None, **settin
     """Our library with a generator of the catalog; `settings` are time_budget and resample."""
     name = OURS if generator == "auto" else generator
     asked = {"generator": generator, "params": params or {}, "time_budget": 180, "resample": "2x"} | settings
-    return Contestant(name, _module("own_fit"), asked, _library())
+    return Contestant(name, _module("own_fit"), asked, library())
 
 
 def peer(name: str) -> Contestant:
@@ -66,7 +66,7 @@ def _module(name: str) -> tuple[str, ...]:
     return (sys.executable, "-m", f"benchmarks.peers.{name}")
 
 
-def _library() -> str:
+def library() -> str:
     """A content hash of the library's own sources: what is fitted by it changes with them."""
     root = HERE.parent / "synthgen"
     parts = ["losses", "training", "tabular"]
