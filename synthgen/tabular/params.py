@@ -27,7 +27,12 @@ class AutoregressiveParams(Spec):
     hidden: int = Field(128, ge=8, le=1024, description="Width of the generator's networks.")
     batch: int = Field(0, ge=0, description="Rows per step; 0: by the size of the table.")
     learning_rate: float = Field(2e-3, gt=0, le=1)
-    dropout: float = Field(0.25, ge=0, lt=1, description="Share of a factor's hidden units dropped while training.")
+    dropout: float = Field(
+        0.25,
+        ge=0,
+        lt=1,
+        description="Share of a factor's hidden units dropped while training; below 30,000 rows more, up to half.",
+    )
     critic_epochs: int = Field(
         4, ge=1, le=100, description="Passes of each critic per round over its half of the rows."
     )
