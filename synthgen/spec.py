@@ -41,6 +41,13 @@ class ColumnOverride(Spec):
     decimals: int | None = Field(None, ge=0, le=12)
     drop: bool | None = Field(None, description="Leave the column out of everything.")
     determined_by: str | None = Field(None, description="The column whose value decides this one's: code for its name.")
+    order: tuple[str, ...] | None = Field(None, description="Its categories, the lowest first; empty: they have none.")
+    codes: tuple[str, ...] | None = Field(
+        None, description="The only texts it may hold, those that k people share; all others become a placeholder."
+    )
+    place_with: str | None = Field(
+        None, description="The other coordinate of a place on the map; empty: the column is a number of its own."
+    )
 
 
 if TYPE_CHECKING:

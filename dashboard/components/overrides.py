@@ -60,6 +60,11 @@ def describe(overrides: dict[str, ColumnOverride]) -> str:
         words += ["public"] if one.public else []
         words += [f"{one.decimals} decimals"] if one.decimals is not None else []
         words += ["own words for missing"] if one.missing_tokens is not None else []
+        words += ["categories in order" if one.order else "no order"] if one.order is not None else []
+        words += [f"{len(one.codes)} texts"] if one.codes is not None else []
+        words += (
+            [f"place with {one.place_with}" if one.place_with else "no place"] if one.place_with is not None else []
+        )
         words = ["left out"] if one.drop else words
         parts.append(f"{name} ({', '.join(words)})")
     return "; ".join(parts)

@@ -93,6 +93,8 @@ def _schema(service: Backend, dataset: DatasetView, schema: dict[str, Any], prev
 
 def _column(column: dict[str, Any], counted: dict[str, Any]) -> tuple[Cell, ...]:
     because = layout.text(str(column.get("reason", "")).removeprefix(f"read as {column['kind']} because "))
+    if column.get("order"):
+        because += f"<br><small>{layout.text(str(counted.get('format', '')))}</small>"
     if column.get("warning"):
         because += f'<br><small class="sg-warning">{layout.text(column["warning"])}</small>'
     tone: wording.Tone = "calm" if column["kind"] in UNMODELLED else "busy"

@@ -94,13 +94,31 @@ def parameters(items: Sequence[str]) -> dict[str, Any]:
 
 
 def overrides(items: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """COL=WHAT items as column -> fields of a ColumnOverride; raises SpecError for a WHAT that is none."""
+    """COL=WHAT items as column -> fields of a ColumnOverride; raises SpecError for a WHAT that is none.
+
+    WHAT is a kind, public, drop, order:LOW|...|HIGH (order: none), codes:TEXT|TEXT, or place:COL (place: alone).
+    """
     words: dict[str, dict[str, Any]] = {kind: {"kind": kind} for kind in get_args(ColumnKind)}
     words |= {"public": {"public": True}, "drop": {"drop": True}}
     given = pairs(items, "--column")
-    problems = [f"--column {name!r} is to be something unknown" for name, what in given.items() if what not in words]
-    raise_all(SpecError, problems, f"After '=' write one of: {', '.join(words)}.")
-    return {name: words[what] for name, what in given.items()}
+    said = {name: words.get(what) or _declared(what) for name, what in given.items()}
+    problems = [f"--column {name!r} is to be something unknown" for name, fields in said.items() if not fields]
+    raise_all(
+        SpecError,
+        problems,
+        f"After '=' write one of: {', '.join(words)}, order:LOW|HIGH, codes:TEXT|TEXT, place:COL.",
+    )
+    return said
+
+
+def _declared(text: str) -> dict[str, Any]:
+    """What an order, a list of codes or a place says of a column; nothing for any other text."""
+    what, _, told = text.partition(":")
+    if what == "order":
+        return {"order": tuple(name.strip() for name in told.split("|") if name.strip())}
+    if what == "codes" and told:
+        return {"codes": tuple(told.split("|"))}
+    return {"place_with": told.strip()} if what == "place" else {}
 
 
 def _value(text: str) -> Any:

@@ -22,7 +22,8 @@ def safe_spec(spec: RunSpec, nameable: Nameable = NOTHING) -> dict[str, Any]:
     shown = spec.model_dump(mode="json")
     shown["positive"] = None if spec.positive is None else VALUE
     for override in shown["columns"].values():
-        override["missing_tokens"] = [VALUE for _ in override["missing_tokens"] or ()] or None
+        for typed in ("missing_tokens", "order", "codes"):
+            override[typed] = [VALUE for _ in override.get(typed) or ()] or None
     shown["sample"] = safe_sample(spec.sample, nameable)
     shown["constraints"] = [_limits(constraint) for constraint in shown.get("constraints", ())]
     return shown

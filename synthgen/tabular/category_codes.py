@@ -1,7 +1,11 @@
-"""Codes of one column of categories: the values that at least k people share, `other` for the rest, missing."""
+"""Codes of one column of categories: the values that at least k people share, `other` for the rest, missing.
+
+Where categories have an order, the levels that have it come first, the lowest of them before all others.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, Literal
 
@@ -19,7 +23,9 @@ class CategoryCodes(BaseModel):
     """Levels: `values`, then `other` if there is one, then missing if there is one.
 
     `merged` is how many distinct values were merged. When together they have fewer than k people they are not worth a
-    level: such cells count as `values[0]`, the commonest. Booleans have no `other`, which no consumer could read.
+    level: such cells count as `values[common]`, the commonest. Booleans have no `other`, which no consumer could read.
+    `scale` names the categories of the column that have an order, also those that are no level; `rest` is how `other`
+    is written.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -33,11 +39,14 @@ class CategoryCodes(BaseModel):
     merged: int = 0
     missing_held: bool = False  # by at least k people
     alone: tuple[str, ...] = ()  # values of a public column that fewer than k people hold
+    common: int = 0
+    scale: tuple[str, ...] = ()
+    rest: str = OTHER
 
     @property
     def ordered(self) -> int:
-        """Categories have no order."""
-        return 0
+        """How many of the first levels have an order."""
+        return len(set(self.values) & set(self.scale))
 
     @property
     def size(self) -> int:
@@ -47,7 +56,7 @@ class CategoryCodes(BaseModel):
     def encode(self, values: pd.Series) -> np.ndarray:
         """Level of each cell (int64); a value never seen counts as one that was merged."""
         levels, uniques = pd.factorize(values, use_na_sentinel=True)
-        rest = len(self.values) if self.other else 0
+        rest = len(self.values) if self.other else self.common
         table = np.array([self._places.get(v, rest) for v in uniques] + [self.size - 1 if self.missing else rest])
         return table[levels].astype(np.int64)
 
@@ -56,14 +65,20 @@ class CategoryCodes(BaseModel):
         names = np.empty(self.size, dtype=object)
         names[: len(self.values)] = self.values
         if self.other:
-            names[len(self.values)] = OTHER
+            names[len(self.values)] = self.rest
         return names[codes]
 
     def allowed(self, wish: Wish) -> tuple[np.ndarray, None]:
         """What a wish leaves: the share, 0 or 1, of each level (levels,). Raises SpecError for what cannot be drawn."""
-        if isinstance(wish, Range):
-            raise SpecError(f"Column {self.name!r} was read as {self.kind}: it has no ranges.", "Name its values.")
         shares = np.zeros(self.size)
+        if isinstance(wish, Range):
+            inside = set(in_scale(self.scale, wish, self.name, self.kind))
+            shares[: self.ordered] = [value in inside for value in self.values[: self.ordered]]
+            if not shares.any():
+                raise SpecError(
+                    f"No category of column {self.name!r} that may be generated lies in the range.", "Widen it."
+                )
+            return shares, None
         shares[[self._level(value) for value in (wish.values if isinstance(wish, OneOf) else (wish,))]] = 1.0
         return shares, None
 
@@ -75,7 +90,7 @@ class CategoryCodes(BaseModel):
         for text in spellings(value):
             if text in self._places:
                 return self._places[text]
-        if self.other and str(value) == OTHER:
+        if self.other and str(value) == self.rest:
             return len(self.values)
         raise SpecError(
             f"Column {self.name!r} has no such value, or fewer people have it than the k-floor asks for.",
@@ -88,17 +103,32 @@ class CategoryCodes(BaseModel):
 
 
 def fit_categories(
-    values: pd.Series, name: str, kind: str, public: bool, people: np.ndarray | None, k: int
+    values: pd.Series,
+    name: str,
+    kind: str,
+    public: bool,
+    people: np.ndarray | None,
+    k: int,
+    order: Sequence[str] = (),
+    codes: Sequence[str] = (),
+    rest: str = "",
 ) -> CategoryCodes:
-    """Choose the levels of one column of training values, the commonest first."""
+    """Choose the levels of one column of training values: those in `order` as it says, then the commonest first.
+
+    With `codes` no other value is a level; `rest` is what the others are written as (empty: "other").
+    """
     levels, uniques = pd.factorize(values, use_na_sentinel=True)
     filled = levels >= 0
     rows = np.bincount(levels[filled], minlength=len(uniques))
     who = np.arange(len(values)) if people is None else people
     holders = people_per_level(levels[filled], who[filled], len(uniques))
-    kept = [i for i in np.lexsort((uniques.astype(str), -rows)) if public or holders[i] >= k]
-    rest = np.setdiff1d(np.arange(len(uniques)), kept)
-    together = len(np.unique(who[filled][np.isin(levels[filled], rest)]))
+    place, allowed = {value: i for i, value in enumerate(order)}, frozenset(codes)
+    kept = [int(i) for i in np.lexsort((uniques.astype(str), -rows)) if public or holders[i] >= k]
+    kept = [i for i in kept if not allowed or uniques[i] in allowed]
+    commonest = kept[:1]
+    kept.sort(key=lambda i: place.get(str(uniques[i]), len(place)))
+    merged = np.setdiff1d(np.arange(len(uniques)), kept)
+    together = len(np.unique(who[filled][np.isin(levels[filled], merged)]))
     return CategoryCodes(
         name=name,
         kind=kind,
@@ -106,9 +136,39 @@ def fit_categories(
         other=(together >= k and kind != "boolean") or (not kept and bool(filled.any()) and bool(filled.all())),
         missing=not filled.all(),
         missing_held=len(np.unique(who[~filled])) >= k,
-        merged=len(rest),
+        merged=len(merged),
         alone=tuple(str(uniques[i]) for i in kept if holders[i] < k),
+        common=kept.index(commonest[0]) if kept else 0,
+        scale=tuple(order),
+        rest=rest or OTHER,
     )
+
+
+def in_scale(scale: Sequence[str], wish: Range, name: str, kind: str) -> tuple[str, ...]:
+    """The categories of a scale from the low to the high end of a range.
+
+    Raises SpecError for a column without a scale, and for an end that is none of its categories; it names no value.
+    """
+    if not scale:
+        raise SpecError(
+            f"Column {name!r} was read as {kind} without an order: it has no ranges.",
+            "Name its values, or declare their order before training.",
+        )
+    place = {value: i for i, value in enumerate(scale)}
+    if any(end is not None and str(end) not in place for end in (wish.low, wish.high)):
+        raise SpecError(
+            f"An end of the range is no category of the ordered column {name!r}.",
+            f"Name ends among the {len(scale)} categories that have an order, as they are written.",
+        )
+    low = 0 if wish.low is None else place[str(wish.low)]
+    high = len(scale) - 1 if wish.high is None else place[str(wish.high)]
+    return tuple(scale[low : high + 1])
+
+
+def longer_scale(a: Sequence[str], b: Sequence[str]) -> tuple[str, ...]:
+    """The scale that holds all categories of both in the order of each; empty where neither does."""
+    longer, other = (a, b) if len(a) >= len(b) else (b, a)
+    return tuple(longer) if [value for value in longer if value in set(other)] == list(other) else ()
 
 
 def people_per_level(levels: np.ndarray, who: np.ndarray, count: int) -> np.ndarray:

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from synthgen.contracts import FitData, Record, Split
 from synthgen.errors import InputError, SpecError, raise_all
 from synthgen.spec import Constraint, FixedCombinations, Inequality, Range, RunSpec, Unique, Within
-from synthgen.tabular.category_codes import OTHER, fit_categories, people_per_level
+from synthgen.tabular.category_codes import OTHER, fit_categories, longer_scale, people_per_level
 from synthgen.tabular.modes import DATES, NUMERIC, people_in
 from synthgen.tabular.requests import as_words, is_discrete
 from synthgen.tabular.wishes import all_met, in_range
@@ -115,13 +115,28 @@ def breaks(
         wish = Range(low=rule.low, high=rule.high)
         return filled & ~in_range(columns[rule.column], wish, frame[rule.column])
     if isinstance(rule, Inequality):
-        low, high = frame[rule.low_column], frame[rule.high_column]
+        low, high = _comparable(rule, frame, columns)
         return ((low >= high) if rule.strict else (low > high)).to_numpy(dtype=bool)
     if isinstance(rule, Unique):
         return repeats(frame[list(rule.columns)])
     allowed = pd.MultiIndex.from_tuples([tuple(GAP if v is None else v for v in c) for c in combinations])
     words = [as_words(frame[c]).fillna(GAP) for c in rule.columns]
     return ~pd.MultiIndex.from_arrays(words).isin(allowed)
+
+
+def _scale_of(rule: Inequality, columns: dict[str, Any]) -> tuple[str, ...]:
+    """The scale of two ordered categories; empty where they share none."""
+    low, high = (columns[c].order for c in rule.columns)
+    return longer_scale(low, high) if low and high else ()
+
+
+def _comparable(rule: Inequality, frame: pd.DataFrame, columns: dict[str, Any]) -> tuple[pd.Series, pd.Series]:
+    """Both columns as what can be compared: ordered categories by their place in the scale, NaN outside of it."""
+    low, high = (frame[c] for c in rule.columns)
+    if columns[rule.low_column].kind in NUMERIC | DATES:
+        return low, high
+    place = {value: float(i) for i, value in enumerate(_scale_of(rule, columns))}
+    return low.map(place).astype(float), high.map(place).astype(float)
 
 
 def repeats(frame: pd.DataFrame) -> np.ndarray:
@@ -143,9 +158,10 @@ def _does_not_fit(rule: Constraint, known: dict[str, Any], train: pd.DataFrame) 
         wrong = [c for c in rule.columns if not is_discrete(known[c], train)]
         return [f"column {c!r} was read as {known[c].kind}; only discrete columns have combinations" for c in wrong]
     if isinstance(rule, Inequality):
-        same = all(k in NUMERIC for k in kinds) or all(k in DATES for k in kinds)
+        same = all(k in NUMERIC for k in kinds) or all(k in DATES for k in kinds) or bool(_scale_of(rule, known))
         twice = rule.low_column == rule.high_column
-        return [] if same and not twice else ["it takes two columns, both of numbers or both of dates"]
+        told = "it takes two columns, both of numbers, of dates or of categories with the same order"
+        return [] if same and not twice else [told]
     try:
         in_range(known[rule.column], Range(low=rule.low, high=rule.high), train[rule.column].head(1))
     except SpecError as problem:

@@ -19,6 +19,7 @@ from synthgen.tabular.constraints import NO_RULES, Rules
 from synthgen.tabular.encoding import Encoding
 from synthgen.tabular.links import confined
 from synthgen.tabular.ordering import put_in_order
+from synthgen.tabular.parts import sources_of
 from synthgen.tabular.requests import balanced_columns
 from synthgen.tabular.sampling import choose
 
@@ -87,7 +88,7 @@ class Drawer:
         codes = encoding.encode(frame)
         codes[:, :own][gaps] = -1
         for i, part in enumerate(encoding.parts, start=own):
-            sources = [encoding.names.index(c) for c in (part.column, getattr(part, "after", part.column))]
+            sources = [encoding.names.index(c) for c in sources_of(part)]
             codes[gaps[:, sources].any(axis=1), i] = -1
         allowed = confined(
             encoding, rules, without_missing(encoding.sizes[:own], [c.missing for c in encoding.columns])

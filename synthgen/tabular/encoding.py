@@ -22,9 +22,11 @@ from synthgen.tabular.grid import grid_of
 from synthgen.tabular.lookups import Lookup, fit_lookups
 from synthgen.tabular.number_codes import NumberCodes
 from synthgen.tabular.number_fitting import fit_numbers
-from synthgen.tabular.part_drawing import Draft, refine
+from synthgen.tabular.part_drawing import Draft, level_ends, refine
 from synthgen.tabular.part_fitting import fit_parts
 from synthgen.tabular.parts import Interval, Part, coded_values
+from synthgen.tabular.place_fitting import fit_places
+from synthgen.tabular.places import Place
 from synthgen.tabular.windows import FAR
 
 NUMERIC_KINDS = frozenset({"number", "integer", "date", "datetime"})
@@ -32,7 +34,7 @@ ColumnCodes = Annotated[NumberCodes | CategoryCodes, Field(discriminator="type")
 
 
 class Encoding(BaseModel):
-    """The spans of a table, in the order of its columns; behind them those of the `parts` of its dates, in their order.
+    """The spans of a table, in the order of its columns; behind them those of its `parts` (of dates and places).
 
     `lookups` are the columns that another one determines.
     """
@@ -97,9 +99,10 @@ class Encoding(BaseModel):
         for i, c in enumerate(self.source_columns):
             inside = {"intervals": cells[i]} if i in cells else {}
             made[c.name] = held[c.name] if c.name in held else c.decode(codes[:, i], rng, **inside)
-        self._look_up(made, codes, {self.names[i] for i in wished} | set(held), rng)
-        if self.parts:
-            self._refine(made, codes, cells, frozenset(held), rng)
+        asked = {self.names[i] for i in wished} | set(held)
+        self._look_up(made, codes, asked, rng)
+        self._refine(made, codes, cells, frozenset(held), rng)
+        self._put_in_places(made, codes, cells, asked, frozenset(held), rng)
         return pd.DataFrame({c.name: _series(made[c.name], c) for c in self.source_columns})
 
     def _look_up(
@@ -124,15 +127,43 @@ class Encoding(BaseModel):
         rng: np.random.Generator,
     ) -> None:
         """Move dates inside their levels until they have the parts that were drawn."""
+        parts = [part for part in self.parts if not isinstance(part, Place)]
+        if not parts:
+            return
         names = self.names
         by_name = {name: codes[:, i] for i, name in enumerate(names)}
         windows = {names[i]: windows for i, windows in cells.items()}
         draft = Draft(dict(zip(names, self.columns, strict=True)), by_name, rng, windows, held)
-        dated = {p.column for p in self.parts} | {p.after for p in self.parts if isinstance(p, Interval)}
+        dated = {p.column for p in parts} | {p.after for p in parts if isinstance(p, Interval)}
         for name in dated:
             draft.start(name, made[name])
-        refine(draft, self.parts)
+        refine(draft, parts)
         made.update({name: draft.moments(name) for name in dated if name not in held})
+
+    def _put_in_places(
+        self,
+        made: dict[str, np.ndarray],
+        codes: np.ndarray,
+        cells: Mapping[int, np.ndarray],
+        asked: set[str],
+        held: frozenset[str],
+        rng: np.random.Generator,
+    ) -> None:
+        """Draw the coordinates of places inside the cells of the map that were drawn."""
+        names = self.names
+        windows = {names[i]: intervals for i, intervals in cells.items()}
+        for i, part in enumerate(self.parts, start=len(self.source_columns)):
+            if isinstance(part, Place):
+                labels = self.columns[i].decode(codes[:, i], rng)
+                first, second = (self._ends(codes, name) for name in part.sources)
+                made.update(part.draw(made, labels, (first, second), windows, asked, held, rng))
+
+    def _ends(self, codes: np.ndarray, name: str) -> np.ndarray:
+        """First and last grid position (rows, 2) of the levels of a number column."""
+        i = self.names.index(name)
+        column = self.columns[i]
+        assert isinstance(column, NumberCodes)
+        return level_ends(column)[codes[:, i]]
 
     def allowed(self, wishes: Mapping[str, Wish]) -> Allowed:
         """What the wishes leave of each column. Raises SpecError, with all problems, for those that cannot be met."""
@@ -197,7 +228,10 @@ def fit(
     if not related:
         return Encoding(columns=tuple(spans))
     by_name = {span.name: span for span in spans}
-    parts = fit_parts(frame, columns, by_name, people, k, bins)
+    parts = [
+        *fit_parts(frame, columns, by_name, people, k, bins),
+        *fit_places(frame, columns, by_name, people, k, bins),
+    ]
     return Encoding(
         columns=(*spans, *(span for _, span in parts)),
         parts=tuple(part for part, _ in parts),
@@ -211,7 +245,8 @@ def _fit_column(
     if column.kind in NUMERIC_KINDS:
         grid = grid_of(values, column).fitted(values, people, k)
         return fit_numbers(values, column.name, grid, people, bins, k)
-    return fit_categories(values, column.name, column.kind, bool(column.public), people, k)
+    order, codes, rest = (getattr(column, field, "") for field in ("order", "codes", "rest"))
+    return fit_categories(values, column.name, column.kind, bool(column.public), people, k, order, codes, rest)
 
 
 def _bins_of(span: ColumnCodes, levels: np.ndarray) -> np.ndarray:

@@ -10,9 +10,8 @@ import numpy as np
 import pandas as pd
 
 from synthgen.runtime import RunContext
-from synthgen.tabular.schema import Column, KeyStyle, Schema
+from synthgen.tabular.schema import PLACEHOLDER, Column, KeyStyle, Schema
 
-PLACEHOLDER = "text removed"
 LEAST_HEX = 16
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from synthgen.contracts import Source
 from synthgen.errors import SchemaError, SpecError, raise_all
 from synthgen.spec import RunSpec
-from synthgen.tabular import cells, kinds, people, relations
+from synthgen.tabular import cells, coordinates, kinds, levels, people, relations
 from synthgen.tabular.cells import NUMBER, NumberStyle, floats, plain_numbers
 from synthgen.tabular.schema import Column, Schema, layout_of
 
@@ -30,6 +30,8 @@ def infer(source: Source, spec: RunSpec) -> Schema:
         for name in kept
     ]
     person, columns = people.find(columns, tables, spec)
+    columns = levels.find(columns, tables, person, spec)
+    columns = coordinates.find(columns, tables, spec)
     columns = relations.find(columns, tables, person, spec)
     schema = Schema(
         columns=tuple(columns),

@@ -15,11 +15,12 @@ from synthgen.tabular.cells import Distinct
 from synthgen.tabular.key_styles import HASH, NUMBERED, UUID, integer_key, key_style
 from synthgen.tabular.names import is_code_name, is_date_name, is_key_name, is_personal_name
 from synthgen.tabular.numbers import MOST_DECIMALS, number_fields
-from synthgen.tabular.schema import Column
+from synthgen.tabular.schema import PLACEHOLDER, Column
 
 NUMBERS_NEEDED = 0.95
 DATES_NEEDED = 0.95
 CODES_FROM = 50
+SHARED_TEXTS = 0.05  # share of the cells of a free text that enough people must share for it to be modelled
 EXACT_DIGITS = 15  # longer whole numbers are not exact as floats, and are codes
 KINDS: dict[str, str] = {"integer": "whole number", "number": "number", "datetime": "date and time", "code": "code"}
 
@@ -254,9 +255,9 @@ def _words(found: Cells) -> Column:
         return _text(found, "read as text because the name says it identifies people")
     length = float(np.dot([len(value) for value in found.values], found.counts)) / filled
     if length > 30 and spaced > 0.8 and different > max(20, 0.1 * filled):
-        return _text(found, "read as free text because the cells are long and mostly different")
+        return _free_text(found, "the cells are long and mostly different")
     if different > 0.5 * filled and filled >= 20:
-        return _text(found, "read as text because more than half of the filled cells are different")
+        return _free_text(found, "more than half of the filled cells are different")
     if different > CODES_FROM and (different > 0.02 * filled or different > 2 * CODES_FROM):
         return _column(found, "code", f"read as code because it has many different words ({different}) that repeat")
     return _column(found, "category", f"read as category because it has few different values ({different})")
@@ -269,6 +270,18 @@ def _numbered(found: Cells) -> bool:
 def _text(found: Cells, reason: str) -> Column:
     warning = "not modelled: the output holds a placeholder instead of text"
     return _column(found, "text", reason, warning=warning)
+
+
+def _free_text(found: Cells, why: str) -> Column:
+    """A placeholder; a code of the texts that enough people share where these are a part worth keeping.
+
+    People are counted where levels are chosen: rows that share a text are the most that can.
+    """
+    shared = found.counts >= found.k
+    if found.share(shared) < SHARED_TEXTS:
+        return _text(found, f"read as text because {why}")
+    told = f"read as code because {int(shared.sum())} texts of a free text come often ({found.share(shared):.0%})"
+    return _column(found, "code", f"{told}; it is free text because {why}", rest=PLACEHOLDER)
 
 
 def _key(found: Cells, reason: str, kind: ColumnKind = "id") -> Column:

@@ -10,6 +10,7 @@ import pandas as pd
 from synthgen.errors import SpecError
 from synthgen.spec import FixedCombinations, Inequality, Range, Within
 from synthgen.tabular.allowed import Allowed, Link, Ordering
+from synthgen.tabular.category_codes import CategoryCodes, longer_scale
 from synthgen.tabular.constraints import Rules
 from synthgen.tabular.encoding import Encoding
 from synthgen.tabular.number_codes import NumberCodes
@@ -28,6 +29,9 @@ def confined(encoding: Encoding, rules: Rules, allowed: Allowed) -> Allowed:
     for rule, combinations in zip(rules.constraints, rules.combinations, strict=True):
         if isinstance(rule, Inequality):
             low, high = (encoding.names.index(c) for c in rule.columns)
+            if isinstance(encoding.columns[low], CategoryCodes):
+                links.append(_ranked(encoding, low, high, rule.strict, shares))
+                continue
             links.append(_ordered(encoding, low, high, rule.strict, shares, cells))
             orderings.append(Ordering(low, high, rule.strict))
         elif isinstance(rule, FixedCombinations):
@@ -39,7 +43,9 @@ def _limit(encoding: Encoding, rule: Within, shares: dict[int, np.ndarray], cell
     """Narrow one column to a range; missing stays as it was."""
     i = encoding.names.index(rule.column)
     codes = encoding.columns[i]
-    assert isinstance(codes, NumberCodes)
+    if isinstance(codes, CategoryCodes):
+        _limit_scale(codes, rule, i, shares)
+        return
     ends = np.array([range_ends(codes.grid, Range(low=rule.low, high=rule.high), codes.name)])
     cells[i] = meet(cells.get(i, EVERYWHERE), ends)
     before = shares.get(i, np.ones(codes.size))
@@ -75,6 +81,44 @@ def _ordered(
             "Widen what is fixed, or leave the constraint out.",
         )
     return Link((low, high), combos, out[tuple(combos.T)])
+
+
+def _limit_scale(codes: CategoryCodes, rule: Within, i: int, shares: dict[int, np.ndarray]) -> None:
+    """Narrow an ordered category to a range; missing stays as it was."""
+    before = shares.get(i, np.ones(codes.size))
+    left = codes.allowed(Range(low=rule.low, high=rule.high))[0] * before
+    if codes.missing:
+        left[-1] = before[-1]
+    if not left.any():
+        raise SpecError(
+            f"Nothing that may be generated for column {rule.column!r} lies in the range it must keep.",
+            "Widen the range of the constraint, or of what is fixed.",
+        )
+    shares[i] = left
+
+
+def _ranked(encoding: Encoding, low: int, high: int, strict: bool, shares: dict[int, np.ndarray]) -> Link:
+    """The pairs of levels of two ordered categories that are in order; levels outside of the scale go with all."""
+    sides = [encoding.columns[i] for i in (low, high)]
+    scale = longer_scale(*(side.scale for side in sides if isinstance(side, CategoryCodes)))
+    place = {value: float(i) for i, value in enumerate(scale)}
+    ranks = [
+        np.array([place.get(v, np.nan) for v in s.values] + [np.nan] * (s.size - len(s.values)))
+        for s in sides
+        if isinstance(s, CategoryCodes)
+    ]
+    a, b = ranks[0][:, None], ranks[1][None, :]
+    kept = ~((a >= b) if strict else (a > b))
+    for axis, i in enumerate((low, high)):
+        left = shares.get(i, np.ones(encoding.sizes[i])) > 0
+        kept &= left[:, None] if axis == 0 else left[None, :]
+    combos = np.argwhere(kept)
+    if not len(combos):
+        raise SpecError(
+            f"No values of columns {encoding.names[low]!r} and {encoding.names[high]!r} can be in order.",
+            "Widen what is fixed, or leave the constraint out.",
+        )
+    return Link((low, high), combos, np.ones(len(combos)))
 
 
 class _Side:

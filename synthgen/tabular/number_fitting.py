@@ -79,7 +79,7 @@ def _find_knots(line: np.ndarray, who: np.ndarray, bins: int, k: int) -> tuple[n
     own = np.sort(line[np.unique(who, return_index=True)[1]])  # one value of each person
     if len(own) < k:
         return np.zeros(0), np.zeros(0)
-    low, high = _extremes(line, who, k)
+    low, high = extremes(line, who, k)
     pieces = max(1, min(len(own) // k, bins * KNOTS_PER_BIN))
     at = (np.arange(1, pieces) * len(own)) // pieces
     below, above = own[at - 1], own[at]
@@ -90,7 +90,7 @@ def _find_knots(line: np.ndarray, who: np.ndarray, bins: int, k: int) -> tuple[n
     return knots, counts / counts.sum()
 
 
-def _extremes(line: np.ndarray, who: np.ndarray, k: int) -> tuple[int, int]:
+def extremes(line: np.ndarray, who: np.ndarray, k: int) -> tuple[int, int]:
     """The k-th lowest of the people's lowest values and the k-th highest of their highest."""
     order = np.lexsort((line, who))
     line, who = line[order], who[order]

@@ -15,6 +15,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field
 
 from synthgen.tabular.grid import DAY
+from synthgen.tabular.places import Place
 
 WEEKDAYS = ("Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed")  # 1 January 1970 was a Thursday
 LAST, OTHER_DAYS = "last", "others"
@@ -113,14 +114,21 @@ class Interval(BaseModel):
         return pd.Series(np.where((steps >= self.low) & (steps <= self.high), steps, np.nan))
 
 
-Part = Annotated[Weekday | MonthDay | TimeOfDay | Interval, Field(discriminator="type")]
-"""One part of a date column."""
+Part = Annotated[Weekday | MonthDay | TimeOfDay | Interval | Place, Field(discriminator="type")]
+"""One part of a date column, or the place of two coordinates."""
+
+
+def sources_of(part: Part) -> tuple[str, ...]:
+    """The columns whose cells a part is worked out from."""
+    if isinstance(part, Place):
+        return part.sources
+    return (part.column, part.after) if isinstance(part, Interval) else (part.column,)
 
 
 def coded_values(part: Part, frame: pd.DataFrame, binned: np.ndarray) -> pd.Series:
-    """What the code column of a part holds: nothing, but for an interval, where the date's level is no bin."""
+    """What the code column of a part holds: nothing, but for an interval or place, where the date's level is no bin."""
     values = part.of(frame)
-    if isinstance(part, Interval):
+    if isinstance(part, Interval | Place):
         return values
     out = values.copy()
     out[~binned] = None if values.dtype == object else np.nan

@@ -123,13 +123,14 @@ def _over_the_floor(column: Column, table: Distinct, people: np.ndarray | None, 
         values = conversion.numbers_of(table.values, column)
         kept = tuple(code for code in column.sentinels if int(held[values == code].sum()) >= k)
         return column.model_copy(update={"sentinels": kept})
-    if column.kind not in ("category", "code") or column.public:
+    if column.kind not in ("category", "code") or (column.public and not column.rest):
         return column
     filled = ~cells.missing_mask(table.values, column.missing_tokens)
     rare = int((held[filled] < k).sum())
     if not rare:
         return column
-    text = f"{rare} of its {int(filled.sum())} values are held by fewer than {k} people and become 'other'"
+    rest = column.rest or "other"
+    text = f"{rare} of its {int(filled.sum())} values are held by fewer than {k} people and become {rest!r}"
     return column.model_copy(update={"warning": "; ".join(filter(None, (column.warning, text)))})
 
 

@@ -68,6 +68,9 @@ def make_bins(cells: pd.Series, column: Column) -> Bins:
         edges = _round_edges(_ordered(filled, column), column)
         return Bins(column, (*_edge_labels(edges, column), MISSING), edges=edges)
     ordered = sorted(counts.index[:MOST_BARS]) if column.kind in NUMERIC else list(counts.index[:MOST_BARS])
+    if column.order:
+        place = {value: i for i, value in enumerate(column.order)}
+        ordered.sort(key=lambda value: place.get(value, len(place)))
     names: Sequence[str] = list(written(pd.Series(ordered, dtype=cells.dtype), column)) if ordered else []
     return Bins(column, (*map(str, names), OTHERS, MISSING), values=tuple(ordered))
 
@@ -133,10 +136,19 @@ def _column_preview(column: Column, raw: pd.Series, counted: bool) -> dict[str, 
         "warning": column.warning,
         "missing": None,
         "distinct": None,
-        "format": dates.shown_format(column.date_format) if column.date_format else "",
+        "format": _shown_format(column),
         "histogram": {},
     }
     return {**known, **_counts(column, raw)} if counted else known
+
+
+def _shown_format(column: Column) -> str:
+    """How dates are written; the order of categories."""
+    if column.order:
+        names = [name[:LONGEST_TEXT] for name in column.order]
+        middle = [*names[:MOST_BARS], f"({len(names) - MOST_BARS - 1} more)", names[-1]]
+        return f"ordered category: {' < '.join(names if len(names) <= MOST_BARS + 1 else middle)}"
+    return dates.shown_format(column.date_format) if column.date_format else ""
 
 
 def _counts(column: Column, raw: pd.Series) -> dict[str, Any]:

@@ -27,8 +27,14 @@ def check_request(request: SampleSpec, split: Split, schema: Any, spec: RunSpec)
     for what, where in _wanted(request):
         unknown = [c for c in where if c not in known]
         problems += [f"{what}: column {c!r} is not modelled." for c in unknown]
-        unordered = [c for c, w in where.items() if c in known and isinstance(w, Range) and known[c].kind in DISCRETE]
-        problems += [f"{what}: column {c!r} was read as {known[c].kind} and has no ranges." for c in unordered]
+        ranged = {c: w for c, w in where.items() if c in known and isinstance(w, Range) and known[c].kind in DISCRETE}
+        unordered = [c for c, w in ranged.items() if not _is_range_of(known[c], w)]
+        problems += [
+            f"{what}: an end of the range is no category of the ordered column {c!r}."
+            if known[c].order
+            else f"{what}: column {c!r} was read as {known[c].kind} and has no ranges."
+            for c in unordered
+        ]
         if not unknown and not unordered and _people_who_meet(where, known, split) < spec.k_floor:
             named = ", ".join(repr(c) for c in where)
             problems.append(f"{what} ({named}): fewer than {spec.k_floor} people of the source meet them.")
@@ -129,6 +135,11 @@ def _cannot_be_drawn(
     return problems
 
 
+def _is_range_of(column: Any, wish: Range) -> bool:
+    """Whether the ends of a range are categories of a column that have an order."""
+    return bool(column.order) and {str(end) for end in (wish.low, wish.high) if end is not None} <= set(column.order)
+
+
 def is_discrete(column: Any, train: pd.DataFrame) -> bool:
     """Whether a column's values can be balanced: categories, and numbers with few whole values (as metrics say)."""
     return column.kind in DISCRETE or (column.kind in NUMERIC and few_whole(train[column.name]))
@@ -138,8 +149,8 @@ def _is_inside(column: Any, wish: Wish, other: Wish, frame: pd.DataFrame) -> boo
     """Whether a target group's wish for a column keeps within what is fixed for every row."""
     if wish == other:
         return True
-    if isinstance(wish, Range):
-        return isinstance(other, Range) and column.kind not in DISCRETE and _is_narrower(column, wish, other)
+    if isinstance(wish, Range) and column.kind not in DISCRETE:
+        return isinstance(other, Range) and _is_narrower(column, wish, other)
     where, bounds = {column.name: wish}, {column.name: other}
     known = {column.name: column}
     return not (all_met(where, known, frame) & ~all_met(bounds, known, frame)).any()

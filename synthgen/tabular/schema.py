@@ -18,6 +18,7 @@ from synthgen.spec import ColumnKind
 MODELLED: frozenset[str] = frozenset({"number", "integer", "boolean", "category", "code", "date", "datetime"})
 NUMERIC: frozenset[str] = frozenset({"number", "integer"})
 WORDS: frozenset[str] = frozenset({"boolean", "category", "code"})
+PLACEHOLDER = "text removed"  # what stands for a text that fewer than k people share
 TIMES: frozenset[str] = frozenset({"date", "datetime"})
 
 
@@ -40,7 +41,12 @@ class Column(Record):
 
     `decimals` is the grid 10^-decimals on which its numbers lie, `least_decimals` the digits that are always shown.
     `grid_seconds` is the step of a date. `missing_token` is what a missing cell is written as. `determined_by` names
-    the column whose value decides this one's, `follows` the date that this one comes at or after.
+    the column whose value decides this one's, `follows` the date that this one comes at or after, `place_with` the
+    other coordinate of a place.
+
+    `order` holds the categories that have an order, the lowest first; `codes` the only texts that may come back, where
+    the owner named them; both name none that fewer than k people hold. `rest` is what all other texts become (empty:
+    "other").
     """
 
     name: str
@@ -68,6 +74,10 @@ class Column(Record):
     quoted: bool = False
     determined_by: str | None = None
     follows: str | None = None
+    order: tuple[str, ...] = ()
+    codes: tuple[str, ...] = ()
+    rest: str = ""
+    place_with: str | None = None
 
     @property
     def modelled(self) -> bool:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from synthgen.errors import SpecError
 from synthgen.spec import OneOf, Range, Wish
-from synthgen.tabular.category_codes import is_missing, spellings
+from synthgen.tabular.category_codes import in_scale, is_missing, spellings
 from synthgen.tabular.grid import DAY, Grid
 from synthgen.tabular.modes import DATES, NUMERIC
 from synthgen.tabular.windows import ends
@@ -38,7 +38,7 @@ def meets(column: Any, wish: Wish, frame: pd.DataFrame) -> np.ndarray:
 def in_range(column: Any, wish: Range, values: pd.Series) -> np.ndarray:
     """Boolean array: the filled cells between the ends. Raises SpecError for a column without an order."""
     if column.kind not in NUMERIC | DATES:
-        raise SpecError(f"Column {column.name!r} was read as {column.kind}: it has no ranges.", "Name its values.")
+        return values.isin(in_scale(column.order, wish, column.name, column.kind)).to_numpy()
     low, high = ends(grid_for(column), wish, column.name)
     out = values.notna().to_numpy()
     if low is not None:
