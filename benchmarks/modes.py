@@ -7,13 +7,15 @@ steps: group-wise worst case, and mean. Nothing of the grid is handed to the gen
 Measures over as many synthetic points as the table has: modes found (with at least half their share of the points),
 high quality (within 3 standard deviations of a mode), KL over modes (synthetic from real, points given to the nearest
 mode). A hold-out of real points is printed beside them, and what PacGAN reports for
-*balanced* modes (arXiv 1712.04086).
+*balanced* modes (arXiv 1712.04086). Every run is kept under benchmarks/results/cache by the library's sources and its
+settings.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -22,6 +24,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from benchmarks import children
+from benchmarks.contestants import library
+from benchmarks.tables import digest
 from synthgen import pipeline
 from synthgen.runtime import RunContext
 from synthgen.spec import RunSpec, SampleSpec
@@ -41,11 +46,16 @@ T_95 = {1: 12.71, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8:
 def main() -> int:
     """Run the benchmark; returns the number of bars that were missed."""
     options = _options()
-    runs = [_run(options, seed, arm) for seed in range(options.seeds) for arm in ("worst case", "mean")]
-    found = {"generator": options.generator, "runs": runs, **_summary(runs)}
-    if options.out:
-        options.out.write_text(json.dumps(found, indent=1), encoding="utf-8")
-    return _print(found, options.generator)
+    os.environ.update(children.ONE_THREAD)
+    runs = [_kept(options, seed, arm) for seed in range(options.seeds) for arm in ("worst case", "mean")]
+    found = {"modes": options.generator, "table": "25 Gaussians", "seeds": options.seeds, "runs": runs}
+    found |= summary(runs, options.generator)
+    print("\n".join(lines(found)))
+    if options.publish:
+        options.publish.mkdir(parents=True, exist_ok=True)
+        path = options.publish / f"modes_{options.generator}.json"
+        path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    return sum(bar["outcome"] == "MISS" for bar in found["bars"])
 
 
 def shares() -> np.ndarray:
@@ -90,8 +100,21 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--params", type=json.loads, default={}, help="the generator's parameters, as JSON")
     parser.add_argument("--time-budget", type=int, default=180)
     parser.add_argument("--resample", default="off", choices=["off", "2x", "4x"], help="off: the generator alone")
-    parser.add_argument("--out", type=Path, help="write the figures to this file, as JSON")
+    parser.add_argument("--publish", type=Path, help="also write the result as JSON in this folder")
     return parser.parse_args()
+
+
+def _kept(options: argparse.Namespace, seed: int, arm: str) -> dict[str, Any]:
+    """One arm with one seed, measured once for one state of the library."""
+    asked = json.dumps([options.params, options.time_budget, options.resample, seed, arm])
+    path = children.CACHE / f"modes-{options.generator}-{digest(library(), asked)}.json"
+    if not path.exists():
+        figures = _run(options, seed, arm)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(figures))
+    figures = dict(json.loads(path.read_text()))
+    print(f"seed {seed} {arm:10s} {_line(figures)}  fit {figures['fit_cpu_seconds']:.0f} CPU s", file=sys.stderr)
+    return figures
 
 
 def _run(options: argparse.Namespace, seed: int, arm: str) -> dict[str, Any]:
@@ -110,7 +133,7 @@ def _run(options: argparse.Namespace, seed: int, arm: str) -> dict[str, Any]:
     model = pipeline.fit(prepared, spec, ctx)
     seconds = time.process_time() - began
     made = pd.concat([*pipeline.draw(model, prepared.schema, spec.sample, POINTS, spec, ctx)])
-    figures = {
+    return {
         "seed": seed,
         "arm": arm,
         **measure(made[["x", "y"]].to_numpy(float), centres, share),
@@ -118,17 +141,32 @@ def _run(options: argparse.Namespace, seed: int, arm: str) -> dict[str, Any]:
         "groups": len(prepared.groups),
         "holdout": measure(prepared.split.holdout[["x", "y"]].to_numpy(float), centres, share),
     }
-    print(f"seed {seed} {arm:10s} {_line(figures)}  fit {seconds:.0f} CPU s", file=sys.stderr)
-    return figures
 
 
-def _summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    """Means of both arms, and the paired difference worst case - mean with its 95 % interval (Student's t)."""
+def summary(runs: list[dict[str, Any]], generator: str) -> dict[str, Any]:
+    """Means of both arms and of the hold-out, the paired difference worst case - mean (95 %, Student's t), the bars."""
     arms = {arm: [r for r in runs if r["arm"] == arm] for arm in ("worst case", "mean")}
     means = {arm: {m: float(np.mean([r[m] for r in of])) for m in MEASURES} for arm, of in arms.items()}
-    holdout = {m: float(np.mean([r["holdout"][m] for r in runs])) for m in MEASURES}
+    means["holdout"] = {m: float(np.mean([r["holdout"][m] for r in runs])) for m in MEASURES}
     pairs = list(zip(arms["worst case"], arms["mean"], strict=True))
-    return {**means, "holdout": holdout, "difference": {m: _paired([a[m] - b[m] for a, b in pairs]) for m in MEASURES}}
+    more = {m: _paired([a[m] - b[m] for a, b in pairs]) for m in MEASURES}
+    return {"means": means, "difference": more, "bars": bars(means["worst case"], more["modes"], generator)}
+
+
+def bars(made: dict[str, float], more: dict[str, float | None], generator: str) -> list[dict[str, Any]]:
+    """Each measure of the worst case against its floor and goal; the critic-only GAN's gain in modes must exclude 0."""
+    out: list[dict[str, Any]] = []
+    for m, floor in FLOORS[generator].items():
+        met = [made[m] <= bar if m == "kl" else made[m] >= bar for bar in (GOALS[m], floor)]
+        outcome = "goal" if met[0] else "floor" if met[1] else "MISS"
+        bar = {"measure": f"{generator}: {m}", "value": made[m], "sign": "<=" if m == "kl" else ">=", "floor": floor}
+        out.append(bar | {"goal": GOALS[m], "against": "", "outcome": outcome})
+    if generator == "critic_gan":
+        found = {"mean": more["mean"], "low": more["low"] or 0.0, "high": more["high"] or 0.0}
+        outcome = "goal" if found["low"] > 0 else "MISS"
+        why = "the interval above 0"
+        out.append({"measure": f"{generator}: modes of worst case - mean", **found, "why": why, "outcome": outcome})
+    return out
 
 
 def _paired(values: list[float]) -> dict[str, float | None]:
@@ -138,25 +176,16 @@ def _paired(values: list[float]) -> dict[str, float | None]:
     return {"mean": float(np.mean(values)), "low": float(np.mean(values)) - half, "high": float(np.mean(values)) + half}
 
 
-def _print(found: dict[str, Any], generator: str) -> int:
-    """The table with every bar beside its figure; how many floors were missed."""
-    rows = {"worst case": found["worst case"], "mean": found["mean"], "real hold-out": found["holdout"]}
-    rows |= {"PacGAN, balanced modes": PACGAN_BALANCED, "floor": FLOORS[generator], "goal": GOALS}
-    print(f"{'':24s}{'modes of 25':>12s}{'within 3 sd':>12s}{'KL':>8s}")
-    for name, row in rows.items():
-        print(f"{name:24s}{_line(row)}")
+def lines(found: dict[str, Any]) -> list[str]:
+    """Both arms, the hold-out and the bars as text."""
+    rows = {**found["means"], "PacGAN, balanced modes": PACGAN_BALANCED, "floor": FLOORS[found["modes"]], "goal": GOALS}
+    out = [f"{'':24s}{'modes of 25':>12s}{'within 3 sd':>12s}{'KL':>8s}"]
+    out += [f"{name:24s}{_line(row)}" for name, row in rows.items()]
     more = found["difference"]["modes"]
     interval = "" if more["low"] is None else f", 95 % interval {more['low']:+.2f} to {more['high']:+.2f}"
-    print(f"worst case - mean, modes: {more['mean']:+.2f}{interval}")
-    missed = [m for m, bar in FLOORS[generator].items() if _misses(m, found["worst case"][m], bar)]
-    if generator == "critic_gan" and (more["low"] is None or more["low"] <= 0):
-        missed.append("worst case finds more than mean")
-    print(f"floors missed: {', '.join(missed) or 'none'}")
-    return len(missed)
-
-
-def _misses(name: str, value: float, bar: float) -> bool:
-    return value > bar if name == "kl" else value < bar
+    out.append(f"worst case - mean, modes: {more['mean']:+.2f}{interval}")
+    missed = [bar["measure"] for bar in found["bars"] if bar["outcome"] == "MISS"]
+    return [*out, f"floors missed: {', '.join(missed) or 'none'}"]
 
 
 def _line(row: dict[str, Any]) -> str:

@@ -39,7 +39,7 @@ def main() -> int:
     for name in options.data.split(","):
         table = tables.named(name, options.tables, options.target, options.positive)
         runs = [one_split(table, number, options) for number in range(options.splits)]
-        found = {"table": table.name, "splits": options.splits, "runs": runs, **summary(runs)}
+        found = {"rare": True, "table": table.name, "splits": options.splits, "runs": runs, **summary(runs)}
         print("\n".join([f"{table.name}, {options.splits} splits", *lines(found)]), flush=True)
         missed += sum(bar["outcome"] == "MISS" for bar in found["bars"])
         for folder in filter(None, (children.RESULTS / "rare_class", options.publish)):

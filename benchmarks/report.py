@@ -1,7 +1,7 @@
 """The published results as the README's tables: `python -m benchmarks.report [FOLDER]`, Markdown on standard output.
 
-Results are the JSON files that `python -m benchmarks.tabular --publish benchmarks/published` wrote. Nothing is chosen
-here: every table, every contestant and every bar that was missed is printed.
+Results are the JSON files that `--publish benchmarks/published` of the other benchmarks wrote. Nothing is chosen here:
+every table, every contestant and every bar that was missed is printed.
 """
 
 from __future__ import annotations
@@ -29,13 +29,17 @@ PAIRED = {"detection_auc": -1, "worst_tenth": -1, "tstr_ap": 1, "tstr_r2": 1}
 
 
 def main() -> int:
-    """Print all tables, the count against mostlyai, and the bars missed."""
+    """Print all tables, the count against every peer, and the bars missed."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else PUBLISHED
     results = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
-    found = [result for result in results if "contestants" in result]
-    if not found:
+    kinds = {kind: [r for r in results if kind in r] for kind in ("contestants", "rare", "emphasis", "modes")}
+    if not any(kinds.values()):
         sys.exit(f"There is no result in {folder.name!r}: run `python -m benchmarks.tabular --publish {folder.name}`.")
-    print("\n\n".join([*(table(result) for result in found), *against(found), missed(found)]))
+    parts = [*(table(result) for result in kinds["contestants"]), *against(kinds["contestants"])]
+    parts += [rare(kinds["rare"])] if kinds["rare"] else []
+    parts += [emphasised(kinds["emphasis"])] if kinds["emphasis"] else []
+    parts += [modes(kinds["modes"])] if kinds["modes"] else []
+    print("\n\n".join([*parts, missed(r for found in kinds.values() for r in found)]))
     return 0
 
 
@@ -62,15 +66,57 @@ def against(results: Sequence[dict[str, Any]]) -> list[str]:
     return ["\n".join(lines)] if lines else []
 
 
+def rare(results: Sequence[dict[str, Any]]) -> str:
+    """Average precision of the rare class: real rows helped in different ways, and synthetic rows in their place."""
+    names = [n for n in results[0]["means"] if n != "fit_cpu_seconds"]
+    lines = [_row(["rare class", *names]), _row(["---"] * (len(names) + 1))]
+    lines += [_row([f"{r['table']}, {r['splits']} splits", *(_shown(r["means"][n]) for n in names)]) for r in results]
+    return "\n".join(lines)
+
+
+def emphasised(results: Sequence[dict[str, Any]]) -> str:
+    """Hold-out surprise inside small groups per arm, and how much ours differs from each."""
+    arms = list(dict.fromkeys(arm for r in results for run in r["seeds"].values() for arm in run))
+    others = [arm for arm in arms if arm != "excess"]
+    lines = [_row(["nats inside small groups", *arms, *(f"ours - {arm}" for arm in others)])]
+    lines.append(_row(["---"] * (1 + len(arms) + len(others))))
+    for r in results:
+        inside = [[run[arm]["inside"] for run in r["seeds"].values() if arm in run] for arm in arms]
+        cells = [f"{sum(values) / len(values):.3f}" if values else "" for values in inside]
+        cells += [_difference(r["differences"][arm]["inside"]) if arm in r["differences"] else "" for arm in others]
+        lines.append(_row([f"{r['table']}, {r['emphasis']} of the steps, {len(r['seeds'])} seeds", *cells]))
+    return "\n".join(lines)
+
+
+def modes(results: Sequence[dict[str, Any]]) -> str:
+    """25 Gaussians: modes found, points near a mode, and divergence over the modes."""
+    lines = [_row(["25 Gaussians", "modes", "within 3 sd", "KL"]), _row(["---"] * 4)]
+    for r in results:
+        for arm in ("worst case", "mean", "holdout"):
+            cells = [_shown(r["means"][arm][m]) for m in ("modes", "high_quality", "kl")]
+            lines.append(_row([f"{r['modes']}, {arm}, {r['seeds']} seeds", *cells]))
+    return "\n".join(lines)
+
+
 def missed(results: Iterable[dict[str, Any]]) -> str:
     """Every floor that was missed, with its figure and bound."""
-    lines = [
-        f"- {r['table']}: {b['measure']} {_shown(b['value'])}, floor {b['sign']} {_shown(b['floor'])} {b['against']}"
-        for r in results
-        for b in r["bars"]
-        if b["outcome"] == "MISS"
-    ]
+    lines = [f"- {_name(r)}: {_miss(b)}" for r in results for b in r["bars"] if b["outcome"] == "MISS"]
     return "\n".join(["Floors missed:", *lines] if lines else ["No floor is missed."])
+
+
+def _name(found: dict[str, Any]) -> str:
+    return f"{found['table']}, {found['emphasis']} of the steps" if "emphasis" in found else str(found["table"])
+
+
+def _miss(bar: dict[str, Any]) -> str:
+    if "value" in bar:
+        return f"{bar['measure']} {_shown(bar['value'])}, floor {bar['sign']} {_shown(bar['floor'])} {bar['against']}"
+    found = bar.get("difference") or [bar["mean"], bar["low"], bar["high"]]
+    return f"{bar['measure']} {_difference(found)} {bar.get('why', '')}".rstrip()
+
+
+def _difference(found: Sequence[float]) -> str:
+    return f"{found[0]:+.3f} ({found[1]:+.3f} to {found[2]:+.3f})"
 
 
 def _pair(found: dict[str, Any], peer: str, measure: str) -> tuple[float, float] | None:

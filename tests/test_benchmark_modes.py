@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks import modes
+from benchmarks import modes, report
 
 
 def test_shares_are_geometric_down_to_one_in_a_thousand():
@@ -38,3 +38,21 @@ def test_the_interval_of_a_paired_difference_is_students():
     found = modes._paired([1.0, 2.0, 3.0, 2.0, 2.0])
     half = 2.776 * np.sqrt(0.5) / np.sqrt(5)
     assert (found["low"], found["high"]) == pytest.approx((2 - half, 2 + half))
+
+
+def one_run(seed, arm, found, kl):
+    made = {"modes": found, "high_quality": 0.95, "kl": kl}
+    return {"seed": seed, "arm": arm, **made, "holdout": {"modes": 25, "high_quality": 0.997, "kl": 0.0}}
+
+
+@pytest.mark.parametrize(
+    ("worst", "outcomes"),
+    [([25, 24, 25], ["floor", "floor", "floor", "goal"]), ([25, 20, 25], ["MISS", "floor", "MISS", "MISS"])],
+)
+def test_floors_of_modes_can_be_missed(worst, outcomes):
+    runs = [one_run(i, "worst case", n, 0.05 if n > 20 else 0.5) for i, n in enumerate(worst)]
+    runs += [one_run(i, "mean", 21, 0.2) for i in range(len(worst))]
+    found = {"modes": "critic_gan", "table": "25 Gaussians", "seeds": 3, **modes.summary(runs, "critic_gan")}
+    assert [bar["outcome"] for bar in found["bars"]] == outcomes
+    text = "\n".join([*modes.lines(found), report.modes([found]), report.missed([found])])
+    assert ("critic_gan: modes" in text) == ("MISS" in outcomes)

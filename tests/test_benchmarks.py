@@ -213,3 +213,6 @@ def test_emphasis_is_held_against_its_bars(steps, excess, outcomes):
     assert [bar["outcome"] for bar in found] == outcomes
     text = "\n".join(emphasis.lines({"table": "t", "emphasis": steps, "seeds": runs, "bars": found}))
     assert all(outcome in text for outcome in outcomes)
+    found = {"table": "t", "emphasis": steps, "seeds": runs, "differences": emphasis.differences(runs), "bars": found}
+    told = report.emphasised([found]) + report.missed([found])
+    assert told.count(f"t, {steps} of the steps") == 1 + outcomes.count("MISS")
