@@ -42,6 +42,11 @@ def generators() -> dict[str, Entry]:
     return catalog.generators("tabular")
 
 
+def check(spec: RunSpec) -> None:
+    """Raise SpecError for a job that would be refused."""
+    catalog.check(spec)
+
+
 def generator_name(name: str) -> str:
     """The generator a name means: "auto" is a choice of the catalog."""
     return name if name in generators() else catalog.generator_name(RunSpec())

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from synthgen.contracts import Entry, FitData, Generator, Modality, resolve
 from synthgen.errors import SpecError, raise_all
 from synthgen.release import policies
-from synthgen.spec import GatePolicy, GateRule, RunSpec, Spec
+from synthgen.spec import GatePolicy, GateRule, RunSpec, SampleSpec, Spec
 
 MODALITIES: Mapping[str, str] = {"tabular": "synthgen.tabular:TABULAR"}
 DEFAULT_GENERATOR: Mapping[str, str] = {"tabular": "autoregressive_gan"}
@@ -60,15 +60,38 @@ def params_class(modality_name: str, generator: str) -> type[Spec] | None:
 
 
 def check(spec: RunSpec) -> None:
-    """Raise SpecError if the spec names an unknown modality, generator, parameter, policy, metric or figure of one.
+    """Raise SpecError if the spec names an unknown modality, generator, parameter, policy, metric or figure of one, or
+    asks of its generator what that cannot do.
 
     Imports nothing heavy.
     """
     known = modality(spec.modality).metrics
     _params(spec, generator_name(spec))
+    check_able(spec, spec.sample)
     rules = spec.policy.rules if isinstance(spec.policy, GatePolicy) else ()
     raise_all(SpecError, _unknown(rules, known), "Correct the policy; synthgen's own policies are good examples.")
     policies.named(spec.policy)
+
+
+def check_able(spec: RunSpec, request: SampleSpec) -> None:
+    """Raise SpecError if the generator of a spec cannot honour what a sample asks for; before anything is trained."""
+    known, name = generators(spec.modality), generator_name(spec)
+    able = known[name].capabilities
+    asked = {
+        "condition": ("hold values fixed or make target groups", request.fixed or request.targets),
+        "balance": ("balance columns", request.balance or request.mix == "balanced"),
+    }
+    missing = {
+        what: words for what, (words, wanted) in asked.items() if able is not None and wanted and what not in able
+    }
+    for what, words in missing.items():
+        others = ", ".join(sorted(n for n, entry in known.items() if what in (entry.capabilities or ())))
+        raise SpecError(f"Generator {name!r} cannot {words}.", f"Leave that out, or choose one of: {others}.")
+
+
+def holds_records(spec: RunSpec) -> bool:
+    """Whether the model of a spec's generator would be the training rows themselves."""
+    return generators(spec.modality)[generator_name(spec)].holds_records
 
 
 def _unknown(rules: Iterable[GateRule], known: Mapping[str, Entry]) -> Iterator[str]:

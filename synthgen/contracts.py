@@ -109,7 +109,8 @@ class SyntheticSet(Protocol):
 class Generator(Protocol):
     """A generative model of one modality.
 
-    `capabilities` may hold "log_prob", "condition" (fixed values of any column) and "balance". `save` writes named
+    `capabilities` may hold "log_prob", "condition" (fixed values of any column), "balance", "constrain" (rules are kept
+    as rows are drawn; without it rows are drawn again) and "impute". `save` writes named
     tensors and JSON, never a pickle. `parameters()` is the frozen params class the catalog shows as a form.
     """
 
@@ -293,6 +294,8 @@ class Entry:
     title: str
     params: str = ""  # "package.module:ParamsClass" of a generator
     figures: tuple[str, ...] = ()  # of a metric: what a rule of a policy may name after "/"
+    capabilities: frozenset[str] | None = None  # of a generator, as its class has them; None: not known before `load`
+    holds_records: bool = False  # a generator whose model is the training rows themselves: it must not leave
 
     def load(self) -> Any:
         """Import and return the object."""

@@ -192,10 +192,11 @@ def publish(model: Model, prepared: Prepared, spec: RunSpec, ctx: RunContext, ou
             "verdict": verdict.model_dump(mode="json"),
             "preview": modality.call("set_preview", synthetic, prepared.schema, PREVIEW_ROWS),
             "summary": summary(synthetic, scorecard, verdict),
-            "spec": settled(spec, model).model_dump(mode="json"),
+            "spec": spec.model_dump(mode="json"),
             "evidence": {
                 "source_sha256": prepared.source.sha256,
                 "choice": model.choice,
+                "settled_spec_sha256": settled(spec, model).digest(),
                 "training": dict(model.generator.report()),
             },
         },
@@ -214,7 +215,7 @@ def score(
 
 
 def settled(spec: RunSpec, model: Model) -> RunSpec:
-    """The spec with the generator that was taken in the place of "auto": enough to repeat the run."""
+    """The spec with the generator that was taken in the place of "auto"; what was asked for keeps its own hash."""
     return spec.model_copy(update={"generator": model.generator.name})
 
 
@@ -237,12 +238,16 @@ def summary(synthetic: SyntheticSet, scorecard: Scorecard, verdict: Verdict) -> 
 
 
 def save_model(model: Model, schema: Any, spec: RunSpec, rows: int, directory: Path) -> None:
-    """Generator, keys, schema and specification in one directory; no record of the source."""
+    """Generator, keys, schema and specification in one directory; no record of the source.
+
+    Unless the generator's model is such records: then model.json says so, and it goes nowhere without its source.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     model.generator.save(directory / "generator")
     model.keys.save(directory)
     model.rules.save(directory)
     about = {"version": 1, "rows": rows, "choice": model.choice}
+    about["holds_records"] = catalog.holds_records(settled(spec, model))
     _write(directory, {"model": about, "schema": schema.model_dump(mode="json")})
     (directory / "spec.json").write_text(settled(spec, model).canonical(), encoding="utf-8")
 

@@ -187,9 +187,21 @@ class TabularSynthesizer:
         return pipeline.impute_file(self.model_, self.schema_, source, Path(out), self.spec, ctx)
 
     def save(self, directory: str | Path) -> None:
-        """Write the model (safetensors and JSON, never a pickle); it holds no record."""
+        """Write the model (safetensors and JSON, never a pickle); it holds no record.
+
+        Raises SpecError for a generator whose model is the training rows themselves (smote_nc).
+        """
         self._must_be_fitted()
+        self.must_be_savable()
         pipeline.save_model(self.model_, self.schema_, self.spec, self.rows_, Path(directory))
+
+    def must_be_savable(self) -> None:
+        """Raise SpecError, before or after `fit`, if the generator's model would hold records."""
+        if catalog.holds_records(self.spec):
+            raise SpecError(
+                f"A model of {self.generator!r} is the training rows themselves and is not saved.",
+                "Sample from it where it was fitted, or choose another generator.",
+            )
 
     @classmethod
     def load(cls, directory: str | Path) -> Self:
@@ -245,6 +257,7 @@ class TabularSynthesizer:
 
     def _chunks(self, request: SampleSpec, predicates: Sequence[Predicate]) -> Iterator[pd.DataFrame]:
         self._must_be_fitted()
+        catalog.check_able(self.spec.model_copy(update={"generator": self.model_.generator.name}), request)
         if self.prepared_ is not None:
             pipeline.check_request(self.prepared_, request, self.spec)
         else:

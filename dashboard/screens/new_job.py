@@ -143,6 +143,8 @@ def _rule(rule: GateRule) -> tuple[str, str, str]:
 
 
 def _submit(service: Backend, dataset: DatasetView, spec: RunSpec) -> None:
+    """The button, where the job can be done as asked. Raises SpecError where its generator cannot."""
+    backend.check(spec)
     budget = wording.duration(spec.time_budget)
     left, right = st.columns([3, 1], vertical_alignment="center")
     left.caption(f"{_rows(spec.sample, dataset)} from {dataset.name}, after about {budget} of training.")

@@ -49,6 +49,7 @@ def fit(
         constraints=inputs.constraints(keep or []),
         listener=progress.listen,
     )
+    synthesizer.must_be_savable()
     try:
         synthesizer.fit(file)
     finally:

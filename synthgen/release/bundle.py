@@ -37,7 +37,8 @@ COLUMN_FIELDS = (
 SPEC_NOTE = (
     "Where a person typed in a value of a cell (the positive class, how missing cells are written, what was asked for, "
     "limits), spec and sample say so in words; only categories that the report names are named. "
-    "spec_sha256 is the hash of the complete specification, which the service keeps."
+    "spec_sha256 is the hash of the complete specification as it was asked for, which the service keeps; "
+    "settled_spec_sha256 of the same with the generator that was taken where the choice was left to synthgen."
 )
 DISCRETE = frozenset({"boolean", "category", "code"})  # kinds of columns whose values are names
 LAYOUT_FIELDS = ("format", "separator", "encoding", "quote", "line_end")

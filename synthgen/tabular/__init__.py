@@ -3,6 +3,8 @@
 from synthgen.contracts import Entry, Modality
 from synthgen.tabular.metrics import METRICS
 
+FACTORED = frozenset({"condition", "balance", "constrain", "impute"})
+
 TABULAR = Modality(
     name="tabular",
     title="Table",
@@ -41,36 +43,44 @@ TABULAR = Modality(
             "synthgen.tabular.gan:AutoregressiveGAN",
             "Autoregressive conditional GAN with the worst-case surprise loss",
             "synthgen.tabular.params:AutoregressiveParams",
+            capabilities=FACTORED | {"log_prob"},
         ),
         "critic_gan": Entry(
             "synthgen.tabular.critic_gan:CriticGAN",
             "Critic-only conditional GAN with the worst-case surprise loss (CTGAN-like networks)",
             "synthgen.tabular.params:CriticGanParams",
+            capabilities=frozenset({"condition", "balance"}),
         ),
         "ctgan": Entry(
             "synthgen.tabular.ctgan_baseline:CtganBaseline",
             "CTGAN (stock, for comparison; Business Source Licence)",
             "synthgen.tabular.params:CtganParams",
+            capabilities=frozenset(),
         ),
         "tvae": Entry(
             "synthgen.tabular.ctgan_baseline:TvaeBaseline",
             "TVAE (stock, for comparison; Business Source Licence)",
             "synthgen.tabular.params:TvaeParams",
+            capabilities=frozenset(),
         ),
         "gaussian_copula": Entry(
             "synthgen.tabular.gaussian_copula:GaussianCopula",
             "Gaussian copula (quick and simple; right margins, one correlation a pair)",
             "synthgen.tabular.params:GaussianCopulaParams",
+            capabilities=FACTORED,
         ),
         "smote_nc": Entry(
             "synthgen.tabular.smote:SmoteNC",
             "SMOTE-NC (copies real people: benchmark only)",
             "synthgen.tabular.params:SmoteParams",
+            capabilities=frozenset(),
+            holds_records=True,
         ),
         "independent": Entry(
             "synthgen.tabular.baselines:IndependentColumns",
             "Independent columns (baseline: every relation between columns is lost)",
             "synthgen.tabular.params:IndependentParams",
+            capabilities=FACTORED | {"log_prob"},
         ),
     },
     metrics=METRICS,

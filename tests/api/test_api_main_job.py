@@ -78,7 +78,8 @@ def test_another_set_is_drawn_from_the_same_model(application, client, dataset):
 
 
 def test_unknown_generators_and_parameters_are_refused_before_queueing(client, dataset):
-    for spec in ({"generator": "magic"}, {"params": {"colour": 1}}):
+    unable = {"generator": "tvae", "sample": {"balance": ["smoker"]}}
+    for spec in ({"generator": "magic"}, {"params": {"colour": 1}}, unable):
         answer = client.post("/jobs", json={"dataset_id": dataset, "spec": spec})
         assert (answer.status_code, answer.json()["code"]) == (422, "bad_spec")
         assert answer.json()["hint"]

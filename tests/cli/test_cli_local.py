@@ -101,6 +101,7 @@ def test_a_wrong_ending_a_wrong_condition_and_a_wrong_target_are_explained(model
         (("sample", model, "--rows", "5", "--where", "sex", "--out", tmp_path / "x.csv"), "--where"),
         (("fit", table, "--target", "height", "--out", tmp_path / "m"), "height"),
         (("fit", table, "--generator", "magic", "--out", tmp_path / "m"), "magic"),
+        (("fit", table, "--generator", "smote_nc", "--out", tmp_path / "m"), "training rows"),
     ):
         done = run(*arguments)
         assert done.returncode == 1, arguments

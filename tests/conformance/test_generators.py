@@ -9,9 +9,11 @@ from prepared import TINY, prepared
 from scenes import hospital
 
 from synthgen import catalog
-from synthgen.errors import Stopped, SynthgenError
+from synthgen.errors import SpecError, Stopped, SynthgenError
 from synthgen.runtime import RunContext
-from synthgen.spec import OneOf, Range, SampleSpec
+from synthgen.spec import GroupTarget, OneOf, Range, RunSpec, SampleSpec, Within
+from synthgen.tabular.constraints import Rules
+from synthgen.tabular.keys import KeyModel, complete
 from synthgen.tabular.params import (
     CriticGanParams,
     CtganParams,
@@ -72,6 +74,39 @@ def able(name, what):
 
 def test_the_small_settings_cover_the_catalog():
     assert set(SMALL) == set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_catalog_tells_what_the_class_can_do(name):
+    entry = catalog.generators("tabular")[name]
+    assert entry.capabilities == entry.load().capabilities
+    assert all(hasattr(entry.load(), what) for what in entry.capabilities & {"impute", "log_prob"})
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_a_generator_cannot_do_is_refused_before_training(name):
+    able = catalog.generators("tabular")[name].capabilities
+    for what, request in {
+        "condition": [SampleSpec(fixed={"age": 40}), SampleSpec(targets=(GroupTarget(where={"age": 40}, rows=1),))],
+        "balance": [SampleSpec(balance=("sex",)), SampleSpec(mix="balanced")],
+    }.items():
+        for sample in request:
+            spec = RunSpec(generator=name, sample=sample)
+            if what in able:
+                catalog.check(spec)
+                continue
+            with pytest.raises(SpecError, match=f"'{name}' cannot") as refused:
+                catalog.check(spec)
+            assert "autoregressive_gan" in refused.value.hint
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_constraints_are_kept_by_every_generator(name, scene, fitted):
+    rules = Rules(constraints=(Within(column="age", low=30, high=70),), combinations=((),))
+    drawn = complete(fitted(name), scene.schema, KeyModel(), 300, SampleSpec(), RunContext(seed=4), rules)
+    made = pd.concat([*drawn], ignore_index=True)
+    assert len(made) == 300
+    assert made["age"].dropna().between(30, 70).all()
 
 
 @pytest.mark.parametrize("name", NAMES)

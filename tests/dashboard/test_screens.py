@@ -182,6 +182,16 @@ def test_the_form_of_a_new_job_follows_the_generator(service, dataset):
     assert not any(slider.label == "Emphasis" for slider in page.select_slider)
 
 
+def test_what_a_generator_cannot_do_is_told_before_the_job_starts(service, dataset):
+    page, _ = draw("new_job", dataset=dataset)
+    next(box for box in page.selectbox if box.label == "Generator").set_value("tvae").run()
+    page.session_state[f"new-{dataset}-fixed"] = added({"Column": "sex", "Condition": "is", "Value": "F"})
+    page.run()
+    (shown,) = page.exception
+    assert "cannot hold values fixed" in shown.value
+    assert all(button.label != "Start the job" for button in page.button)
+
+
 def test_a_token_is_shown_once_and_works(service):
     page, _ = draw("admin")
     page.text_input[0].set_value("nightly")

@@ -26,7 +26,15 @@ def test_an_idempotency_key_names_one_submission(app, actor):
     assert len(jobs.list_all(app, actor)) == 2
 
 
-@pytest.mark.parametrize("spec", [RunSpec(generator="nonsense"), RunSpec(policy="nonsense"), RunSpec(modality="x")])
+@pytest.mark.parametrize(
+    "spec",
+    [
+        RunSpec(generator="nonsense"),
+        RunSpec(policy="nonsense"),
+        RunSpec(modality="x"),
+        RunSpec(generator="ctgan", sample=SampleSpec(fixed={"ward": "A"})),
+    ],
+)
 def test_a_wrong_specification_is_refused_before_anything_is_queued(app, actor, spec):
     dataset = ready_dataset(app, actor)
     with pytest.raises(SpecError):

@@ -1,6 +1,7 @@
 """What "auto" takes: the GAN where it can be trained, else the copula; said on the model, the set and the card."""
 
 import json
+import zipfile
 
 import pandas as pd
 import pytest
@@ -8,6 +9,7 @@ from prepared import prepared
 from scenes import hospital
 
 from synthgen import catalog, pipeline
+from synthgen.contracts import Release
 from synthgen.runtime import RunContext
 from synthgen.spec import RunSpec
 from synthgen.tabular import choice, io
@@ -64,8 +66,22 @@ def test_the_model_and_the_card_say_what_was_chosen_and_why(model, tmp_path):
     made = pipeline.publish(fitted, ready, spec, RunContext(), tmp_path / "out")
     evidence = json.loads((tmp_path / "out" / "evidence.json").read_text())
     assert made.scorecard.generator == made.synthetic.generator == "gaussian_copula"
-    assert json.loads((tmp_path / "out" / "spec.json").read_text())["generator"] == "gaussian_copula"
     assert '"auto" chose it: fewer than' in evidence["choice"]
+    settled = spec.model_copy(update={"generator": "gaussian_copula"})
+    assert evidence["settled_spec_sha256"] == settled.digest() != spec.digest()
+
+
+def test_the_bundle_bears_the_hash_of_what_was_asked_for_and_of_what_was_done(tmp_path):
+    asked = RunSpec(target="outcome", policy="open", time_budget=5)  # what a job's row holds the hash of
+    hospital(240).to_csv(tmp_path / "a.csv", index=False)
+    pipeline.run(tmp_path / "a.csv", "a.csv", asked, RunContext(), tmp_path / "out")
+    release = Release(purpose="p", recipient="r", released_by="me", released_at="2026-01-01T00:00:00Z")
+    with zipfile.ZipFile(pipeline.export(tmp_path / "out", release, tmp_path)) as bundle:
+        card = json.loads(bundle.read("card.json"))
+    assert card["spec_sha256"] == asked.digest()
+    assert card["generator"] == "gaussian_copula"
+    settled = asked.model_copy(update={"generator": card["generator"]})
+    assert card["evidence"]["settled_spec_sha256"] == settled.digest()
 
 
 def test_a_saved_model_keeps_what_auto_chose(model, tmp_path):

@@ -1,13 +1,19 @@
 """SMOTE-NC keeps the classes, lies between neighbours, and is stopped by the standard policy."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 from scenes import hospital, scene
 
+from synthgen import pipeline
+from synthgen.errors import SpecError
 from synthgen.release import gate, policies
 from synthgen.runtime import RunContext
-from synthgen.spec import SampleSpec
+from synthgen.spec import RunSpec, SampleSpec
+from synthgen.synthesizer import TabularSynthesizer
+from synthgen.tabular import io
 from synthgen.tabular.smote import SmoteNC, between
 
 
@@ -33,6 +39,24 @@ def test_a_class_of_one_row_is_repeated():
     records = np.arange(12.0).reshape(4, 3)
     made = between(records, np.arange(4) == 2, 3, [], 5, np.random.default_rng(0))
     assert (made == records[2]).all()
+
+
+def test_its_model_is_records_and_is_not_saved(tmp_path):
+    synthesizer = TabularSynthesizer(generator="smote_nc", target="outcome")
+    with pytest.raises(SpecError, match="training rows"):
+        synthesizer.must_be_savable()
+    with pytest.raises(SpecError, match="training rows"):
+        synthesizer.fit(hospital(200)).save(tmp_path / "model")
+    assert not (tmp_path / "model").exists()
+    assert len(synthesizer.sample(20)) == 20
+
+
+def test_a_job_marks_its_model_as_holding_records(tmp_path):
+    for generator, holds in (("smote_nc", True), ("independent", False)):
+        spec, ctx = RunSpec(generator=generator, target="outcome"), RunContext()
+        ready = pipeline.prepare(io.from_memory(hospital(200)), spec, ctx)
+        pipeline.save_model(pipeline.fit(ready, spec, ctx), ready.schema, spec, 200, tmp_path / generator)
+        assert json.loads((tmp_path / generator / "model.json").read_text())["holds_records"] is holds
 
 
 def test_its_sets_keep_the_classes_and_are_blocked_as_copies(tmp_path):
