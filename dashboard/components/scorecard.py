@@ -13,6 +13,7 @@ from dashboard.components.layout import Cell, Html
 from synthgen.contracts import Figure, GroupFigure, MetricResult, Reason, Scorecard, Status, Verdict
 
 SHOWN_GROUPS = 15
+WORST_END = "worst_end_worst"  # a figure of surprise that only a generator with both ends has
 STATUS = {
     Status.NOT_APPLICABLE: ("Does not apply", "calm"),
     Status.INSUFFICIENT: ("Too little data", "warn"),
@@ -216,15 +217,31 @@ def both_ends(card: Scorecard) -> None:
     layout.section("Both ends of the dial", "What the average gets, and what the group that fares worst gets.")
     rows = [row for result in found for row in _ends(result)]
     layout.table(("", "Mean", "Reference", "Worst group", "Reference"), rows, numbers=(1, 2, 3, 4))
-    st.caption(
-        "Distance: how far a group's other columns are from the real group (0 is best; the reference is what unseen "
-        "real people score, and small groups are noisy). Surprise: how unexpected unseen real people are to the "
-        "generator, in nats (lower is better); the reference is what people it was trained on get: a clearly lower "
-        "figure there means memorising. The last line is the same generator after worst-case training, before it was "
-        "calibrated to the frequencies of the data."
-    )
+    st.caption(" ".join(_explained(found)))
     for result in found:
         worst_groups(result)
+
+
+def _explained(found: Iterable[MetricResult]) -> list[str]:
+    """What the lines that are there mean."""
+    said = []
+    for result in found:
+        if result.metric == "worst_group":
+            said.append(
+                "Distance: how far a group's other columns are from the real group (0 is best; the reference is what "
+                "unseen real people score, and small groups are noisy)."
+            )
+            continue
+        said.append(
+            "Surprise: how unexpected unseen real people are to the generator, in nats (lower is better); the "
+            "reference is what people it was trained on get: a clearly lower figure there means memorising."
+        )
+        if any(figure.name == WORST_END for figure in result.figures):
+            said.append(
+                "The last line is the same generator after worst-case training, before it was calibrated to the "
+                "frequencies of the data."
+            )
+    return said
 
 
 def _ends(result: MetricResult) -> list[tuple[Cell, ...]]:
@@ -239,8 +256,8 @@ def _ends(result: MetricResult) -> list[tuple[Cell, ...]]:
     if result.metric == "worst_group":
         return [line("Distance to the real group", figures.get("mean"), figures.get("worst", result))]
     lines = [line("Surprise, released model", figures.get("mean"), result, "train_mean", "train_worst")]
-    if "worst_end_worst" in figures:
-        lines.append(line("Surprise, worst-case end", figures.get("worst_end_mean"), figures["worst_end_worst"]))
+    if WORST_END in figures:
+        lines.append(line("Surprise, worst-case end", figures.get("worst_end_mean"), figures[WORST_END]))
     return lines
 
 
