@@ -3,7 +3,8 @@
 The tree is a density estimate: a cell is cut where an even density on both sides tells most about the people in it
 (the gain in log-likelihood; compare Ram and Gray 2011, Density estimation trees), so coasts and towns show as soon as
 k people on either side do. Cuts are midpoints between people, nothing lies beyond the k-th lowest and highest
-coordinate, and what is empty of a leaf is cut off in eighths of its sides: no edge is a person's own coordinate.
+coordinate, and what is empty of a leaf is cut off in eighths of its sides: no edge is chosen as a person's own
+coordinate.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from synthgen.tabular.number_fitting import extremes
 from synthgen.tabular.places import Place
 
 CELLS_PER_BIN = 4  # a map has two dimensions: more cells than a number has bins
-LEAST_GAIN = 1.0  # nats that a cut must tell
+LEAST_GAIN = 3.0  # nats that a cut must tell; chance gives about as much
 MOST_PEOPLE = 200_000  # from whom the tree is grown
 EIGHTHS = 8
 
@@ -140,22 +141,26 @@ def _ranked(leaf: _Leaf, own: np.ndarray, k: int) -> tuple[float, tuple[int, ...
     """A leaf with its best cut (axis, last position of the lower half), the one that gains most first."""
     gain, cut = -math.inf, (0, 0)
     for axis, order in enumerate(leaf.orders):
-        best, at = _best_cut(own[order, axis], int(leaf.box[axis, 0]), int(leaf.box[axis, 1]), k)
+        best, at = _best_cut(own[order, axis], k)
         if best > gain:
             gain, cut = best, (axis, at)
     return -gain, leaf.path, leaf, cut
 
 
-def _best_cut(values: np.ndarray, low: int, high: int, k: int) -> tuple[float, int]:
-    """The gain in nats of the best cut of sorted values in low..high with k on both sides, and where it is."""
+def _best_cut(values: np.ndarray, k: int) -> tuple[float, int]:
+    """The gain in nats of the best cut of sorted values with k on both sides, and where it is.
+
+    What is empty between the sides counts for neither, so that cuts go through gaps and not along the densest part.
+    """
     n = len(values)
     left = np.arange(k, n - k + 1)
     left = left[values[left - 1] < values[left]] if len(left) else left
     if not len(left):
         return -math.inf, 0
     at = (values[left - 1] + values[left]) // 2
-    share = (at + 1 - low) / (high + 1 - low)
-    gains = left * np.log(left / n / share) + (n - left) * np.log((n - left) / n / (1 - share))
+    whole = float(values[-1] - values[0] + 1)
+    below, above = (values[left - 1] - values[0] + 1) / whole, (values[-1] - values[left] + 1) / whole
+    gains = left * np.log(left / n / below) + (n - left) * np.log((n - left) / n / above)
     best = int(np.argmax(gains))
     return float(gains[best]), int(at[best])
 
@@ -172,11 +177,13 @@ def _halves(leaf: _Leaf, own: np.ndarray, axis: int, at: int) -> list[_Leaf]:
 
 
 def _trimmed(leaf: _Leaf, own: np.ndarray) -> np.ndarray:
-    """The box without the eighths of its sides that are empty from an edge on."""
+    """The box without the eighths of its sides that are empty from an edge on, until no whole eighth is."""
     box = leaf.box.copy()
     for axis, order in enumerate(leaf.orders):
-        (low, high), (first, last) = leaf.box[axis], own[order[[0, -1]], axis]
-        width = (high + 1 - low) / EIGHTHS
-        box[axis, 0] = low + math.floor(math.floor((first - low) / width) * width)
-        box[axis, 1] = high - math.floor(math.floor((high - last) / width) * width)
+        first, last = own[order[[0, -1]], axis]
+        before = None
+        while before != (low := int(box[axis, 0]), high := int(box[axis, 1])):
+            before, width = (low, high), (high + 1 - low) / EIGHTHS
+            box[axis, 0] = low + math.floor(math.floor((first - low) / width) * width)
+            box[axis, 1] = high - math.floor(math.floor((high - last) / width) * width)
     return box
