@@ -23,7 +23,6 @@ import numpy as np
 import pandas as pd
 
 from benchmarks import judging
-from benchmarks.tables import Table
 
 MIB = 1 << 20
 CAUSES = 3
@@ -144,12 +143,11 @@ def _pair(place: Path, columns: int, levels: int, options: argparse.Namespace) -
     """The judge's pair score of the sample, and that of other fresh rows: the best there can be."""
     for name, seed in (("fresh", 101), ("other", 102)):
         made(options.sample, columns, levels, options.seed + seed).to_csv(place / f"{name}.csv", index=False)
-    table = Table("scale", place / "train.csv", None, None, None, (), None)
-    scores = [
-        judging.judged(judging.JUDGE, table, place / "other.csv", place / "fresh.csv", place / f"{name}.csv")
-        for name in ("synthetic", "other")
-    ]
-    return {"pair": scores[0]["pair"], "pair_ideal": scores[1]["pair"]}
+    judge = judging.module()
+    real, *others = (judge.read(str(place / f"{name}.csv")) for name in ("fresh", "synthetic", "other"))
+    (real, *others), kinds, _ = judge.clean(real, [real, *others])
+    pairs = [round(float(judge.shape(real, rows, kinds)["pair"]), 4) for rows in others]
+    return {"pair": pairs[0], "pair_ideal": pairs[1]}
 
 
 def _cell(value: Any) -> str:

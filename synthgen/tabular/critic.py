@@ -6,14 +6,18 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
+from torch.nn import functional
 
 from synthgen.losses import adversarial
-from synthgen.tabular.networks import Critic, Layout
+from synthgen.tabular.factor_steps import rectified
+from synthgen.tabular.networks import LEAK, Critic, Layout
+from synthgen.tabular.planning import bf16_pays
 from synthgen.training.health import Logits
 from synthgen.training.optimiser import AdamW
 
 WIDTH, BATCH, RATE, DECAY, LIMIT = 128, 256, 5e-3, 1.0, 3.0
 MOST_RECORDS = 50_000  # real ones that a critic goes over at a time
+AT_ONCE = 4096  # records that are scored together
 LOOKED = 4096  # training records that are scored again, to see what is known by heart
 
 
@@ -82,6 +86,37 @@ class Critics:
             for i, net in enumerate(self.nets):
                 for name, value in net.named_parameters():
                     value.copy_(tensors[f"{i}.{name}"])
+
+
+class Scorer:
+    """`Critics.score` made ready for many records: weights once, half precision where it pays (off by under 0.05)."""
+
+    def __init__(self, critics: Critics) -> None:
+        self.slope, self.device = critics.slope, critics.device
+        self.dtype = torch.bfloat16 if bf16_pays(torch.device(critics.device).type) else torch.float32
+        self.offsets = critics.nets[0].embedding.offsets
+        with torch.inference_mode():
+            self.nets = [self._ready(net) for net in critics.nets]
+
+    @torch.inference_mode()
+    def score(self, codes: torch.Tensor) -> np.ndarray:
+        """Mean clipped logit (rows,) of both critics for codes (rows, columns)."""
+        parts = [self._logits(part + self.offsets) for part in codes.to(self.device).split(AT_ONCE)]
+        return self.slope * torch.cat(parts or [torch.zeros(0)]).cpu().numpy().astype(float)
+
+    def _ready(self, net: Critic) -> tuple[torch.Tensor, ...]:
+        """Table, weights and biases; the first bias is spread over the levels, of which a record has one a column."""
+        table = net.embedding.table() + net.bias / len(self.offsets)
+        rest = (net.first.weight, net.first.bias, net.second.weight)
+        return (*(value.detach().to(self.dtype) for value in (table, *rest)), net.second.bias.detach().float())
+
+    def _logits(self, places: torch.Tensor) -> torch.Tensor:
+        total = torch.zeros(len(places), device=places.device)
+        for table, first, first_bias, second, second_bias in self.nets:
+            bag = functional.leaky_relu_(functional.embedding_bag(places, table, mode="sum"), LEAK)
+            h = rectified(bag, first, first_bias, LEAK)
+            total += adversarial.excess((h @ second[0]).float() + second_bias, LIMIT) / len(self.nets)
+        return total
 
 
 def calibrated_slope(of_real: np.ndarray, of_fake: np.ndarray, rounds: int = 20) -> float:

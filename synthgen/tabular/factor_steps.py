@@ -17,7 +17,8 @@ class Steps:
     """Cumulative distributions of one column at a time, given contexts."""
 
     def __init__(self, network: AutoregressiveNetwork) -> None:
-        self.network, self.table = network, network.embedding.table()
+        self.network, self.table = network, network.embedding.table().detach()
+        self.starts, self.sizes = network.embedding.starts, network.layout.sizes
         self.dtype = torch.bfloat16 if bf16_pays(self.table.device.type) else torch.float32
         self._made: dict[int, tuple[Weights, Weights, Weights]] = {}
 
@@ -29,8 +30,8 @@ class Steps:
         Written with maximum and exponential: over few levels a softmax of the last axis takes ten times as long.
         """
         first, second, (weight, bias) = self._weights(column)
-        h = relu_of(context.to(self.dtype), *first)
-        h = h.add_(relu_of(h, *second))
+        h = rectified(context.to(self.dtype), *first)
+        h = h.add_(rectified(h, *second))
         logits = (h @ weight).float().add_(bias)
         return logits.sub_(logits.amax(-1, keepdim=True)).exp_().cumsum(-1)
 
@@ -49,9 +50,10 @@ class Steps:
         return weight.t().to(self.dtype).contiguous(), bias.to(self.dtype)
 
 
-def relu_of(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
-    """`relu(x W' + b)`, in one pass over memory where the processor's library has it."""
+def rectified(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, slope: float = 0.0) -> torch.Tensor:
+    """`relu(x W' + b)`, leaky by `slope`, in one pass over memory where the processor's library has it."""
     fused: Any = getattr(torch.ops.mkldnn, "_linear_pointwise", None) if x.device.type == "cpu" else None
     if fused is None or x.dtype != torch.bfloat16:
-        return functional.linear(x, weight, bias).relu_()
-    return fused(x, weight, bias, "relu", [], "")  # type: ignore[no-any-return]
+        return functional.leaky_relu_(functional.linear(x, weight, bias), slope)
+    name, scalars = ("leaky_relu", [slope]) if slope else ("relu", [])
+    return fused(x, weight, bias, name, scalars, "")  # type: ignore[no-any-return]

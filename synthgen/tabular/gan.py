@@ -28,10 +28,11 @@ from synthgen.spec import SampleSpec
 from synthgen.tabular import encoding, planning
 from synthgen.tabular.allowed import FREE, Allowed
 from synthgen.tabular.constraints import NO_RULES, Rules
-from synthgen.tabular.critic import Critics
+from synthgen.tabular.critic import Critics, Scorer
 from synthgen.tabular.drawing import Drawer
 from synthgen.tabular.encoding import Encoding
 from synthgen.tabular.estimate import check, estimate
+from synthgen.tabular.factor_steps import Steps
 from synthgen.tabular.membership import Membership
 from synthgen.tabular.networks import AutoregressiveNetwork, Layout
 from synthgen.tabular.params import AutoregressiveParams
@@ -200,6 +201,7 @@ class AutoregressiveGAN:
         coded = self._coded(data, weights, ctx)
         weights.columns = [[self.active.index(c) for c in cs if c in self.active] for cs in weights.columns]
         self.network.start_from(_shares(coded.train.cpu().numpy(), self.layout.sizes))
+        self.network.dropout = planning.dropout(len(coded.train), self.params)
         steps = planning.plan(len(coded.train), self.layout, self.params)
         task = self.task(self.network, self.critics, coded, weights, self.params, steps, ctx)
         ctx.log(
@@ -257,19 +259,23 @@ class AutoregressiveGAN:
         return out
 
     def _drawer(self) -> Drawer:
-        score = self._score if self.active and self.critics.slope > 0 else None
-        return Drawer(self.encoding, self._draw, self._factor, score, self.target)
+        """Drawing and scoring with the weights as they are now, made ready once for all chunks."""
+        steps = Steps(self.network)
+        scorer = Scorer(self.critics) if self.active and self.critics.slope > 0 else None
 
-    def _draw(self, given: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        return self._all_codes(draw(self.network, given[:, self.active], rng))
+        def drawn(given: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+            return self._all_codes(draw(self.network, given[:, self.active], rng, steps))
+
+        def score(codes: np.ndarray) -> np.ndarray:
+            assert scorer is not None
+            return scorer.score(torch.from_numpy(codes[:, self.active]))
+
+        return Drawer(self.encoding, drawn, self._factor, score if scorer else None, self.target)
 
     def _factor(self, column: int, codes: np.ndarray) -> np.ndarray:
         if column not in self.active:
             return np.ones((len(codes), self.encoding.sizes[column]))
         return factor(self.network, self.active.index(column), np.ascontiguousarray(codes[:, self.active]))
-
-    def _score(self, codes: np.ndarray) -> np.ndarray:
-        return self.critics.score(torch.from_numpy(codes[:, self.active]).to(self.device))
 
 
 def _until(ctx: RunContext, share: float) -> RunContext:

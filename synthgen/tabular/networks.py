@@ -14,6 +14,7 @@ from synthgen.tabular import kernels
 
 SMOOTH = 12  # smooth basis functions per ordered column
 FLOOR, WASTE = 16, 4  # the widest column of a bucket may have so many levels, or be so many times its narrowest
+LEAK = 0.2  # slope of the critics' units below zero
 LOGITS_AT_ONCE = 2**24  # of one column, outside of training: 64 MiB
 
 Order = Sequence[int] | np.ndarray
@@ -220,5 +221,5 @@ class Critic(nn.Module):
     def forward(self, codes: torch.Tensor) -> torch.Tensor:
         """(rows, columns) codes to (rows,) logits."""
         bag = functional.embedding_bag(codes + self.embedding.offsets, self.embedding.table(), mode="sum")
-        h = functional.leaky_relu(bag + self.bias, 0.2)
-        return self.second(functional.leaky_relu(self.first(h), 0.2)).squeeze(-1).float()
+        h = functional.leaky_relu(bag + self.bias, LEAK)
+        return self.second(functional.leaky_relu(self.first(h), LEAK)).squeeze(-1).float()

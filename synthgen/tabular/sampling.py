@@ -8,21 +8,23 @@ import torch
 from synthgen.tabular.factor_steps import Steps
 from synthgen.tabular.networks import AutoregressiveNetwork
 
-BLOCK = 4096  # rows, at most, that share one random order of the columns
+BLOCK = 8192  # rows, at most, that share one random order of the columns
 
 
-@torch.no_grad()
-def draw(network: AutoregressiveNetwork, given: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+@torch.inference_mode()
+def draw(
+    network: AutoregressiveNetwork, given: np.ndarray, rng: np.random.Generator, steps: Steps | None = None
+) -> np.ndarray:
     """Codes (rows, columns) with `given` kept where it is not -1; every free column sees all given ones.
 
     Fixed columns stand first in every order, so each row is an exact draw from q(free | fixed). Blocks of rows use
-    different random orders.
+    different random orders. `steps`, where given, are those of the network as it is now.
     """
     network.eval()
-    steps = Steps(network)
+    steps = steps or Steps(network)
     rows = network.layout.rows_at_once(BLOCK)
     blocks = [given[i : i + rows] for i in range(0, len(given), rows)]
-    return np.concatenate([_draw_block(network, steps, block, rng) for block in blocks]) if blocks else given.copy()
+    return np.concatenate([_draw_block(steps, block, rng) for block in blocks]) if blocks else given.copy()
 
 
 @torch.no_grad()
@@ -39,48 +41,59 @@ def factor(network: AutoregressiveNetwork, column: int, codes: np.ndarray) -> np
     return out
 
 
-def _draw_block(
-    network: AutoregressiveNetwork, steps: Steps, given: np.ndarray, rng: np.random.Generator
-) -> np.ndarray:
-    """One block. While few different contexts are possible, factors are worked out once for each of them."""
+def _draw_block(steps: Steps, given: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """One block. While rows share contexts, factors are worked out once for each of them."""
     known = (given >= 0).T
     codes = torch.from_numpy(given).to(steps.table.device).t().contiguous()
-    context, which = _given_context(network, steps.table, codes, known)
-    for column in rng.permutation(len(codes)).tolist():
-        uniform = torch.from_numpy(rng.random((codes.shape[1], 1), dtype=np.float32)).to(codes.device)
-        if known[column].all():
-            continue
-        reach = steps.cumulative(column, context)
-        drawn = _pick(reach if which is None else reach[which], uniform)
-        fixed = torch.from_numpy(known[column]).to(codes.device) if known[column].any() else None
-        codes[column] = drawn if fixed is None else torch.where(fixed, codes[column], drawn)
-        start, size = network.embedding.starts[column], network.layout.sizes[column]
-        if which is not None and len(context) * size <= len(drawn) // 2:
-            context = (context[:, None] + steps.table[start : start + size]).flatten(0, 1)
-            which = which * size + codes[column]
-            continue
-        context, which = context if which is None else context[which], None
-        step = steps.table.index_select(0, codes[column] + start)
-        context += step if fixed is None else step * ~fixed[:, None]
+    uniform = torch.from_numpy(rng.random(codes.shape, dtype=np.float32)).to(codes.device)
+    order = [c for c in rng.permutation(len(codes)).tolist() if not known[c].all()]
+    if known.any():
+        context, done = _given_context(steps, codes, known), 0
+    else:
+        context, done = _draw_shared(steps, codes, order, uniform)
+    free = torch.from_numpy(~known).to(codes.device) if known[order].any() else None
+    for column in order[done:]:
+        drawn = _pick(steps.cumulative(column, context), uniform[column])
+        step = steps.table.index_select(0, drawn + steps.starts[column])
+        if free is not None:
+            drawn = torch.where(free[column], drawn, codes[column])
+            step *= free[column, :, None]
+        codes[column] = drawn
+        context += step
     return codes.t().cpu().numpy()
 
 
-def _given_context(
-    network: AutoregressiveNetwork, table: torch.Tensor, codes: torch.Tensor, known: np.ndarray
-) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """The context of each row from its fixed codes; where there is none, one empty context that all rows point to."""
-    if not known.any():
-        return table.new_zeros(1, table.shape[1]), codes.new_zeros(codes.shape[1])
-    context = table.new_zeros(codes.shape[1], table.shape[1])
+def _draw_shared(
+    steps: Steps, codes: torch.Tensor, order: list[int], uniform: torch.Tensor
+) -> tuple[torch.Tensor, int]:
+    """Fill the first columns of `order`, each factor worked out once for every context that occurs among the rows.
+
+    Goes on while two rows share a context on average; the contexts of all rows, and how many columns are done.
+    """
+    context, which = steps.table.new_zeros(1, steps.table.shape[1]), codes.new_zeros(codes.shape[1])
+    for done, column in enumerate(order):
+        if 2 * len(context) > len(which):
+            return context.index_select(0, which), done
+        codes[column] = _pick(steps.cumulative(column, context).index_select(0, which), uniform[column])
+        size = steps.sizes[column]
+        places, which = torch.unique(which * size + codes[column], return_inverse=True)
+        context = context[places // size] + steps.table[steps.starts[column] + places % size]
+    return context.index_select(0, which), len(order)
+
+
+def _given_context(steps: Steps, codes: torch.Tensor, known: np.ndarray) -> torch.Tensor:
+    """The context of each row from its fixed codes."""
+    context = steps.table.new_zeros(codes.shape[1], steps.table.shape[1])
     for column in np.flatnonzero(known.any(1)).tolist():
         rows = torch.from_numpy(np.flatnonzero(known[column])).to(codes.device)
-        context[rows] += table[codes[column, rows] + network.embedding.starts[column]]
-    return context, None
+        context[rows] += steps.table[codes[column, rows] + steps.starts[column]]
+    return context
 
 
 def _pick(reach: torch.Tensor, uniform: torch.Tensor) -> torch.Tensor:
     """One level per row by the inverse of the cumulative distribution; `reach` (rows, levels) need not end at one."""
-    return torch.searchsorted(reach, uniform * reach[:, -1:]).squeeze(1).clamp_max_(reach.shape[1] - 1)
+    wanted = uniform[:, None] * reach[:, -1:]
+    return torch.searchsorted(reach, wanted).squeeze(1).clamp_max_(reach.shape[1] - 1)
 
 
 def choose(scores: np.ndarray, condition: np.ndarray, keep: int, rng: np.random.Generator) -> tuple[np.ndarray, float]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from synthgen.tabular.critic import Critics, calibrated_slope, folds_of
+from synthgen.tabular.critic import Critics, Scorer, calibrated_slope, folds_of
 from synthgen.tabular.networks import Layout
 
 LAYOUT = Layout((2, 3), (0, 0))
@@ -45,6 +45,21 @@ def test_a_record_is_scored_by_the_critic_that_did_not_train_on_it():
         critics.nets[0].second.bias.fill_(9.0)
         critics.nets[1].second.bias.fill_(-9.0)
     assert (critics.score_unseen(real, folds) == np.where(folds == 0, -3.0, 3.0)).all()
+
+
+def test_scoring_made_ready_for_many_records_says_the_same():
+    rng, layout = np.random.default_rng(0), Layout((70, 3, 20), (70, 0, 0))
+    critics = Critics(layout, 3, "cpu")
+    with torch.no_grad():
+        for net in critics.nets:
+            net.bias.normal_()
+            net.embedding.own.mul_(10)
+    critics.slope = 0.7
+    codes = torch.from_numpy(np.stack([rng.integers(0, size, 5000) for size in layout.sizes], axis=1))
+    plain, quick = critics.score(codes), Scorer(critics).score(codes)
+    assert plain.std() > 0.1
+    assert quick == pytest.approx(plain, abs=0.05)
+    assert len(Scorer(critics).score(codes[:0])) == 0
 
 
 def test_a_persons_rows_share_a_fold():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from synthgen.tabular.factor_steps import Steps, relu_of
+from synthgen.tabular.factor_steps import Steps, rectified
 from synthgen.tabular.networks import AutoregressiveNetwork, Layout
 from synthgen.tabular.sampling import draw
 
@@ -37,7 +37,7 @@ def test_cumulative_masses_are_those_of_the_logits(network, dtype):
 def test_the_fused_layer_is_the_plain_one(dtype):
     x, weight, bias = (torch.randn(*shape).to(dtype) for shape in ((50, 16), (16, 16), (16,)))
     plain = torch.relu(x.float() @ weight.float().t() + bias.float())
-    assert torch.allclose(relu_of(x, weight, bias).float(), plain, atol=1e-5 if dtype == torch.float32 else 0.1)
+    assert torch.allclose(rectified(x, weight, bias).float(), plain, atol=1e-5 if dtype == torch.float32 else 0.1)
 
 
 def test_rows_that_share_a_context_are_drawn_as_others_are(network):
