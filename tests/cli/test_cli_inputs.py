@@ -10,6 +10,28 @@ from synthgen.spec import OneOf, Range
 @pytest.mark.parametrize(
     ("typed", "meant"),
     [
+        ("category", {"kind": "category"}),
+        ("public", {"public": True}),
+        ("order:<30|30-60| >60", {"order": ("<30", "30-60", ">60")}),
+        ("order:", {"order": ()}),
+        ("place:lon", {"place_with": "lon"}),
+        ("place:", {"place_with": ""}),
+        ("codes:No finding.|See above.", {"codes": ("No finding.", "See above.")}),
+    ],
+)
+def test_what_is_said_of_a_column_is_read(typed, meant):
+    assert inputs.overrides([f"x={typed}"]) == {"x": meant}
+
+
+def test_what_nobody_understands_of_a_column_is_told_without_the_text():
+    with pytest.raises(SpecError, match="'x' is to be something unknown") as caught:
+        inputs.overrides(["x=secret:word"])
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
         ("ward=A", "A"),
         ("ward=", None),
         ("age=40..60", Range(low="40", high="60")),

@@ -138,7 +138,7 @@ def asked_for(canaries, tmp_path_factory):
     found, released = canaries
     folder = tmp_path_factory.mktemp("asked")
     there = found.with_set(found.synthetic.take(3000), folder / "set", ASKED)
-    override = ColumnOverride(kind="category", missing_tokens=("quokka", "xylothek"))
+    override = ColumnOverride(kind="category", missing_tokens=("quokka",), order=("quokka", "xylothek"))
     changes = {"sample": ASKED, "constraints": LIMITS, "positive": "zyzzyva", "columns": {"ward": override}}
     spec = found.spec.model_copy(update=changes)
     card = released.scorecard.model_copy(update={"rows": there.synthetic.rows})
