@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -40,15 +41,24 @@ def check_request(request: SampleSpec, split: Split, schema: Any, spec: RunSpec)
             problems.append(f"{what} ({named}): fewer than {spec.k_floor} people of the source meet them.")
         elif not unknown and not unordered:
             problems += _thin_levels(what, where, request, known, split, schema.target, spec.k_floor)
-    raise_all(SpecError, problems, "Ask for values that more people share, or leave the condition out.")
+    problems = problems or _thin_cells(request, known, split, schema.target, spec.k_floor)
+    raise_all(SpecError, problems, "Ask for values that more people share, leave the condition out, or balance less.")
 
 
 def check_without_source(request: SampleSpec, encoding: Any) -> None:
     """The same where a loaded model is all there is: refuse what it cannot tell that k people meet. Raises SpecError.
 
     One column may be fixed to what holds the whole of a level, each of which has k people. Several columns together are
-    refused: a model keeps no joint counts. Unknown columns and values are the generator's to refuse.
+    refused, and so are columns balanced together: a model keeps no joint counts. Unknown columns and values are the
+    generator's to refuse.
     """
+    together = _balanced_together(request, None)
+    if len(together) > 1:
+        raise SpecError(
+            f"Columns {', '.join(map(repr, together))} balanced together: a model keeps no joint counts, so whether "
+            "enough people share each combination is not known.",
+            "Balance one column, sample before saving, or sample through the service.",
+        )
     for what, where in _wanted(request):
         if len(where) > 1:
             raise SpecError(
@@ -92,6 +102,46 @@ def _thin_levels(
                 f"{what}: some values of the balanced column {name!r} are met by fewer than {k} of these people."
             )
     return problems
+
+
+def _thin_cells(request: SampleSpec, known: Mapping[str, Any], split: Split, target: str | None, k: int) -> list[str]:
+    """Columns balanced together, or within another, of whose combinations some are shared by fewer than k of the people
+    asked for: balance would make them common. What nobody has is not counted."""
+    names = _balanced_together(request, target)
+    if len(names) < 2:
+        return []
+    for where in [where for _, where in _wanted(request)] or [{}]:
+        counts: Counter[tuple[int, ...]] = Counter()
+        for frame, people in _parts_of(split):
+            cells = _levels(split, frame, [known[c] for c in names], k)
+            rows = (cells >= 0).all(axis=1) & all_met(where, known, frame)
+            who = np.arange(len(frame)) if people is None else people
+            held = np.unique(np.column_stack([cells, who])[rows], axis=0)[:, :-1]
+            counts.update(map(tuple, held.tolist()))
+        thin = sum(count < k for count in counts.values())
+        if thin:
+            named = ", ".join(map(repr, names))
+            return [
+                f"Columns {named} balanced together: {thin} of the {len(counts)} combinations of their values are "
+                f"shared by fewer than {k} people, and balance would make them common."
+            ]
+    return []
+
+
+def _balanced_together(request: SampleSpec, target: str | None) -> list[str]:
+    """The balanced columns, and the one they are balanced within."""
+    inside = [request.balance_within] if request.balance_within is not None else []
+    return list(dict.fromkeys([*balanced_columns(request, target), *inside]))
+
+
+def _parts_of(split: Split) -> list[tuple[pd.DataFrame, np.ndarray | None]]:
+    """Each part of the source that has rows, with who its rows are of; no person is in two."""
+    parts = (
+        (split.train, split.train_people),
+        (split.validation, split.validation_people),
+        (split.holdout, split.holdout_people),
+    )
+    return [(frame, people) for frame, people in parts if len(frame)]
 
 
 def _levels_of(column: Any, split: Split, k: int) -> list[Any]:
@@ -166,12 +216,7 @@ def _is_narrower(column: Any, wish: Range, other: Range) -> bool:
 
 
 def _people_who_meet(where: Mapping[str, Wish], known: Mapping[str, Any], split: Split) -> int:
-    parts = (
-        (split.train, split.train_people),
-        (split.validation, split.validation_people),
-        (split.holdout, split.holdout_people),
-    )
-    return sum(people_in(all_met(where, known, f), p) for f, p in parts if len(f))
+    return sum(people_in(all_met(where, known, f), p) for f, p in _parts_of(split))
 
 
 def mix_of(split: Split, part: str, request: SampleSpec, schema: Any, rng: np.random.Generator) -> np.ndarray:

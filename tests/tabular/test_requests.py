@@ -3,9 +3,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from prepared import prepared
 
 from synthgen.errors import SpecError
-from synthgen.spec import GroupTarget, OneOf, Range, SampleSpec
+from synthgen.spec import GroupTarget, OneOf, Range, RunSpec, SampleSpec
 from synthgen.tabular import encoding
 from synthgen.tabular.allowed import FREE
 from synthgen.tabular.balancing import balanced
@@ -251,6 +252,25 @@ def test_equal_shares_within_each_value_of_another_column(good):
 def test_what_is_balanced_within_a_column_is_another_one(good, asked):
     with pytest.raises(SpecError, match="another column"):
         check_request(SampleSpec(**asked), good.split, good.schema, good.spec)
+
+
+@pytest.mark.parametrize("asked", [{"balance": ("ward", "group")}, {"balance": ("group",), "balance_within": "ward"}])
+def test_no_combination_of_few_people_is_balanced(asked):
+    """Each value of both columns has enough people; one combination has as many as the floor, then one fewer."""
+    for few, refused in ((10, False), (9, True)):
+        frame = pd.DataFrame(
+            {"ward": ["a"] * 200 + ["b"] * 200, "group": ["x"] * 200 + ["y"] * (200 - few) + ["x"] * few}
+        )
+        frame["group"] = frame["group"].where(np.arange(400) >= 100, "y")
+        ready = prepared(frame)
+        request, spec = SampleSpec(**asked), RunSpec(k_floor=10)
+        if not refused:
+            check_request(request, ready.split, ready.schema, spec)
+            continue
+        with pytest.raises(SpecError, match=r"1 of the 4 combinations .* fewer than 10 people"):
+            check_request(request, ready.split, ready.schema, spec)
+    with pytest.raises(SpecError, match="no joint counts"):
+        check_without_source(request, None)
 
 
 def test_balance_does_not_raise_what_few_of_the_asked_people_have(good):
