@@ -98,12 +98,12 @@ def _positive(service: Backend, dataset: DatasetView, target: str) -> str | None
     return st.text_input("Positive value", help=said, placeholder="optional") or None
 
 
-AUTO = "Automatic: the GAN, or a simpler model where a table is too small for one"
+AUTO = "Automatic: the GAN, or a simpler model for a small table"
 
 
 def _training(dataset: DatasetView) -> dict[str, Any]:
     known = backend.generators()
-    left, right = st.columns(2)
+    left, right = st.columns([3, 2])  # so that the generators' titles are not cut off
     with left:
         generator = st.selectbox(
             "Generator", ["auto", *known], format_func=lambda name: known[name].title if name in known else AUTO
