@@ -97,6 +97,8 @@ def _targets(columns: list[str], key: str) -> tuple[GroupTarget, ...]:
             st.caption(f"Group {number}: say how many rows of it you want.")
             continue
         found.append(checked(GroupTarget, where=wishes.conditions(lines), rows=rows))
+    if not groups:
+        st.caption("No group yet: without one, the set is drawn as in the data.")
     return tuple(found)
 
 
