@@ -40,7 +40,9 @@ class ColumnOverride(Spec):
     missing_tokens: tuple[str, ...] | None = None
     decimals: int | None = Field(None, ge=0, le=12)
     drop: bool | None = Field(None, description="Leave the column out of everything.")
-    determined_by: str | None = Field(None, description="The column whose value decides this one's: code for its name.")
+    determined_by: str | None = Field(
+        None, description="The column whose value decides this one's: code for its name. Empty: none decides it."
+    )
     order: tuple[str, ...] | None = Field(None, description="Its categories, the lowest first; empty: they have none.")
     codes: tuple[str, ...] | None = Field(
         None, description="The only texts it may hold, those that k people share; all others become a placeholder."

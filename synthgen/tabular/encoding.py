@@ -18,6 +18,8 @@ from synthgen.errors import InputError, SpecError, TrainingError, raise_all
 from synthgen.spec import Wish
 from synthgen.tabular.allowed import Allowed
 from synthgen.tabular.category_codes import CategoryCodes, fit_categories
+from synthgen.tabular.formula_finding import in_order
+from synthgen.tabular.formulas import Formula
 from synthgen.tabular.grid import grid_of
 from synthgen.tabular.lookups import Lookup, fit_lookups
 from synthgen.tabular.number_codes import NumberCodes
@@ -36,7 +38,8 @@ ColumnCodes = Annotated[NumberCodes | CategoryCodes, Field(discriminator="type")
 class Encoding(BaseModel):
     """The spans of a table, in the order of its columns; behind them those of its `parts` (of dates and places).
 
-    `lookups` are the columns that another one determines.
+    `lookups` are the columns that another one determines, `formulas` the numbers that follow from other numbers, each
+    after those it hangs on.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -44,6 +47,7 @@ class Encoding(BaseModel):
     columns: tuple[ColumnCodes, ...]
     parts: tuple[Part, ...] = ()
     lookups: tuple[Lookup, ...] = ()
+    formulas: tuple[tuple[str, Formula], ...] = ()
 
     @property
     def names(self) -> list[str]:
@@ -101,6 +105,7 @@ class Encoding(BaseModel):
             made[c.name] = held[c.name] if c.name in held else c.decode(codes[:, i], rng, **inside)
         asked = {self.names[i] for i in wished} | set(held)
         self._look_up(made, codes, asked, rng)
+        self._work_out(made, asked | {self.names[i] for i in cells})
         self._refine(made, codes, cells, frozenset(held), rng)
         self._put_in_places(made, codes, cells, asked, frozenset(held), rng)
         return pd.DataFrame({c.name: _series(made[c.name], c) for c in self.source_columns})
@@ -117,6 +122,24 @@ class Encoding(BaseModel):
             elif lookup.by not in asked:
                 levels = lookup.levels_for(codes[:, i], made[lookup.column], rng)
                 made[lookup.by] = self.columns[i].decode(levels, rng)
+
+    def _work_out(self, made: dict[str, np.ndarray], asked: set[str]) -> None:
+        """Give numbers that follow from others what the formula says, on their grid; a total between its own extremes.
+
+        A function of one column needs no such bound: it lies between what it makes of that column's extremes.
+        """
+        for name, formula in self.formulas:
+            if name in asked:
+                continue
+            column = self.columns[self.names.index(name)]
+            assert isinstance(column, NumberCodes)
+            found = formula.cells(made[name], [made[source] for source in formula.sources])
+            positions, filled = column.grid.positions(pd.Series(found))
+            ends = level_ends(column)[: column.ordered]
+            if formula.function == "sum" and len(ends):
+                positions = np.clip(positions, ends[:, 0].min(), ends[:, 1].max())
+            kept = filled | column.missing  # a column that knows no gaps gets none
+            made[name] = np.where(kept, column.grid.cells(positions, filled), made[name])
 
     def _refine(
         self,
@@ -236,7 +259,20 @@ def fit(
         columns=(*spans, *(span for _, span in parts)),
         parts=tuple(part for part, _ in parts),
         lookups=tuple(fit_lookups(frame, columns, by_name, people, k)),
+        formulas=tuple(_formulas(columns, by_name)),
     )
+
+
+def _formulas(columns: Sequence[Any], spans: Mapping[str, ColumnCodes]) -> list[tuple[str, Formula]]:
+    """What the schema says of numbers that follow from others, in the order in which they are worked out."""
+    said = {c.name: c.formula for c in columns if getattr(c, "formula", None) is not None}
+    numbers = {name: span for name, span in spans.items() if isinstance(span, NumberCodes)}
+    found = {
+        name: formula if _is_shared(formula.elsewhere, numbers[name]) else formula.drawn_elsewhere
+        for name, formula in said.items()
+        if {name, *formula.sources} <= set(numbers)
+    }
+    return [(name, found[name]) for name in in_order(found)]
 
 
 def _fit_column(
@@ -258,3 +294,10 @@ def _bins_of(span: ColumnCodes, levels: np.ndarray) -> np.ndarray:
 def _series(cells: np.ndarray, column: NumberCodes | CategoryCodes) -> pd.Series:
     dtype = object if isinstance(column, CategoryCodes) else "datetime64[us]" if cells.dtype.kind == "M" else float
     return pd.Series(cells, dtype=dtype)
+
+
+def _is_shared(value: float | str | None, span: NumberCodes) -> bool:
+    """Whether at least k people hold a number; what is no number is nobody's."""
+    if not isinstance(value, float):
+        return True
+    return int(span.grid.positions(pd.Series([value]))[0][0]) in span.spikes

@@ -1,7 +1,7 @@
-"""What columns say about each other: one that follows from another, a date that comes after another date.
+"""What columns say about each other: one that follows from others, a date that comes after another date.
 
-Both are found on distinct values, shown on the schema page, and kept by the encoding: a column that another one
-determines is looked up instead of modelled, a date after another one is the other plus an interval.
+They are found on distinct values, shown on the schema page, and kept by the encoding: a column that another one
+determines is looked up, a number with a formula is worked out, a date after another one is the other plus an interval.
 """
 
 from __future__ import annotations
@@ -12,11 +12,14 @@ import numpy as np
 
 from synthgen.errors import SchemaError, raise_all
 from synthgen.spec import RunSpec
-from synthgen.tabular import dates
+from synthgen.tabular import dates, formula_finding
 from synthgen.tabular.cells import Distinct, missing_mask
+from synthgen.tabular.conversion import numbers_of
+from synthgen.tabular.formulas import Formula
 from synthgen.tabular.people import people_per_code
 from synthgen.tabular.schema import TIMES, WORDS, Column
 
+FREE = ""  # what an owner says of a column that nothing determines
 SAMPLE = 1000  # rows a pair of columns is first looked at
 LEAST_EVIDENCE = 50.0  # nats that a dependency saves; by chance it holds with a probability of exp(-50)
 LEAST_COVERED = 0.5  # share of the rows whose determining value enough people hold
@@ -34,12 +37,16 @@ def find(columns: Sequence[Column], tables: Mapping[str, Distinct], person: str 
     people = tables[person].codes if person is not None else None
     determined |= _learned(known, codes, people, determined, spec)
     follows = _following([c for c in columns if c.kind in TIMES and c.name not in determined], tables)
-    return [_with(c, determined.get(c.name), follows.get(c.name), spec) for c in columns]
+    worked_out = _formulas(columns, tables, determined, spec)
+    return [_with(c, determined.get(c.name), follows.get(c.name), worked_out.get(c.name), spec) for c in columns]
 
 
-def _with(column: Column, by: str | None, after: str | None, spec: RunSpec) -> Column:
+def _with(column: Column, by: str | None, after: str | None, formula: Formula | None, spec: RunSpec) -> Column:
+    if formula is not None:
+        reason = f"{column.reason}; worked out as {formula.text}, which it is in every row"
+        return column.model_copy(update={"formula": formula, "reason": reason})
     if by is not None:
-        declared = column.name in spec.columns and spec.columns[column.name].determined_by is not None
+        declared = column.name in spec.columns and bool(spec.columns[column.name].determined_by)
         why = "its owner says so" if declared else f"every value of {by!r} goes with one value of it"
         reason = f"{column.reason}; determined by {by!r}, because {why}"
         return column.model_copy(update={"determined_by": by, "reason": reason})
@@ -49,9 +56,27 @@ def _with(column: Column, by: str | None, after: str | None, spec: RunSpec) -> C
     return column
 
 
+def _formulas(
+    columns: Sequence[Column], tables: Mapping[str, Distinct], determined: Mapping[str, str], spec: RunSpec
+) -> dict[str, Formula]:
+    """Numbers that follow from other numbers; not the target, nor what is looked up, on the map or said to be free."""
+    numbers = [c for c in columns if c.numeric and c.modelled]
+    free = {name for name, o in spec.columns.items() if o.determined_by == FREE}
+    never = {c.name for c in numbers if c.place_with or c.name in determined or c.name in free or c.name == spec.target}
+    values = {c.name: _numbers(c, tables[c.name]) for c in numbers}
+    return formula_finding.find(values, {c.name: c.decimals or 0 for c in numbers}, never, spec.k_floor)
+
+
+def _numbers(column: Column, table: Distinct) -> np.ndarray:
+    """float64 per row, NaN for missing."""
+    found = numbers_of(table.values, column)
+    found[missing_mask(table.values, column.missing_tokens)] = np.nan
+    return np.append(found, np.nan)[table.codes]
+
+
 def _declared(known: Mapping[str, Column], spec: RunSpec) -> dict[str, str]:
     """What the owner declared, checked: the determining column is discrete, there, and not determined itself."""
-    said = {name: o.determined_by for name, o in spec.columns.items() if o.determined_by is not None and name in known}
+    said = {name: o.determined_by for name, o in spec.columns.items() if o.determined_by and name in known}
     problems = []
     for name, by in said.items():
         if by not in known or by == name:
@@ -91,8 +116,8 @@ def _learned(
     for name in order:
         if name in declared:
             continue
-        by = None
-        if name != spec.target and sizes[name] > 1 and name not in declared.values():
+        by, free = None, name in spec.columns and spec.columns[name].determined_by == FREE
+        if not free and name != spec.target and sizes[name] > 1 and name not in declared.values():
             near = [r for r in reversed(roots) if r[0] not in declared]
             pairs += len(near)
             by = next((r for r, kept in near if _determines(codes[r], kept, codes[name])), None)

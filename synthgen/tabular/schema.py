@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from synthgen.contracts import Record, Source
 from synthgen.errors import SchemaError
 from synthgen.spec import ColumnKind
+from synthgen.tabular.formulas import Formula
 
 MODELLED: frozenset[str] = frozenset({"number", "integer", "boolean", "category", "code", "date", "datetime"})
 NUMERIC: frozenset[str] = frozenset({"number", "integer"})
@@ -42,7 +43,7 @@ class Column(Record):
     `decimals` is the grid 10^-decimals on which its numbers lie, `least_decimals` the digits that are always shown.
     `grid_seconds` is the step of a date. `missing_token` is what a missing cell is written as. `determined_by` names
     the column whose value decides this one's, `follows` the date that this one comes at or after, `place_with` the
-    other coordinate of a place.
+    other coordinate of a place, `formula` how it follows from other numbers.
 
     `order` holds the categories that have an order, the lowest first; `codes` the only texts that may come back, where
     the owner named them; both name none that fewer than k people hold. `rest` is what all other texts become (empty:
@@ -78,6 +79,7 @@ class Column(Record):
     codes: tuple[str, ...] = ()
     rest: str = ""
     place_with: str | None = None
+    formula: Formula | None = None
 
     @property
     def modelled(self) -> bool:
