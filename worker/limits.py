@@ -47,7 +47,13 @@ class Limits:
 
 def limits_for(settings: Settings, kind: str, directory: Path) -> Limits:
     """The limits of one kind of job; a fit's time follows from its own budget unless the operator set one."""
+    memory = memory_for(settings, kind)
     if kind == "inspect":
-        return Limits(settings.inspect_memory_bytes, settings.inspect_seconds)
+        return Limits(memory, settings.inspect_seconds)
     budget = json.loads((directory / "job.json").read_text())["spec"].get("time_budget", 0)
-    return Limits(settings.job_memory_bytes, settings.job_seconds or budget * BUDGETS + REST_SECONDS)
+    return Limits(memory, settings.job_seconds or budget * BUDGETS + REST_SECONDS)
+
+
+def memory_for(settings: Settings, kind: str) -> int:
+    """Bytes that the child of one kind of job may hold; it is told, and refuses up front what will take more."""
+    return settings.inspect_memory_bytes if kind == "inspect" else settings.job_memory_bytes

@@ -21,6 +21,7 @@ from synthgen.service.db.unit_of_work import UnitOfWork
 from synthgen.service.execution import Claim
 from synthgen.service.settings import GIB
 from synthgen.service.submission import kept_spec
+from worker.limits import memory_for
 
 KNOWN_ENDINGS = (".csv", ".tsv", ".txt", ".parquet", ".pq", ".xlsx", ".xlsm", ".gz", ".zip", ".dat", ".data")
 MODEL = "model/"
@@ -45,6 +46,7 @@ def stage(app: Application, held: Claim, directory: Path) -> None:
         "spec": kept_spec(app, job).model_dump(mode="json"),
         "device": app.settings.device,
         "checkpoint_seconds": app.settings.checkpoint_seconds,
+        "memory": memory_for(app.settings, held.kind),
         "address_space": app.settings.inspect_memory_bytes + LIBRARIES_RESERVE if held.kind == "inspect" else None,
         "release": release,
         "parent": os.getpid(),

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from synthgen.errors import InternalError, LimitError, Stopped, SynthgenError, trail
-from synthgen.runtime import Event, RunContext
+from synthgen.runtime import Event, RunContext, memory_of_process
 from synthgen.service.tether import ask_the_kernel, watch_pipe
 
 PROGRESS_EVERY = 0.2  # seconds between two progress events of one stage
@@ -76,6 +76,7 @@ def _context(job: dict[str, Any], directory: Path, report: Reporter, stop: threa
         stop=stop.is_set,
         checkpoints=directory / "checkpoint",
         checkpoint_seconds=job["checkpoint_seconds"],
+        memory=min(job["memory"], memory_of_process()),
     )
 
 

@@ -347,3 +347,17 @@ def test_the_real_trainer_reads_a_table_and_explains_a_bad_one(app, attempt):
         if state == "failed":
             assert view.error_code in {"bad_input", "bad_schema"}
             assert view.error
+
+
+def test_the_real_trainer_refuses_up_front_what_will_not_fit_into_the_memory_of_a_job(app, attempt, program):
+    """The limit is more than the child holds before it trains, and less than training would take."""
+    made = attempt(program(GOOD), b"age,ward\n" + b"61,north\n47,south\n" * 200)
+    dataset_id = run(app, made).dataset_id
+    small = app.settings.model_copy(update={"job_memory_bytes": 450 << 20})
+    spec = RunSpec(generator="autoregressive_gan", time_budget=5)
+    made.held = execution.claim(app, jobs.submit_fit(app, EVA, dataset_id, spec).id, "test")
+    made.directory, made.program = made.directory.with_name("fit"), TRAINER
+    object.__setattr__(made, "app", type(app)(small, app.engine, app.store))
+    view = run(app, made)
+    assert (view.state, view.error_code) == ("failed", "limit_exceeded")
+    assert "Training would take about" in view.error
