@@ -151,7 +151,7 @@ def in_scale(scale: Sequence[str], wish: Range, name: str, kind: str) -> tuple[s
     """
     if not scale:
         raise SpecError(
-            f"Column {name!r} was read as {kind} without an order: it has no ranges.",
+            f"Column {name!r} was read as {kind}: it has no ranges.",
             "Name its values, or declare their order before training.",
         )
     place = {value: i for i, value in enumerate(scale)}

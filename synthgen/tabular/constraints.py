@@ -133,7 +133,7 @@ def _scale_of(rule: Inequality, columns: dict[str, Any]) -> tuple[str, ...]:
 def _comparable(rule: Inequality, frame: pd.DataFrame, columns: dict[str, Any]) -> tuple[pd.Series, pd.Series]:
     """Both columns as what can be compared: ordered categories by their place in the scale, NaN outside of it."""
     low, high = (frame[c] for c in rule.columns)
-    if columns[rule.low_column].kind in NUMERIC | DATES:
+    if low.dtype != object:
         return low, high
     place = {value: float(i) for i, value in enumerate(_scale_of(rule, columns))}
     return low.map(place).astype(float), high.map(place).astype(float)
@@ -160,7 +160,7 @@ def _does_not_fit(rule: Constraint, known: dict[str, Any], train: pd.DataFrame) 
     if isinstance(rule, Inequality):
         same = all(k in NUMERIC for k in kinds) or all(k in DATES for k in kinds) or bool(_scale_of(rule, known))
         twice = rule.low_column == rule.high_column
-        told = "it takes two columns, both of numbers, of dates or of categories with the same order"
+        told = "it takes two columns, both of numbers or both of dates, or categories with the same order"
         return [] if same and not twice else [told]
     try:
         in_range(known[rule.column], Range(low=rule.low, high=rule.high), train[rule.column].head(1))
