@@ -201,7 +201,8 @@ class AutoregressiveGAN:
         coded = self._coded(data, weights, ctx)
         weights.columns = [[self.active.index(c) for c in cs if c in self.active] for cs in weights.columns]
         self.network.start_from(_shares(coded.train.cpu().numpy(), self.layout.sizes))
-        self.network.dropout = planning.dropout(len(coded.train), self.params)
+        people = len(coded.train) if coded.people is None else len(np.unique(coded.people))
+        self.network.dropout = planning.dropout(people, self.params)
         steps = planning.plan(len(coded.train), self.layout, self.params)
         task = self.task(self.network, self.critics, coded, weights, self.params, steps, ctx)
         ctx.log(
