@@ -200,28 +200,72 @@ def test_a_token_is_shown_once_and_works(service):
     assert people.actor_for_token(service.app, token).name == "Vera"
 
 
+READ = {
+    **{"Column": "age", "Read as": "integer", "Use as": "integer", "Public": False, "Leave out": False},
+    **{"Order": None, "Decided by": None, "Place with": None, "Only texts": None},
+}
+
+
 def test_only_what_differs_is_an_override():
-    row = {"Column": "age", "Read as": "integer", "Use as": "category", "Public": True, "Leave out": False}
-    assert overrides.override(row) == ColumnOverride(kind="category", public=True)
-    unchanged = row | {"Use as": "integer", "Public": False}
-    assert overrides.override(unchanged) == ColumnOverride()
+    assert overrides.override(READ | {"Use as": "category", "Public": True}) == ColumnOverride(
+        kind="category", public=True
+    )
+    assert overrides.override(READ) == ColumnOverride()
 
 
 def test_what_the_table_does_not_show_is_kept():
-    row = {"Column": "age", "Read as": "integer", "Use as": "integer", "Public": False, "Leave out": False}
     before = ColumnOverride(kind="category", decimals=1, missing_tokens=("unknown",))
-    assert overrides.override(row, before) == ColumnOverride(decimals=1, missing_tokens=("unknown",))
+    assert overrides.override(READ, before) == ColumnOverride(decimals=1, missing_tokens=("unknown",))
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        ({"Order": "low|middle | high"}, ColumnOverride(order=("low", "middle", "high"))),
+        ({"Order": "(none)"}, ColumnOverride(order=())),
+        ({"Order": " "}, ColumnOverride()),
+        ({"Only texts": "well | unwell"}, ColumnOverride(codes=("well", "unwell"))),
+        ({"Decided by": "ward"}, ColumnOverride(determined_by="ward")),
+        ({"Decided by": "(none)"}, ColumnOverride(determined_by="")),
+        ({"Place with": "longitude"}, ColumnOverride(place_with="longitude")),
+        ({"Place with": "(none)"}, ColumnOverride(place_with="")),
+    ],
+)
+def test_order_texts_and_relations_are_read_from_their_cells(cells, said):
+    assert overrides.override(READ | cells) == said
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        ColumnOverride(order=("low", "high"), codes=("well",), determined_by="ward", place_with="longitude"),
+        ColumnOverride(order=(), determined_by="", place_with=""),
+        ColumnOverride(order=("one|two", " three"), codes=("a|b",)),
+    ],
+)
+def test_what_is_kept_is_shown_comes_back_unchanged_and_can_be_emptied(kept):
+    (row,) = overrides.table([{"name": "age", "kind": "integer"}], {"age": kept}).to_dict("records")
+    assert overrides.override(row, kept) == kept
+    emptied = row | dict.fromkeys(("Order", "Decided by", "Place with", "Only texts"))
+    assert overrides.override(emptied, kept) == ColumnOverride()
 
 
 def test_corrections_of_one_browser_are_shown_in_another_and_reach_the_job(service, dataset):
     page, _ = draw("dataset", id=dataset)
     table = overrides.table_key(dataset, {})
-    page.session_state[table] = {"edited_rows": {0: {"Leave out": True}}, "added_rows": [], "deleted_rows": []}
+    page.session_state[table] = {
+        "edited_rows": {0: {"Leave out": True}, 1: {"Decided by": "smoker", "Order": "F | M"}},
+        "added_rows": [],
+        "deleted_rows": [],
+    }
     next(button for button in page.button if button.label.startswith("Save for")).click().run()
-    assert service.overrides(dataset) == {"age": ColumnOverride(drop=True)}
+    assert service.overrides(dataset) == {
+        "age": ColumnOverride(drop=True),
+        "sex": ColumnOverride(determined_by="smoker", order=("F", "M")),
+    }
     for screen, address in (("dataset", {"id": dataset}), ("new_job", {"dataset": dataset})):
         page, text = draw(screen, **address)  # another session: nothing is remembered there
-        assert "age (left out)" in text
+        assert "age (left out); sex (categories in order, decided by smoker)" in text
     next(button for button in page.button if button.label == "Start the job").click().run()
     newest = service.jobs()[0]
     assert newest.kind == "fit"
