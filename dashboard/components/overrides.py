@@ -28,6 +28,7 @@ def editor(
             table(schema["columns"], kept),
             key=key,
             hide_index=True,
+            placeholder="as found",
             disabled=["Column", "Read as"],
             column_config=_cells([c["name"] for c in schema["columns"]]),
         )
