@@ -10,7 +10,7 @@ from synthgen.errors import SpecError
 from synthgen.tabular.allowed import Allowed
 from synthgen.tabular.category_codes import CategoryCodes
 from synthgen.tabular.encoding import Encoding
-from synthgen.tabular.requests import rake
+from synthgen.tabular.mixes import rake
 
 PER_LEVEL, POOL = 200, 20_000
 

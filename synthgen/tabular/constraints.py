@@ -14,8 +14,9 @@ from synthgen.contracts import FitData, Record, Split
 from synthgen.errors import InputError, SpecError, raise_all
 from synthgen.spec import Constraint, FixedCombinations, Inequality, Range, RunSpec, Unique, Within
 from synthgen.tabular.category_codes import OTHER, fit_categories, longer_scale, people_per_level
+from synthgen.tabular.mixes import as_words
 from synthgen.tabular.modes import DATES, NUMERIC, people_in
-from synthgen.tabular.requests import as_words, is_discrete
+from synthgen.tabular.requests import is_discrete
 from synthgen.tabular.wishes import all_met, in_range
 
 FILE = "constraints.json"

@@ -18,9 +18,9 @@ from synthgen.tabular.conditioning import DrawCodes, Factor, conditioned, reject
 from synthgen.tabular.constraints import NO_RULES, Rules
 from synthgen.tabular.encoding import Encoding
 from synthgen.tabular.links import confined
+from synthgen.tabular.mixes import balanced_columns
 from synthgen.tabular.ordering import put_in_order
 from synthgen.tabular.parts import sources_of
-from synthgen.tabular.requests import balanced_columns
 from synthgen.tabular.sampling import choose
 
 CHUNK = 8192

@@ -11,7 +11,8 @@ from synthgen.tabular import encoding
 from synthgen.tabular.allowed import FREE
 from synthgen.tabular.balancing import balanced
 from synthgen.tabular.category_codes import fit_categories
-from synthgen.tabular.requests import check_request, check_without_source, mix_of
+from synthgen.tabular.mixes import mix_of
+from synthgen.tabular.requests import check_request, check_without_source
 
 
 def test_values_that_enough_people_share_are_allowed(good):

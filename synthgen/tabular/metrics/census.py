@@ -22,8 +22,8 @@ from synthgen.contracts import (
 from synthgen.runtime import RunContext
 from synthgen.shares import FEWEST_EXPECTED, LOST, THIN, ratio_interval
 from synthgen.tabular.metrics.measure import Measure, absent, mean
+from synthgen.tabular.mixes import mix_of
 from synthgen.tabular.modes import membership, people_in
-from synthgen.tabular.requests import mix_of
 
 Census = Literal["represented", "thin", "lost", "too few to tell"]
 WORDS: tuple[Census, ...] = ("represented", "thin", "lost", "too few to tell")

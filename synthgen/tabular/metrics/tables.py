@@ -14,8 +14,8 @@ import pandas as pd
 
 from synthgen.contracts import Split, SyntheticSet
 from synthgen.runtime import RunContext
+from synthgen.tabular.mixes import balanced_columns, mix_of
 from synthgen.tabular.modes import DATES, DISCRETE, NUMERIC
-from synthgen.tabular.requests import balanced_columns, mix_of
 from synthgen.tabular.wishes import few_whole
 
 MOST_ROWS = 20_000
