@@ -24,6 +24,7 @@ from synthgen.tabular.parts import sources_of
 from synthgen.tabular.sampling import choose
 
 CHUNK = 8192
+CALLS, FEWEST_ALIKE = 16, 128  # a request is drawn in so many calls, unless one had fewer rows
 CANDIDATES = {"off": 1, "2x": 2, "4x": 4}
 
 Score = Callable[[np.ndarray], np.ndarray]
@@ -141,19 +142,26 @@ class Drawer:
         condition = allocate(request.shares, rows, rng)
         keep = CANDIDATES[spec.resample] if self.score is not None else 1
         condition = np.repeat(condition, keep)
-        codes = self._drawn(request.combos[condition], condition, request.allowed, rng)
+        alike = max(FEWEST_ALIKE, keep * request.rows // CALLS)
+        codes = self._drawn(request.combos[condition], condition, request.allowed, rng, alike)
         if self.score is None or keep == 1:
             return codes, 1.0
         chosen, share = choose(self.score(codes), condition, keep, rng)
         return codes[chosen], share
 
-    def _drawn(self, given: np.ndarray, group: np.ndarray, allowed: Allowed, rng: np.random.Generator) -> np.ndarray:
-        """Complete codes for `given`, as `allowed` says; rows of a `group` share what is given to them."""
-        if not any((given[:, c] < 0).any() for c in allowed.columns):
-            return self.draw(given, rng)
-        if self.factor is None:
-            return rejected(given, allowed, self.draw, rng)
-        return self.draw(conditioned(given, group, allowed, self.factor, rng), rng)
+    def _drawn(
+        self, given: np.ndarray, group: np.ndarray, allowed: Allowed, rng: np.random.Generator, alike: int = CHUNK
+    ) -> np.ndarray:
+        """Complete codes for `given`, as `allowed` says; rows of a `group` share what is given to them.
+
+        A model of any order of the columns is the mean over orders, and each call of `draw` takes one. A small sample
+        in one order has that order's errors: at most `alike` rows share a call.
+        """
+        if any((given[:, c] < 0).any() for c in allowed.columns):
+            if self.factor is None:
+                return rejected(given, allowed, self.draw, rng)
+            given = conditioned(given, group, allowed, self.factor, rng)
+        return np.concatenate([self.draw(given[i : i + alike], rng) for i in range(0, max(len(given), 1), alike)])
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,7 @@ class AutoregressiveGAN:
             self._report: dict[str, Any] = {}
             self._lay_out()
             if self.active:
-                self._estimate(len(data.train), len(groups), ctx)
+                self._estimate(data, len(groups), ctx)
             self._build(ctx.seed_for("networks"), ctx.device)
             if self.active:
                 self._train(data, groups, ctx)
@@ -177,12 +177,14 @@ class AutoregressiveGAN:
         self.active = [i for i, size in enumerate(sizes) if size > 1]
         self.layout = Layout(tuple(sizes[i] for i in self.active), tuple(ordered[i] for i in self.active))
 
-    def _estimate(self, rows: int, groups: int, ctx: RunContext) -> None:
+    def _estimate(self, data: FitData, groups: int, ctx: RunContext) -> None:
         """Tell what training will take; raise LimitError, naming the column to blame, where that is too much."""
-        steps = planning.plan(rows, self.layout, self.params)
+        rows, people = len(data.train), _people(data)
+        steps = planning.plan(rows, self.layout, self.params, people)
         found = estimate(rows, groups, self.layout, self.params, steps)
         names = [self.encoding.names[i] for i in self.active]
-        check(found, names, self.layout.sizes, ctx.memory_limit(), planning.wanted(rows, steps.batch, self.params))
+        wanted = planning.wanted(rows, steps.batch, self.params, people)
+        check(found, names, self.layout.sizes, ctx.memory_limit(), wanted)
         self._expected = found.payload(names)
         ctx.listener(Event("log", {"text": found.text(names), "estimate": self._expected}))
 
@@ -201,9 +203,9 @@ class AutoregressiveGAN:
         coded = self._coded(data, weights, ctx)
         weights.columns = [[self.active.index(c) for c in cs if c in self.active] for cs in weights.columns]
         self.network.start_from(_shares(coded.train.cpu().numpy(), self.layout.sizes))
-        people = len(coded.train) if coded.people is None else len(np.unique(coded.people))
+        people = _people(data)
         self.network.dropout = planning.dropout(people, self.params)
-        steps = planning.plan(len(coded.train), self.layout, self.params)
+        steps = planning.plan(len(coded.train), self.layout, self.params, people)
         task = self.task(self.network, self.critics, coded, weights, self.params, steps, ctx)
         ctx.log(
             f"Planned {steps.worst} steps for the worst case and {steps.mean} for the mean, {steps.batch} rows each."
@@ -277,6 +279,10 @@ class AutoregressiveGAN:
         if column not in self.active:
             return np.ones((len(codes), self.encoding.sizes[column]))
         return factor(self.network, self.active.index(column), np.ascontiguousarray(codes[:, self.active]))
+
+
+def _people(data: FitData) -> int:
+    return len(data.train) if data.train_people is None else len(np.unique(data.train_people))
 
 
 def _until(ctx: RunContext, share: float) -> RunContext:

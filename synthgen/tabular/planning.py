@@ -41,22 +41,28 @@ class Steps:
         return self.mean + self.worst
 
 
-def plan(rows: int, layout: Layout, params: AutoregressiveParams) -> Steps:
-    """Steps for `rows` training rows: as many epochs as a table of that size can use, fewer if time does not allow."""
+def plan(rows: int, layout: Layout, params: AutoregressiveParams, people: int | None = None) -> Steps:
+    """Steps for `rows` training rows: as many epochs as a table of that size can use, fewer if time does not allow.
+
+    Rows of fewer `people` (None: one a row) say less than so many rows of different ones, and are seen less often.
+    """
     batch = params.batch or max(32, min(512, 2 ** (max(rows // 60, 1).bit_length() - 1)))
     batch = min(batch, rows)
     while not params.batch and batch >= 2 * SMALLEST_BATCH and _affordable(batch, layout, params) < ENOUGH_STEPS:
         batch //= 2
     per_epoch = max(1, rows // batch)
-    total = max(2, min(wanted(rows, batch, params), _affordable(batch, layout, params)))
+    total = max(2, min(wanted(rows, batch, params, people), _affordable(batch, layout, params)))
     emphasised = params.emphasis > 0 and params.reducer != "mean"
     worst = min(int(WORST_SHARE * total), WORST_EPOCHS * per_epoch) if emphasised else 0
     return Steps(batch, per_epoch, total - worst, worst, total * seconds_per_step(batch, layout, params.hidden))
 
 
-def wanted(rows: int, batch: int, params: AutoregressiveParams) -> int:
-    """The steps that a table of this size can use."""
-    return (params.epochs or useful_epochs(rows)) * max(1, rows // batch)
+def wanted(rows: int, batch: int, params: AutoregressiveParams, people: int | None = None) -> int:
+    """The steps that a table of this size can use: between those of its rows and those of its people."""
+    if params.epochs:
+        return params.epochs * max(1, rows // batch)
+    told = round((rows * (people or rows)) ** 0.5)
+    return useful_epochs(told) * max(1, told // batch)
 
 
 def _affordable(batch: int, layout: Layout, params: AutoregressiveParams) -> int:

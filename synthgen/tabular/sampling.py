@@ -8,21 +8,25 @@ import torch
 from synthgen.tabular.factor_steps import Steps
 from synthgen.tabular.networks import AutoregressiveNetwork
 
-BLOCK = 8192  # rows, at most, that share one random order of the columns
+BLOCK = 4096  # rows, at most, that share one random order of the columns
 
 
 @torch.inference_mode()
 def draw(
-    network: AutoregressiveNetwork, given: np.ndarray, rng: np.random.Generator, steps: Steps | None = None
+    network: AutoregressiveNetwork,
+    given: np.ndarray,
+    rng: np.random.Generator,
+    steps: Steps | None = None,
+    block: int = BLOCK,
 ) -> np.ndarray:
     """Codes (rows, columns) with `given` kept where it is not -1; every free column sees all given ones.
 
-    Fixed columns stand first in every order, so each row is an exact draw from q(free | fixed). Blocks of rows use
-    different random orders. `steps`, where given, are those of the network as it is now.
+    Fixed columns stand first in every order, so each row is an exact draw from q(free | fixed). Blocks of at most
+    `block` rows use different random orders. `steps`, where given, are those of the network as it is now.
     """
     network.eval()
     steps = steps or Steps(network)
-    rows = network.layout.rows_at_once(BLOCK)
+    rows = network.layout.rows_at_once(min(block, BLOCK))
     blocks = [given[i : i + rows] for i in range(0, len(given), rows)]
     return np.concatenate([_draw_block(steps, block, rng) for block in blocks]) if blocks else given.copy()
 

@@ -24,6 +24,7 @@ from synthgen.training.checkpoint import State, prefixed, under
 from synthgen.training.optimiser import AdamW
 
 VALIDATION_ROWS, CHECKED_ROWS, FAKES = 8192, 8192, 50_000
+FAKE_ORDERS, FEWEST_ALIKE = 16, 128  # column orders of the fakes; rows that share one
 CHUNKS = 8  # column orders a validation goes over
 KEPT_EXCESS = 0.5  # of the running estimate, at each renewal
 WARM_UP = 50  # steps
@@ -239,9 +240,10 @@ class GanTask:
         return fakes
 
     def fakes(self, rows: int, rng: np.random.Generator) -> np.ndarray:
-        """Codes drawn from the smoothed generator."""
+        """Codes drawn from the smoothed generator, in so many column orders that none marks them."""
+        free = np.full((rows, self.data.train.shape[1]), -1, dtype=np.int64)
         with self._using(self.average):
-            return draw(self.network, np.full((rows, self.data.train.shape[1]), -1, dtype=np.int64), rng)
+            return draw(self.network, free, rng, block=max(FEWEST_ALIKE, rows // FAKE_ORDERS))
 
     @torch.no_grad()
     def surprise_of(self, codes: torch.Tensor, weights: dict[str, torch.Tensor]) -> np.ndarray:

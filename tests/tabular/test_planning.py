@@ -58,3 +58,11 @@ def test_small_tables_drop_more_units_and_none_where_none_was_asked_for():
     assert (shares[0], shares[-2:]) == (0.5, [0.25, 0.25])
     assert planning.dropout(300, AutoregressiveParams(dropout=0.0)) == 0.0
     assert planning.dropout(300, AutoregressiveParams(dropout=0.6)) == 0.6, "what was asked for is the least"
+
+
+def test_rows_of_few_people_are_seen_less_often():
+    alone, shared = (planning.plan(8_000, ADULT, AutoregressiveParams(), people) for people in (None, 2_000))
+    assert alone == planning.plan(8_000, ADULT, AutoregressiveParams(), 8_000)
+    assert 0.5 * alone.total < shared.total < 0.8 * alone.total
+    asked = AutoregressiveParams(epochs=5)
+    assert planning.plan(8_000, ADULT, asked, 2_000) == planning.plan(8_000, ADULT, asked)
