@@ -144,8 +144,8 @@ def _pair(
 ) -> float:
     """The judge's pair score of as many rows as the hold-out has, against the training rows."""
     judge = judging.module(options.judge)
-    made = pd.concat(model.sample(SampleSpec(resample="off"), len(holdout), ctx), ignore_index=True)[list(train)]
-    texts = [frame.astype(object).where(frame.notna(), "").astype(str) for frame in (train, made)]
+    made = pd.concat(model.sample(SampleSpec(resample="off"), len(holdout), ctx), ignore_index=True)
+    texts = [f.astype(object).where(f.notna(), "").astype(str) for f in (train[list(made)], made)]
     (real, drawn), discrete, _ = judge.clean(texts[0], texts)
     return float(judge.shape(real, drawn, discrete)["pair"])
 

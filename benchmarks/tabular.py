@@ -41,6 +41,7 @@ def main() -> int:
     os.environ.update(children.ONE_THREAD)
     table = tables.named(options.data, options.tables, options.target, options.positive)
     name = table.name + (f"-{options.sample}" if options.sample else "")
+    name += f"-{len(options.splits)}-splits" if len(options.splits) > 1 else ""
     out = options.out or children.RESULTS / name
     settings = {"time_budget": options.time_budget, "resample": options.resample}
     mine = contestants.ours(options.generator, options.params, **settings)
