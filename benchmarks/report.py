@@ -25,6 +25,9 @@ MEASURES = {
     "fit_cpu_seconds": "fit CPU s",
     "peak_memory_mib": "peak MiB",
 }
+SUMMED = ("pair", "detection_auc", "worst_tenth", "tstr_ap")
+OTHERWISE = {"tstr_ap": "tstr_r2"}  # where the target is a number
+NO_PEERS = ("smote", "independent")
 PAIRED = {"detection_auc": -1, "worst_tenth": -1, "tstr_ap": 1, "tstr_r2": 1}
 
 
@@ -35,7 +38,8 @@ def main() -> int:
     kinds = {kind: [r for r in results if kind in r] for kind in ("contestants", "rare", "emphasis", "modes")}
     if not any(kinds.values()):
         sys.exit(f"There is no result in {folder.name!r}: run `python -m benchmarks.tabular --publish {folder.name}`.")
-    parts = [*(table(result) for result in kinds["contestants"]), *against(kinds["contestants"])]
+    compared = kinds["contestants"]
+    parts = [*([overview(compared)] if compared else []), *(table(r) for r in compared), *against(compared)]
     parts += [rare(kinds["rare"])] if kinds["rare"] else []
     parts += [emphasised(kinds["emphasis"])] if kinds["emphasis"] else []
     parts += [modes(kinds["modes"])] if kinds["modes"] else []
@@ -52,6 +56,25 @@ def table(found: dict[str, Any]) -> str:
     for name, mean in means.items():
         lines.append(_row([_title(name, mean), *(_shown(mean.get(m)) for m in measures)]))
     return "\n".join([f"**{found['table']}**", "", *lines, *(["", found["note"]] if found.get("note") else [])])
+
+
+def overview(results: Sequence[dict[str, Any]]) -> str:
+    """A row a table: unseen real rows, ours, and the best peer (SMOTE, which copies people, left out) by measure."""
+    lines = [_row(["table", *(f"{MEASURES[m]}: real, ours, best peer" for m in SUMMED)])]
+    lines.append(_row(["---"] * (len(SUMMED) + 1)))
+    for found in results:
+        means = {name: made["mean"] for name, made in found["contestants"].items()}
+        ours, *peers = means
+        cells = []
+        for measure in (m if m in means[ours] else OTHERWISE.get(m, m) for m in SUMMED):
+            sign = PAIRED.get(measure, 1)
+            known = [p for p in peers if measure in means[p] and p not in NO_PEERS]
+            best = max(known, key=lambda p: sign * means[p][measure], default=None)
+            shown = [_shown(_ideal(measure, means)), f"**{_shown(means[ours].get(measure))}**"]
+            shown += [f"{_shown(means[best][measure])} {best}"] if best else []
+            cells.append(", ".join(filter(None, shown)) if measure in means[ours] else "")
+        lines.append(_row([found["table"], *cells]))
+    return "\n".join(lines)
 
 
 def against(results: Sequence[dict[str, Any]]) -> list[str]:

@@ -185,6 +185,14 @@ def test_a_table_of_the_list_is_found_by_the_start_of_its_name():
         tables.named("no such table")
 
 
+def test_the_overview_names_the_best_peer_that_copies_nobody():
+    peers = {"ctgan": {"detection_auc": 0.7}, "smote": {"detection_auc": 0.5}, "tvae": {"detection_auc": 0.6}}
+    made = {"synthgen": FIGURES, **{name: FIGURES | peer for name, peer in peers.items()}}
+    text = report.overview([{"table": "pima", "contestants": {n: {"mean": mean} for n, mean in made.items()}}])
+    assert "**0.520**, 0.600 tvae" in text
+    assert "smote" not in text
+
+
 def emphasis_runs(**excess):
     """Five seeds in which the mean arm stands still and the excess arm lies beside it, a little apart in every seed."""
     at_rest = {"inside": 10.0, "worst": 20.0, "mean": 5.0, "gap": 1.0, "pair": 0.95, "pair_loss": -0.95}
