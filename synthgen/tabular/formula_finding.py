@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -16,14 +16,36 @@ FINE = 0.01  # the rounding of a column must be so small a part of its spread to
 AGREE = 0.999  # share of the rows that must obey
 RULE = 0.99  # share of the rows outside of the formula that must hold the same
 NEAR_WHOLE = 1e-4  # how near to 0 or 1 a part's factor in a total must be
+NOISE, WHOLE_NOISE = 1e-6, 1e-8  # parts of its spread by which a column may be off beside its rounding; whole numbers
+BOUND = 0.1  # columns of which none is a total have no direction of so small a part of their spread
 
 
-def find(values: Mapping[str, np.ndarray], decimals: Mapping[str, int], never: set[str], k: int) -> dict[str, Formula]:
+class Floor(NamedTuple):
+    """How many people must hold what is said, and whose each row is (None: every row is a person)."""
+
+    k: int
+    people: np.ndarray | None = None
+
+    def met(self, rows: np.ndarray) -> bool:
+        """Whether at least k people have one of the rows (boolean)."""
+        return int(rows.sum() if self.people is None else len(np.unique(self.people[rows]))) >= self.k
+
+
+@np.errstate(all="ignore")  # numbers so high that their square is none obey nothing
+def find(
+    values: Mapping[str, np.ndarray],
+    decimals: Mapping[str, int],
+    never: set[str],
+    k: int,
+    people: np.ndarray | None = None,
+) -> dict[str, Formula]:
     """A formula for each column that follows from others; `values` are float64 with NaN, `decimals` their digits.
 
     Columns in `never` (target, looked up, of a place) are nobody's result; what is a result is nobody's source but of
-    columns found before it, so that none hangs on itself.
+    columns found before it, so that none hangs on itself. `people` says whose each row is; a formula, and the number
+    outside of it, are those of at least `k` of them.
     """
+    floor = Floor(k, people)
     names = [n for n, v in values.items() if _varied(v)][:MOST_COLUMNS]
     never = never | {n for n in names if not _fine(values[n], decimals[n])}
     found: dict[str, Formula] = {}
@@ -33,16 +55,16 @@ def find(values: Mapping[str, np.ndarray], decimals: Mapping[str, int], never: s
         for source in names:
             if source == name or source in found:
                 continue
-            made = _of_one(values[name], values[source], source, decimals[name], k)
+            made = _of_one(values[name], values[source], source, decimals[name], floor)
             if made is not None and not any(name in f.sources for f in found.values()):
                 found[name] = made
                 break
     free = [n for n in names if n not in found]
-    for name in free:
+    for name in free if _is_bound(values, free) else ():
         used = {s for f in found.values() for s in f.sources if f.function == "sum"}
         if name not in never and name not in used:
             others = [n for n in free if n != name and n not in found]
-            made = _total(values, name, others, decimals[name], k)
+            made = _total(values, name, others, decimals[name], floor)
             if made is not None:
                 found[name] = made
     return found
@@ -68,7 +90,7 @@ def _fine(values: np.ndarray, decimals: int) -> bool:
     return 0.5 * 10.0**-decimals <= FINE * float(np.nanstd(values))
 
 
-def _of_one(result: np.ndarray, source: np.ndarray, name: str, decimals: int, k: int) -> Formula | None:
+def _of_one(result: np.ndarray, source: np.ndarray, name: str, decimals: int, floor: Floor) -> Formula | None:
     some = np.linspace(0, len(result) - 1, min(SAMPLE, len(result))).astype(int)
     for function in FUNCTIONS:
         line = _line(applied(function, source[some]), result[some])
@@ -80,8 +102,8 @@ def _of_one(result: np.ndarray, source: np.ndarray, name: str, decimals: int, k:
         line = _line(applied(function, source), result) or line
         made = Formula(function=function, sources=(name,), scale=_plain(line[0], 1e-6), offset=_plain(line[1], 1e-5))
         given = made.values([source])
-        if _obeyed(given, result, decimals):
-            return made.model_copy(update={"elsewhere": _elsewhere(given, result, k)})
+        if _obeyed(given, result, decimals) and floor.met(~np.isnan(given)):
+            return made.model_copy(update={"elsewhere": _elsewhere(given, result, floor)})
     return None
 
 
@@ -97,22 +119,30 @@ def _line(x: np.ndarray, y: np.ndarray) -> tuple[float, float] | None:
         return None
     x, y = x[both], y[both]
     spread = float(np.var(x))
-    if spread <= 0:
+    if not 0 < spread < np.inf:
         return None
     scale = float(np.mean((x - x.mean()) * (y - y.mean())) / spread)
-    return scale, float(y.mean() - scale * x.mean())
+    offset = float(y.mean() - scale * x.mean())
+    return (scale, offset) if np.isfinite(scale) and np.isfinite(offset) else None
 
 
 def _obeyed(given: np.ndarray, result: np.ndarray, decimals: int) -> bool:
-    """Whether, where the formula has a value, the column holds it to within its rounding, in nearly all rows."""
+    """Whether, where the formula has a value, the column holds it to within its rounding, in nearly all rows.
+
+    What is off must also be nothing beside the spread: the minutes between two time stamps are little of a time stamp.
+    """
     there = ~np.isnan(given)
     if there.sum() < FEWEST_ROWS:
         return False
-    room = 0.51 * 10.0**-decimals + 1e-6 * np.abs(given[there])
-    return bool((np.abs(given[there] - result[there]) <= room).mean() >= AGREE)  # NaN compares false
+    off, rounding = np.abs(given[there] - result[there]), 0.51 * 10.0**-decimals
+    good = off <= rounding + NOISE * np.abs(given[there])  # NaN compares false
+    if good.mean() < AGREE:
+        return False
+    noise = (NOISE if decimals else WHOLE_NOISE) * float(np.std(result[there][good]))
+    return float(np.sqrt(np.mean(off[good] ** 2))) <= rounding + noise
 
 
-def _elsewhere(given: np.ndarray, result: np.ndarray, k: int) -> float | Literal["drawn"] | None:
+def _elsewhere(given: np.ndarray, result: np.ndarray, floor: Floor) -> float | Literal["drawn"] | None:
     """What the column holds where the formula has no value, if it is the same nearly everywhere; else it is drawn."""
     rest = result[np.isnan(given)]
     if not len(rest):
@@ -121,16 +151,39 @@ def _elsewhere(given: np.ndarray, result: np.ndarray, k: int) -> float | Literal
         return None
     filled, counts = np.unique(rest[~np.isnan(rest)], return_counts=True)
     best = int(np.argmax(counts))
-    return float(filled[best]) if counts[best] >= max(k, RULE * len(rest)) else "drawn"
+    shared = counts[best] >= RULE * len(rest) and floor.met(np.isnan(given) & (result == filled[best]))
+    return float(filled[best]) if shared else "drawn"
 
 
-def _total(values: Mapping[str, np.ndarray], name: str, others: Sequence[str], decimals: int, k: int) -> Formula | None:
+def _is_bound(values: Mapping[str, np.ndarray], names: Sequence[str]) -> bool:
+    """Whether one of the columns could be a total of others: some direction in them has next to no spread.
+
+    One look at all columns, where a total is looked for column by column.
+    """
+    some = _filled_rows(values, names)
+    if len(names) < 3 or len(some) < FEWEST_ROWS:
+        return len(names) >= 3
+    scaled = (some - some.mean(axis=0)) / some.std(axis=0)
+    if not np.isfinite(scaled).all():
+        return True
+    return float(np.linalg.eigvalsh(scaled.T @ scaled / len(scaled))[0]) <= BOUND**2
+
+
+def _filled_rows(values: Mapping[str, np.ndarray], names: Sequence[str]) -> np.ndarray:
+    """Of some rows, evenly from the whole table, those (rows, names) in which everything is filled."""
+    count = len(values[names[0]]) if names else 0
+    looked_at = np.linspace(0, count - 1, min(5 * SAMPLE, count)).astype(int)
+    some = np.stack([values[n][looked_at] for n in names], axis=1) if names else np.empty((0, 0))
+    return some[~np.isnan(some).any(axis=1)]
+
+
+def _total(
+    values: Mapping[str, np.ndarray], name: str, others: Sequence[str], decimals: int, floor: Floor
+) -> Formula | None:
     """The formula of a total: found by least squares on some rows in which everything is filled, factors 0 and 1."""
     if len(others) < 2:
         return None
-    looked_at = np.linspace(0, len(values[name]) - 1, min(5 * SAMPLE, len(values[name]))).astype(int)
-    some = np.stack([values[n][looked_at] for n in (*others, name)], axis=1)
-    some = some[~np.isnan(some).any(axis=1)]
+    some = _filled_rows(values, (*others, name))
     if len(some) < max(FEWEST_ROWS, 5 * len(others)):
         return None
     spread = np.maximum(some[:, :-1].std(axis=0), 1e-12)
@@ -142,6 +195,6 @@ def _total(values: Mapping[str, np.ndarray], name: str, others: Sequence[str], d
         return None
     made = Formula(function="sum", sources=tuple(others[i] for i in parts))
     given = made.values([values[n] for n in made.sources])
-    if not _obeyed(given, values[name], decimals):
+    if not _obeyed(given, values[name], decimals) or not floor.met(~np.isnan(given)):
         return None
-    return made.model_copy(update={"elsewhere": _elsewhere(given, values[name], k)})
+    return made.model_copy(update={"elsewhere": _elsewhere(given, values[name], floor)})

@@ -37,7 +37,7 @@ def find(columns: Sequence[Column], tables: Mapping[str, Distinct], person: str 
     people = tables[person].codes if person is not None else None
     determined |= _learned(known, codes, people, determined, spec)
     follows = _following([c for c in columns if c.kind in TIMES and c.name not in determined], tables)
-    worked_out = _formulas(columns, tables, determined, spec)
+    worked_out = _formulas(columns, tables, determined, people, spec)
     return [_with(c, determined.get(c.name), follows.get(c.name), worked_out.get(c.name), spec) for c in columns]
 
 
@@ -57,14 +57,18 @@ def _with(column: Column, by: str | None, after: str | None, formula: Formula | 
 
 
 def _formulas(
-    columns: Sequence[Column], tables: Mapping[str, Distinct], determined: Mapping[str, str], spec: RunSpec
+    columns: Sequence[Column],
+    tables: Mapping[str, Distinct],
+    determined: Mapping[str, str],
+    people: np.ndarray | None,
+    spec: RunSpec,
 ) -> dict[str, Formula]:
     """Numbers that follow from other numbers; not the target, nor what is looked up, on the map or said to be free."""
     numbers = [c for c in columns if c.numeric and c.modelled]
     free = {name for name, o in spec.columns.items() if o.determined_by == FREE}
     never = {c.name for c in numbers if c.place_with or c.name in determined or c.name in free or c.name == spec.target}
     values = {c.name: _numbers(c, tables[c.name]) for c in numbers}
-    return formula_finding.find(values, {c.name: c.decimals or 0 for c in numbers}, never, spec.k_floor)
+    return formula_finding.find(values, {c.name: c.decimals or 0 for c in numbers}, never, spec.k_floor, people)
 
 
 def _numbers(column: Column, table: Distinct) -> np.ndarray:

@@ -70,6 +70,39 @@ def test_a_value_outside_of_the_formula_is_kept_only_where_enough_rows_share_it(
     assert found_in(frame, k=200)["ln_total"].elsewhere == "drawn"
 
 
+def test_rows_are_counted_by_people():
+    frame = bills()
+    frame["ln_total"] = frame["ln_total"].fillna(7.77)
+    people = np.arange(len(frame))
+    people[frame.total == 0] = -1  # all rows outside of the formula are those of one person
+    values = {name: frame[name].to_numpy(float) for name in frame}
+    assert (frame.total == 0).sum() >= 10
+    assert formula_finding.find(values, DIGITS, set(), 10, people)["ln_total"].elsewhere == "drawn"
+    assert formula_finding.find(values, DIGITS, set(), 10)["ln_total"].elsewhere == 7.77
+    assert not formula_finding.find(values, DIGITS, set(), 10, people % 9)  # everything is said of nine people
+
+
+def test_time_stamps_are_not_their_likes_plus_the_mean_of_the_time_between():
+    rng = np.random.default_rng(0)
+    start = (1.6e9 + rng.uniform(0, 3e7, 1000)).round()  # seconds since 1970
+    values = {"start": start, "end": start + rng.exponential(200.0, 1000).round()}
+    assert not formula_finding.find(values, dict.fromkeys(values, 0), set(), 10)
+    values["end"] = start + 3600
+    assert formula_finding.find(values, dict.fromkeys(values, 0), set(), 10)["start"].text == "'end' - 3600"
+
+
+@pytest.mark.parametrize("high", [1e18, 1e200])
+def test_a_number_beyond_all_others_breaks_nothing(high):
+    rng = np.random.default_rng(0)
+    x, y, z = rng.normal(size=(3, 3000)).round(3)
+    for row in (0, 7):  # one of the rows that are looked at first, and none of them
+        far = x.copy()
+        far[row] = high
+        values = {"far": far, "double": 2 * far + 1, "half": far / 2, "y": y, "z": z}
+        found = formula_finding.find(values, dict.fromkeys(values, 3), set(), 10)
+        assert not {"y", "z"} & set(found)
+
+
 @pytest.fixture(scope="module")
 def model():
     return TabularSynthesizer(params={"epochs": 4, "hidden": 32}, seed=1).fit(bills())
