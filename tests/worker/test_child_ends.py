@@ -75,6 +75,7 @@ def test_a_stray_print_does_not_reach_the_event_stream(tmp_path):
         "spec": {},
         "device": "cpu",
         "checkpoint_seconds": 1,
+        "memory": 2**32,
         "parent": os.getpid(),
     }
     (tmp_path / "job.json").write_text(json.dumps(described))
