@@ -31,7 +31,7 @@ from benchmarks.tables import Table
 SHOWN = (
     "marginal", "pair", "rare_3_recall", "rare_3_log2", "worst_tenth", "detection_auc", "tstr_auc", "tstr_ap",
     "tstr_worst_recall", "tstr_r2", "dcr_share", "near_copies", "copied_numbers", "copied_per_10k",
-    "fit_cpu_seconds", "rows_a_second", "peak_memory_mib",
+    "fit_cpu_seconds", "rows_a_second", "rows_a_second_plain", "peak_memory_mib",
 )  # fmt: skip
 
 
@@ -83,6 +83,8 @@ def mean(runs: list[dict[str, Any]]) -> dict[str, Any]:
         return {"status": runs[0]["status"], "limit": runs[0]["limit"], "cpu_seconds": runs[0]["cpu_seconds"]}
     for run in done:
         run["rows_a_second"] = round(run["rows"] / max(run["sample_cpu_seconds"], 1e-3))
+        if "plain_cpu_seconds" in run:
+            run["rows_a_second_plain"] = round(run["rows"] / max(run["plain_cpu_seconds"], 1e-3))
     names = [k for k, v in done[0].items() if isinstance(v, int | float) and all(k in run for run in done)]
     out = {k: round(float(np.mean([run[k] for run in done])), 4) for k in names}
     if len(done) > 1:
