@@ -77,7 +77,17 @@ def test_a_loss_that_is_no_number_is_a_collapse_and_training_goes_on():
 
 @pytest.mark.parametrize(("rate", "expected"), [(1e-9, "critic at chance"), (5e-3, "balanced")])
 def test_a_dead_critic_is_told_from_one_that_finds_nothing(monkeypatch, rate, expected):
-    """The critic never learns. With a frozen generator that is a fault; with one that fits it is not."""
+    """The critic never learns. With a frozen generator that is a fault; with one that fits it is not.
+
+    It begins with an output of zero: weights drawn at random may tell records apart by chance.
+    """
+
+    class Blind(critic.Critic):
+        def __init__(self, *shape):
+            super().__init__(*shape)
+            torch.nn.init.zeros_(self.second.weight)
+
+    monkeypatch.setattr(critic, "Critic", Blind)
     monkeypatch.setattr(critic, "RATE", 0.0)
     params = SMALL.model_copy(update={"learning_rate": rate, "hidden": 32, "epochs": 25})
     made, told, _ = run(named(1500), params)
