@@ -105,9 +105,9 @@ class Encoding(BaseModel):
             made[c.name] = held[c.name] if c.name in held else c.decode(codes[:, i], rng, **inside)
         asked = {self.names[i] for i in wished} | set(held)
         self._look_up(made, codes, asked, rng)
-        self._work_out(made, asked | {self.names[i] for i in cells})
         self._refine(made, codes, cells, frozenset(held), rng)
         self._put_in_places(made, codes, cells, asked, frozenset(held), rng)
+        self._work_out(made, asked | {self.names[i] for i in cells})  # last: a source may be a coordinate
         return pd.DataFrame({c.name: _series(made[c.name], c) for c in self.source_columns})
 
     def _look_up(

@@ -27,6 +27,8 @@ LEAST_GAIN = 3.0  # nats that a cut must tell; chance gives about as much
 MOST_PEOPLE = 200_000  # from whom the tree is grown
 EIGHTHS = 8
 
+Boxes = tuple[tuple[int, int, int, int], ...]
+
 
 class _Leaf(NamedTuple):
     """A cell being cut: its place in the tree, its box (2, 2) and, per axis, its points in order."""
@@ -75,13 +77,24 @@ def _place(
         together=_together(frame, (name, other), people, k),
     )
     points, filled = place.positions(frame)
-    boxes = _boxes(points[filled], people[filled], k, bins)
-    if not boxes:
-        return None
-    placed = place.model_copy(update={"boxes": boxes})
-    counts = np.bincount(placed.nearest(points[filled]), minlength=len(boxes))
-    shares = tuple(round(float(share), 4) for share in counts / counts.sum())
-    return placed.model_copy(update={"shares": shares})
+    return _held(place, _boxes(points[filled], people[filled], k, bins), points[filled], people[filled], k)
+
+
+def _held(place: Place, boxes: Boxes, points: np.ndarray, people: np.ndarray, k: int) -> Place | None:
+    """The place with the boxes to which at least k people are nearest, and how common each is; None where none is.
+
+    A cell at the edge of the map counts those beyond it, who may lie nearer to a shared point.
+    """
+    while boxes:
+        placed = place.model_copy(update={"boxes": boxes})
+        at = placed.nearest(points)
+        held = people_per_level(at, people, len(boxes)) >= k
+        if held.all():
+            counts = np.bincount(at, minlength=len(boxes))
+            shares = tuple(round(float(share), 4) for share in counts / counts.sum())
+            return placed.model_copy(update={"shares": shares})
+        boxes = tuple(box for box, kept in zip(boxes, held, strict=True) if kept)
+    return None
 
 
 def _together(frame: pd.DataFrame, names: tuple[str, str], people: np.ndarray, k: int) -> bool:
@@ -90,7 +103,7 @@ def _together(frame: pd.DataFrame, names: tuple[str, str], people: np.ndarray, k
     return len(np.unique(people[gaps[0] != gaps[1]])) < k
 
 
-def _boxes(points: np.ndarray, people: np.ndarray, k: int, bins: int) -> tuple[tuple[int, int, int, int], ...]:
+def _boxes(points: np.ndarray, people: np.ndarray, k: int, bins: int) -> Boxes:
     """Cells in the order of the tree, then shared points."""
     shared = _shared(points, people, k, bins)
     loose = ~_among(points, shared)

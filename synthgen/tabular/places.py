@@ -138,6 +138,7 @@ class Place(BaseModel):
         here = {name: pd.Series(cells[name][rows[wrong]]) for name in self.sources}
         points, filled = self.positions(here)
         shares = np.asarray(self.shares) * allowed
+        shares = shares if shares.any() else allowed.astype(float)  # rounded, the share of a rare box is none
         out = boxes.copy()
         out[wrong] = rng.choice(len(shares), len(wrong), p=shares / shares.sum())
         out[wrong[filled]] = self.nearest(points[filled], allowed)

@@ -88,6 +88,45 @@ def test_every_cell_of_the_map_holds_k_people_and_the_map_knows_the_towns():
     assert area.sum() < 0.25 * whole
 
 
+def test_every_box_is_a_level_also_where_the_edge_of_the_map_is_a_shared_point():
+    """What lies beyond the edge may be nearer to such a point than to the cell that counted it."""
+    seen = 0
+    for seed in range(14, 124, 4):
+        rng = np.random.default_rng(seed)
+        loose = rng.normal(0, 5, (80, 2)).round(1)
+        shared = np.repeat(rng.normal(0, 8, (8, 2)).round(1), 10, axis=0)
+        lat, lon = np.concatenate([loose, shared]).T
+        _, made, place = place_of(
+            pd.DataFrame({"lat": lat, "lon": lon}), k=5, bins=10, lat=ColumnOverride(place_with="lon")
+        )
+        code = made.columns[-1]
+        assert code.values == tuple(map(str, range(len(place.boxes))))
+        assert not code.other
+        seen += len(code.values)
+    assert seen > 100
+
+
+def test_a_range_that_leaves_boxes_of_next_to_no_share_is_kept():
+    _, made, place = place_of(calls())
+    rare = made.model_copy(update={"parts": (place.model_copy(update={"shares": (0.0,) * len(place.boxes)}),)})
+    low, high = place.boxes[0][:2]
+    codes = np.zeros((50, len(made.columns)), dtype=np.int64)
+    codes[:, -1] = made.columns[-1].size - 1  # nowhere
+    out = rare.decode(codes, np.random.default_rng(0), {0: np.array([[low, high]])}, wished=(0,))
+    at = place.grids[0].positions(out["lat"])[0]
+    assert ((low <= at) & (at <= high)).all()
+
+
+def test_what_follows_from_a_coordinate_follows_from_where_the_place_put_it():
+    frame = calls().assign(north=lambda f: (111.3 * f["lat"]).round(3))
+    _, made, _ = place_of(frame)
+    assert [name for name, _ in made.formulas] == ["north"]
+    codes = np.stack([np.random.default_rng(i).integers(0, n, 500) for i, n in enumerate(made.sizes)], 1)
+    out = made.decode(codes, np.random.default_rng(0))
+    there = out["lat"].notna()
+    assert np.allclose(out["north"][there], 111.3 * out["lat"][there], atol=0.01)
+
+
 def test_people_are_counted_not_rows():
     frame = calls(400).dropna()
     alone = pd.DataFrame({"lat": [54.3] * 40, "lon": [-3.0] * 40, "town": "A", "age": 30})
