@@ -75,6 +75,8 @@ def _that_occur(
     real = np.all([np.isin(pool[:, c], v) for c, v in zip(columns, levels, strict=True)], axis=0)
     combos = np.tile(given, (int(real.sum()), 1))
     combos[:, kept] = pool[real][:, kept]
+    if not len(combos):
+        raise SpecError("No values of the columns to balance come together.", "Balance one of them.")
     return np.unique(combos, axis=0)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -62,13 +62,19 @@ def rake(codes: Sequence[np.ndarray], shares: np.ndarray, rounds: int = 100) -> 
     return shares / shares.sum()
 
 
-def levels_held(split: Split, frame: pd.DataFrame, columns: Sequence[Any], k: int) -> np.ndarray:
-    """Codes (rows, columns) of `frame`: a value that enough people of the training part hold, or -1."""
+def levels_held(
+    split: Split, frame: pd.DataFrame, columns: Sequence[Any], k: int, whole: Collection[str] = ()
+) -> np.ndarray:
+    """Codes (rows, columns) of `frame`: a value that enough people of the training part hold, or -1.
+
+    Of the columns named in `whole`, what is missing and what few people hold have codes of their own.
+    """
     out = np.full((len(frame), len(columns)), -1, dtype=np.int64)
     for i, column in enumerate(columns):
         train, here = (as_words(f[column.name]) for f in (split.train, frame))
         made = fit_categories(train, column.name, column.kind, bool(column.public), split.train_people, k)
-        out[:, i] = np.where(here.isin(made.values), made.encode(here), -1)
+        codes = made.encode(here)
+        out[:, i] = codes if column.name in whole else np.where(here.isin(made.values), codes, -1)
     return out
 
 

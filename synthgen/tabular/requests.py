@@ -107,14 +107,15 @@ def _thin_levels(
 
 def _thin_cells(request: SampleSpec, known: Mapping[str, Any], split: Split, target: str | None, k: int) -> list[str]:
     """Columns balanced together, or within another, of whose combinations some are shared by fewer than k of the people
-    asked for: balance would make them common. What nobody has is not counted."""
-    names = _balanced_together(request, target)
+    asked for: balance would make them common. What nobody has is not counted, nor balanced values that are missing; the
+    column they are balanced within keeps its gaps and what few people hold, so these are."""
+    names, inside = _balanced_together(request, target), request.balance_within
     if len(names) < 2:
         return []
     for where in [where for _, where in _wanted(request)] or [{}]:
         counts: Counter[tuple[int, ...]] = Counter()
         for frame, people in _parts_of(split):
-            cells = levels_held(split, frame, [known[c] for c in names], k)
+            cells = levels_held(split, frame, [known[c] for c in names], k, [inside] if inside else [])
             rows = (cells >= 0).all(axis=1) & all_met(where, known, frame)
             who = np.arange(len(frame)) if people is None else people
             held = np.unique(np.column_stack([cells, who])[rows], axis=0)[:, :-1]

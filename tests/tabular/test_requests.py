@@ -6,7 +6,7 @@ import pytest
 from prepared import prepared
 
 from synthgen.errors import SpecError
-from synthgen.spec import GroupTarget, OneOf, Range, RunSpec, SampleSpec
+from synthgen.spec import ColumnOverride, GroupTarget, OneOf, Range, RunSpec, SampleSpec
 from synthgen.tabular import encoding
 from synthgen.tabular.allowed import FREE
 from synthgen.tabular.balancing import balanced
@@ -292,3 +292,35 @@ def test_a_public_value_of_one_person_is_neither_fixed_nor_balanced_by_a_loaded_
     assert not made.held("disease", "ebola")
     combos, _ = balanced(np.full(1, -1), ["disease"], made, FREE, lambda given: given)
     assert {codes.values[c] for c in combos[:, 0]} == {"flu", "cold"}
+
+
+@pytest.mark.parametrize("rest", [None, "rare"])
+def test_what_is_missing_or_merged_in_the_column_balanced_within_is_counted_too(rest):
+    """One person of those without a ward, or in a ward of few, died: half of them would."""
+    ward = np.array(["burns"] * 300 + ["heart"] * 300 + [rest and f"{rest}{i}" for i in range(60)], dtype=object)
+    died = np.where(np.arange(660) % 5 == 0, "yes", "no")
+    died[601:] = "no"
+    frame = pd.DataFrame({"ward": ward, "died": died, "age": np.arange(660) % 70})
+    scene = prepared(frame, columns={"ward": ColumnOverride(kind="category")}, k_floor=10)
+    with pytest.raises(SpecError, match="1 of the 6 combinations"):
+        check_request(
+            SampleSpec(balance=("died",), balance_within="ward"), scene.split, scene.schema, RunSpec(k_floor=10)
+        )
+    frame["died"] = np.where(np.arange(660) % 3 == 0, "yes", "no")
+    scene = prepared(frame, columns={"ward": ColumnOverride(kind="category")}, k_floor=10)
+    check_request(SampleSpec(balance=("died",), balance_within="ward"), scene.split, scene.schema, RunSpec(k_floor=10))
+
+
+def test_columns_whose_values_never_come_together_are_not_balanced():
+    only = np.arange(400) % 2 == 0
+    frame = pd.DataFrame({"left": np.where(only, "a", None), "right": np.where(only, None, "b")})
+    made = encoding.fit(frame, prepared(frame.assign(z=np.arange(400))).schema.modelled[:2], None, 10, 20)
+
+    def draw(given):
+        out, gone = given.copy(), [c.size - 1 for c in made.columns]
+        for i in (0, 1):
+            out[(out[:, i] < 0) & (out[:, 1 - i] == 0), i] = gone[i]
+        return out
+
+    with pytest.raises(SpecError, match="come together"):
+        balanced(np.full(2, -1), ["left", "right"], made, FREE, draw)
