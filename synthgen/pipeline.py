@@ -249,7 +249,23 @@ def save_model(model: Model, schema: Any, spec: RunSpec, rows: int, directory: P
     about = {"version": 1, "rows": rows, "choice": model.choice}
     about["holds_records"] = catalog.holds_records(settled(spec, model))
     _write(directory, {"model": about, "schema": schema.model_dump(mode="json")})
-    (directory / "spec.json").write_text(settled(spec, model).canonical(), encoding="utf-8")
+    (directory / "spec.json").write_text(_as_kept(settled(spec, model), schema).canonical(), encoding="utf-8")
+
+
+def _as_kept(spec: RunSpec, schema: Any) -> RunSpec:
+    """The specification with the schema's lists in the place of typed ones, which may name what few people hold."""
+    known = {column.name: column for column in schema.columns}
+    columns = {
+        name: override.model_copy(
+            update={
+                field: tuple(getattr(known.get(name), field, ()))
+                for field in ("order", "codes")
+                if getattr(override, field)
+            }
+        )
+        for name, override in spec.columns.items()
+    }
+    return spec.model_copy(update={"columns": columns})
 
 
 def load_model(directory: Path) -> tuple[Model, Any, RunSpec, int]:

@@ -126,20 +126,28 @@ class Encoding(BaseModel):
     def _work_out(self, made: dict[str, np.ndarray], asked: set[str]) -> None:
         """Give numbers that follow from others what the formula says, on their grid; a total between its own extremes.
 
-        A function of one column needs no such bound: it lies between what it makes of that column's extremes.
+        A function of one column needs no such bound: it is a function of a number within bounds. Where its result was
+        asked for, the source follows.
         """
         for name, formula in self.formulas:
-            if name in asked:
-                continue
-            column = self.columns[self.names.index(name)]
-            assert isinstance(column, NumberCodes)
-            found = formula.cells(made[name], [made[source] for source in formula.sources])
-            positions, filled = column.grid.positions(pd.Series(found))
-            ends = level_ends(column)[: column.ordered]
-            if formula.function == "sum" and len(ends):
-                positions = np.clip(positions, ends[:, 0].min(), ends[:, 1].max())
-            kept = filled | column.missing  # a column that knows no gaps gets none
-            made[name] = np.where(kept, column.grid.cells(positions, filled), made[name])
+            first = formula.sources[0]
+            if name in asked and first not in asked and first not in dict(self.formulas):
+                self._put(made, first, formula.source(made[first], made[name]), cut=True)
+        for name, formula in self.formulas:
+            if name not in asked:
+                found = formula.cells(made[name], [made[source] for source in formula.sources])
+                self._put(made, name, found, cut=formula.function == "sum")
+
+    def _put(self, made: dict[str, np.ndarray], name: str, cells: np.ndarray, cut: bool) -> None:
+        """Numbers on the grid of their column, and between its extremes where they are to be cut."""
+        column = self.columns[self.names.index(name)]
+        assert isinstance(column, NumberCodes)
+        positions, filled = column.grid.positions(pd.Series(cells))
+        ends = level_ends(column)[: column.ordered]
+        if cut and len(ends):
+            positions = np.clip(positions, ends[:, 0].min(), ends[:, 1].max())
+        kept = filled | column.missing  # a column that knows no gaps gets none
+        made[name] = np.where(kept, column.grid.cells(positions, filled), made[name])
 
     def _refine(
         self,

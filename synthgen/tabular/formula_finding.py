@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from synthgen.tabular.formulas import FUNCTIONS, Formula, applied
+from synthgen.tabular.formulas import FUNCTIONS, Formula, Function, applied
 
 SAMPLE, FEWEST_ROWS = 1000, 100
 FEWEST_VALUES = 12  # of a column, for a formula to be more than chance
@@ -17,6 +17,7 @@ AGREE = 0.999  # share of the rows that must obey
 RULE = 0.99  # share of the rows outside of the formula that must hold the same
 NEAR_WHOLE = 1e-4  # how near to 0 or 1 a part's factor in a total must be
 NOISE, WHOLE_NOISE = 1e-6, 1e-8  # parts of its spread by which a column may be off beside its rounding; whole numbers
+ON_A_LINE = 0.999  # squared correlation on some rows, for a pair to be looked at
 BOUND = 0.1  # columns of which none is a total have no direction of so small a part of their spread
 
 
@@ -48,14 +49,16 @@ def find(
     floor = Floor(k, people)
     names = [n for n, v in values.items() if _varied(v)][:MOST_COLUMNS]
     never = never | {n for n in names if not _fine(values[n], decimals[n])}
+    likely = _likely(values, names)
     found: dict[str, Formula] = {}
     for name in names:  # each from the first column that gives it
         if name in never:
             continue
         for source in names:
-            if source == name or source in found:
+            if (source, name) not in likely or source in found:
                 continue
-            made = _of_one(values[name], values[source], source, decimals[name], floor)
+            functions = likely[source, name]
+            made = _of_one(values[name], values[source], source, functions, decimals[name], floor)
             if made is not None and not any(name in f.sources for f in found.values()):
                 found[name] = made
                 break
@@ -90,9 +93,48 @@ def _fine(values: np.ndarray, decimals: int) -> bool:
     return 0.5 * 10.0**-decimals <= FINE * float(np.nanstd(values))
 
 
-def _of_one(result: np.ndarray, source: np.ndarray, name: str, decimals: int, floor: Floor) -> Formula | None:
-    some = np.linspace(0, len(result) - 1, min(SAMPLE, len(result))).astype(int)
+def _likely(values: Mapping[str, np.ndarray], names: Sequence[str]) -> dict[tuple[str, str], list[Function]]:
+    """Functions of each (source, result) that lie on a line on some rows, as far as their correlation tells.
+
+    All pairs at once, each over the rows in which both are there.
+    """
+    out: dict[tuple[str, str], list[Function]] = {}
+    if not names:
+        return out
+    table = np.stack([values[n][_some(len(values[n]))] for n in names], axis=1)
+    y, in_y = _standard(table)
     for function in FUNCTIONS:
+        x, in_x = _standard(np.stack([applied(function, column) for column in table.T], axis=1))
+        count, xs, ys = in_x.T @ in_y, x.T @ in_y, in_x.T @ y
+        shared = (count * (x.T @ y) - xs * ys) ** 2
+        spread = (count * ((x**2).T @ in_y) - xs**2) * (count * (in_x.T @ y**2) - ys**2)
+        for i, j in np.argwhere((count >= FEWEST_ROWS) & (shared > ON_A_LINE * spread) & (spread > 0)):
+            if i != j:
+                out.setdefault((names[i], names[j]), []).append(function)
+    return out
+
+
+def _standard(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Columns (rows, columns) of mean 0 and spread 1 with 0 for what is not there, and what is (0 or 1)."""
+    there = np.isfinite(table)
+    filled = np.where(there, table, 0.0)
+    count = np.maximum(there.sum(0), 1)
+    off = np.where(there, filled - filled.sum(0) / count, 0.0)
+    spread = np.sqrt((off**2).sum(0) / count)
+    return np.where(np.isfinite(spread) & (spread > 0), off / np.where(spread > 0, spread, 1.0), 0.0), there.astype(
+        float
+    )
+
+
+def _some(rows: int) -> np.ndarray:
+    return np.linspace(0, rows - 1, min(SAMPLE, rows)).astype(int)
+
+
+def _of_one(
+    result: np.ndarray, source: np.ndarray, name: str, functions: Sequence[Function], decimals: int, floor: Floor
+) -> Formula | None:
+    some = _some(len(result))
+    for function in functions:
         line = _line(applied(function, source[some]), result[some])
         if line is None:
             continue

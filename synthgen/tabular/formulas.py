@@ -21,6 +21,13 @@ FUNCTIONS: Mapping[Function, Callable[[np.ndarray], np.ndarray]] = {
     "square": np.square,
     "inverse": np.reciprocal,
 }
+INVERSES: Mapping[Function, Callable[[np.ndarray], np.ndarray]] = {
+    "itself": lambda x: x,
+    "log": np.exp,
+    "log(1 + x)": np.expm1,
+    "square root": np.square,
+    "inverse": np.reciprocal,
+}
 
 
 class Formula(BaseModel):
@@ -57,6 +64,15 @@ class Formula(BaseModel):
         if self.function == "sum":
             return np.sum(sources, axis=0)
         return self.offset + self.scale * applied(self.function, sources[0])
+
+    def source(self, drawn: np.ndarray, results: np.ndarray) -> np.ndarray:
+        """What the one source must be for cells of the result; as it was drawn where no number or several would do."""
+        if self.function not in INVERSES or self.scale == 0.0:
+            return drawn
+        with np.errstate(all="ignore"):
+            found = INVERSES[self.function]((results - self.offset) / self.scale)
+            good = np.isfinite(found) & np.isclose(self.values([found]), results)
+        return np.where(good, found, drawn)
 
     def cells(self, drawn: np.ndarray, sources: Sequence[np.ndarray]) -> np.ndarray:
         """The column's cells for drawn cells and cells of its sources, float64 with NaN for missing."""

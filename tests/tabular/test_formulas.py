@@ -132,6 +132,16 @@ def test_a_range_that_was_asked_for_stands(model):
     assert made.total.between(100, 900).all()
 
 
+def test_where_a_result_is_asked_for_its_source_follows(model):
+    made = model.sample(60, where={"fahrenheit": Range(low=98, high=100)})
+    assert made.fahrenheit.between(98, 100).all()
+    assert np.abs(made.fahrenheit - (1.8 * made.celsius + 32)).max() <= 0.1, "a tenth of a degree is the source's step"
+    gaps = bills(40, seed=5)
+    gaps.loc[::2, "celsius"] = np.nan
+    filled = model.impute(gaps)
+    assert np.allclose(filled.celsius, bills(40, seed=5).celsius, atol=0.051)
+
+
 def test_the_owner_may_undo_a_formula_and_the_target_is_never_one():
     free = TabularSynthesizer(columns={"total": ColumnOverride(determined_by="")}, target="fahrenheit")
     free.fit(bills())

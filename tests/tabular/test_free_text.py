@@ -73,14 +73,17 @@ def test_a_text_that_one_person_repeats_is_not_shared():
     assert PHRASES[0] in set(made)
 
 
-def test_a_list_of_codes_confines_what_comes_back_and_opens_nothing():
+def test_a_list_of_codes_confines_what_comes_back_and_opens_nothing(tmp_path):
     said = ColumnOverride(codes=(PHRASES[1], FEW, "Never said."), public=True)
     found = column(reports(), codes=said.codes, public=True)
     assert found.codes == (PHRASES[1],)
     assert "1 of the 3 texts that its owner names" in found.reason
     assert not found.public
-    _, made = sampled(reports(), note=said)
+    model, made = sampled(reports(), note=said)
     assert set(made.dropna()) == {PHRASES[1], PLACEHOLDER}
+    model.save(tmp_path / "model")
+    assert not any(FEW.encode() in path.read_bytes() for path in (tmp_path / "model").rglob("*") if path.is_file())
+    assert TabularSynthesizer.load(tmp_path / "model").spec.columns["note"].codes == (PHRASES[1],)
 
 
 def test_a_list_of_which_nothing_is_shared_leaves_a_placeholder():
