@@ -104,9 +104,14 @@ def shown(found: dict[str, Any]) -> str:
         real = next((m for m in means.values() if measure.replace("tstr", "trtr") in m), {})
         ideal = real.get(measure.replace("tstr", "trtr")) if measure.startswith("tstr") else ideal
         cells = [f"{ideal:12.4f}" if ideal is not None else " " * 12]
-        cells += [f"{m[measure]:18.4f}" if measure in m else f"{m['status']:>18s}" for m in means.values()]
+        cells += [f"{m[measure]:18.4f}" if measure in m else f"{_ended(m):>18s}" for m in means.values()]
         lines.append(f"{measure:18s}" + "".join(cells))
     return "\n".join(lines)
+
+
+def _ended(mean: dict[str, Any]) -> str:
+    """How a contestant without a figure ended; nothing is said of one that has no such figure."""
+    return "" if mean["status"] == "ok" else str(mean["status"])
 
 
 def _options() -> argparse.Namespace:
