@@ -78,15 +78,19 @@ def overview(results: Sequence[dict[str, Any]]) -> str:
 
 
 def against(results: Sequence[dict[str, Any]]) -> list[str]:
-    """On how many tables we beat each peer, measure by measure."""
+    """On how many tables we beat each peer, measure by measure, as a table."""
     lines = []
     for peer in dict.fromkeys(name for r in results for name in list(r["contestants"])[1:]):
+        cells = []
         for measure, sign in PAIRED.items():
             pairs = [p for r in results if (p := _pair(r, peer, measure))]
-            if pairs:
-                better = sum(sign * ours > sign * theirs for ours, theirs in pairs)
-                lines.append(f"- {MEASURES[measure]} better than {peer} on {better} of {len(pairs)} tables")
-    return ["\n".join(lines)] if lines else []
+            better = sum(sign * ours > sign * theirs for ours, theirs in pairs)
+            cells.append(f"{better} of {len(pairs)}" if pairs else "")
+        lines.append(_row([peer, *cells]))
+    if not lines:
+        return []
+    head = [_row(["tables on which we beat", *(MEASURES[m] for m in PAIRED)]), _row(["---"] * (len(PAIRED) + 1))]
+    return ["\n".join([*head, *lines])]
 
 
 def rare(results: Sequence[dict[str, Any]]) -> str:
@@ -116,7 +120,8 @@ def modes(results: Sequence[dict[str, Any]]) -> str:
     lines = [_row(["25 Gaussians", "modes", "within 3 sd", "KL"]), _row(["---"] * 4)]
     for r in results:
         for arm in ("worst case", "mean", "holdout"):
-            cells = [_shown(r["means"][arm][m]) for m in ("modes", "high_quality", "kl")]
+            mean = r["means"][arm]
+            cells = [f"{mean['modes']:.1f}", _shown(mean["high_quality"]), _shown(mean["kl"])]
             lines.append(_row([f"{r['modes']}, {arm}, {r['seeds']} seeds", *cells]))
     return "\n".join(lines)
 
@@ -133,7 +138,8 @@ def _name(found: dict[str, Any]) -> str:
 
 def _miss(bar: dict[str, Any]) -> str:
     if "value" in bar:
-        return f"{bar['measure']} {_shown(bar['value'])}, floor {bar['sign']} {_shown(bar['floor'])} {bar['against']}"
+        floor = f"floor {bar['sign']} {_shown(bar['floor'])} {bar['against']}"
+        return f"{bar['measure']} {_shown(bar['value'])}, {floor}".rstrip()
     found = bar.get("difference") or [bar["mean"], bar["low"], bar["high"]]
     return f"{bar['measure']} {_difference(found)} {bar.get('why', '')}".rstrip()
 
