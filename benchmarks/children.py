@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,22 @@ def once(
     if facts["status"] == "ok":
         shutil.copyfile(folder / "synthetic.csv", out)
     return facts
+
+
+def remembered(key: str, measure: Callable[[], dict[str, Any]], cache: Path = CACHE) -> dict[str, Any]:
+    """The figures of `measure`, from the cache where they were measured before under the same `key`."""
+    path = cache / f"{key}.json"
+    if not path.exists():
+        figures = measure()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(figures))
+    return dict(json.loads(path.read_text()))
+
+
+def publish(found: dict[str, Any], folder: Path, name: str) -> None:
+    """Write a result as `name`.json into `folder`, where `benchmarks.report` reads it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
 def measured(command: Sequence[str], log: Path, limit: float) -> dict[str, Any]:

@@ -83,9 +83,7 @@ def main() -> int:
     found["bars"] = bars(options.steps, found["differences"])
     print("\n".join(lines(found)))
     if options.publish:
-        options.publish.mkdir(parents=True, exist_ok=True)
-        path = options.publish / f"emphasis_{options.data}_{options.steps}.json"
-        path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        children.publish(found, options.publish, f"emphasis_{options.data}_{options.steps}")
     return sum(bar["outcome"] == "MISS" for bar in found["bars"])
 
 
@@ -105,12 +103,8 @@ def _options() -> argparse.Namespace:
 def _kept(options: argparse.Namespace, arm: str, seed: int) -> dict[str, Any]:
     """One arm with one seed, measured once for one state of the library."""
     asked = json.dumps([options.data, options.steps, arm, seed, options.params])
-    path = children.CACHE / f"emphasis-{options.data}-{arm}-{digest(library(), asked)}.json"
-    if not path.exists():
-        figures = _measured(options, arm, seed)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(figures))
-    figures = dict(json.loads(path.read_text()))
+    key = f"emphasis-{options.data}-{arm}-{digest(library(), asked)}"
+    figures = children.remembered(key, lambda: _measured(options, arm, seed))
     print(options.data, options.steps, seed, arm, json.dumps(figures), file=sys.stderr, flush=True)
     return figures
 

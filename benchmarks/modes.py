@@ -52,9 +52,7 @@ def main() -> int:
     found |= summary(runs, options.generator)
     print("\n".join(lines(found)))
     if options.publish:
-        options.publish.mkdir(parents=True, exist_ok=True)
-        path = options.publish / f"modes_{options.generator}.json"
-        path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        children.publish(found, options.publish, f"modes_{options.generator}")
     return sum(bar["outcome"] == "MISS" for bar in found["bars"])
 
 
@@ -107,12 +105,8 @@ def _options() -> argparse.Namespace:
 def _kept(options: argparse.Namespace, seed: int, arm: str) -> dict[str, Any]:
     """One arm with one seed, measured once for one state of the library."""
     asked = json.dumps([options.params, options.time_budget, options.resample, seed, arm])
-    path = children.CACHE / f"modes-{options.generator}-{digest(library(), asked)}.json"
-    if not path.exists():
-        figures = _run(options, seed, arm)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(figures))
-    figures = dict(json.loads(path.read_text()))
+    key = f"modes-{options.generator}-{digest(library(), asked)}"
+    figures = children.remembered(key, lambda: _run(options, seed, arm))
     print(f"seed {seed} {arm:10s} {_line(figures)}  fit {figures['fit_cpu_seconds']:.0f} CPU s", file=sys.stderr)
     return figures
 

@@ -13,7 +13,6 @@ Intervals are paired over the splits, 95 %, Student's t.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -43,8 +42,7 @@ def main() -> int:
         print("\n".join([f"{table.name}, {options.splits} splits", *lines(found)]), flush=True)
         missed += sum(bar["outcome"] == "MISS" for bar in found["bars"])
         for folder in filter(None, (children.RESULTS / "rare_class", options.publish)):
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / f"rare_class_{table.name}.json").write_text(json.dumps(found, indent=1) + "\n")
+            children.publish(found, folder, f"rare_class_{table.name}")
     return missed
 
 

@@ -79,6 +79,13 @@ def test_a_fit_over_its_limit_is_cut_with_its_children_and_tried_again_only_for_
     assert count.read_text() == "xx"
 
 
+def test_what_was_measured_under_a_key_is_not_measured_again(tmp_path):
+    runs = []
+    for key in ("a", "a", "b"):
+        assert children.remembered(key, lambda: {"n": runs.append(0) or len(runs)}, tmp_path)["n"] == len(runs)
+    assert len(runs) == 2
+
+
 def test_a_fit_that_fails_is_told_and_not_kept(tmp_path):
     command, count = child(tmp_path, "raise SystemExit('no such luck')")
     for _ in range(2):
