@@ -148,7 +148,19 @@ class Interval(Record):
     method: str = ""
 
 
-class Figure(Record):
+class Attempts(Record):
+    """What the result of an attack adds: how many people were attacked, what guessing gets, and how sure it is.
+
+    `value` is then the success rate on training people, `holdout` on people the generator never saw (the control), and
+    `interval` carries the sampling error of both, so that its ends minus `holdout` bound their difference.
+    """
+
+    attempts: int | None = None  # people attacked on the training side
+    baseline: float | None = None  # success rate of an attacker who has no synthetic set
+    p_value: float | None = None  # one-sided: success on training people is no higher than on the control
+
+
+class Figure(Attempts):
     """One number with what belongs beside it: interval and the same number for real hold-out data."""
 
     name: str
@@ -160,11 +172,11 @@ class Figure(Record):
     holdout: float | None = None
 
 
-class GroupFigure(Record):
+class GroupFigure(Attempts):
     """One line of a breakdown by group or column.
 
     `label` may hold cell values. `suppressed`: no release rendering may name it. Counts are people (real) and rows.
-    `census` is represented, thin, lost, "too few to tell" or empty.
+    `census` is represented, thin, lost, "too few to tell" or empty. `status` says whether the line could be judged.
     """
 
     label: str
@@ -177,9 +189,11 @@ class GroupFigure(Record):
     interval: Interval | None = None
     holdout: float | None = None
     census: Literal["", "represented", "thin", "lost", "too few to tell"] = ""
+    status: Status = Status.OK
+    reason: str = ""
 
 
-class MetricResult(Record):
+class MetricResult(Attempts):
     """What a metric found. `best` is the ideal value; `low` and `high` bound the range."""
 
     metric: str

@@ -210,7 +210,8 @@ def score(
     """Every metric of the modality on one synthetic set, each beside the hold-out, and the plots."""
     modality = catalog.modality(spec.modality)
     split, schema = prepared.split, prepared.schema
-    card = scoring.score(modality.metrics, split, synthetic, schema, prepared.groups, ctx.at("score"), generator)
+    branch = replace(ctx.at("score"), attacks=spec.attacks)
+    card = scoring.score(modality.metrics, split, synthetic, schema, prepared.groups, branch, generator)
     return card.model_copy(update={"plots": modality.call("plots", split, synthetic, schema, spec)})
 
 

@@ -59,6 +59,7 @@ class RunContext:
     checkpoint_seconds: float = 20.0
     deadline: float | None = None
     memory: int | None = None
+    attacks: Any = None  # the spec.AttackPlan that the privacy metrics follow; None: the standard one
     path: tuple[str, ...] = field(default=())
 
     def at(self, name: str) -> RunContext:

@@ -209,11 +209,40 @@ class GateRule(Spec):
         return self
 
 
+class AttackRule(Spec):
+    """What a policy asks of the attacks, over all of them and all groups together.
+
+    An attack *blocks* when it does better on training people than on the hold-out: its p-value, corrected by Holm over
+    every attack and group of the scorecard, is at most `level`. It is *shown safe* when the upper end of the interval
+    of (attack minus hold-out) is at most `threshold`. Whoever must be shown safe fails where that cannot be told.
+    """
+
+    metrics: tuple[str, ...] = Field(min_length=1, description="The metrics that are attacks; each must be measured.")
+    level: float = Field(0.05, gt=0, lt=0.5, description="Chance of blocking a set that no attack gains from.")
+    threshold: float = Field(0.09, gt=0, le=1, description="Most that an attack may gain on the whole set.")
+    whole: Literal["shown_safe", "no_block"] = "shown_safe"
+    groups: Literal["shown_safe", "no_block"] = "no_block"
+    because: str = ""
+
+
 class GatePolicy(Spec):
-    """A named list of rules: data, not code."""
+    """A named list of rules and what is asked of the attacks: data, not code."""
 
     name: str = "custom"
     rules: tuple[GateRule, ...] = ()
+    attacks: AttackRule | None = None
+
+
+class AttackPlan(Spec):
+    """Which attacks are run, planned before the first one: the same seed and plan give the same attacks.
+
+    `size`: "standard" attacks the whole set and the small groups pooled by kind; "full" also every group with at least
+    200 people in training and 100 in the hold-out, and more people each.
+    """
+
+    size: Literal["standard", "full"] = "standard"
+    secrets: tuple[str, ...] = Field((), description="Columns an attacker wants to know; empty: chosen by rule.")
+    known: tuple[str, ...] = Field((), description="Columns an attacker knows already; empty: all but the secret.")
 
 
 class RunSpec(Spec):
@@ -232,6 +261,7 @@ class RunSpec(Spec):
     seed: int = Field(0, ge=0)
     constraints: tuple[Constraint, ...] = ()
     sample: SampleSpec = SampleSpec()
+    attacks: AttackPlan = AttackPlan()
     policy: GatePolicy | str = "standard"
 
 
