@@ -210,6 +210,7 @@ class MetricResult(Attempts):
     holdout: float | None = None
     figures: tuple[Figure, ...] = ()
     groups: tuple[GroupFigure, ...] = ()
+    verdict: str = ""  # advice in a few words, such as "use +50 %" or "do not use"; `reason` then says why
     explanation: str = ""
     source: str = ""
 
@@ -238,6 +239,7 @@ class Scorecard(Record):
     k_floor: int
     generator: str
     emphasis: Mapping[str, Any] = {}
+    filters: Mapping[str, Any] = {}  # what was dropped after drawing, and scores before and after it; no cell value
     notes: tuple[str, ...] = ()
 
     def result(self, metric: str) -> MetricResult | None:
