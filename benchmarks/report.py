@@ -27,6 +27,12 @@ MEASURES = {
 }
 SUMMED = ("pair", "detection_auc", "worst_tenth", "tstr_ap")
 OTHERWISE = {"tstr_ap": "tstr_r2"}  # where the target is a number
+KINDS = ("contestants", "rare", "emphasis", "modes", "scale", "scorecard")
+SIZES = {
+    "rows": "rows", "columns": "columns", "levels": "levels", "prepare_s": "prepare CPU s", "fit_s": "fit CPU s",
+    "epochs": "epochs", "sampled_per_s": "rows/s", "data_mib": "data MiB", "above_data_mib": "MiB above the data",
+    "pair": "pair", "pair_ideal": "pair of fresh rows",
+}  # fmt: skip
 NO_PEERS = ("smote", "independent")
 PAIRED = {"detection_auc": -1, "worst_tenth": -1, "tstr_ap": 1, "tstr_r2": 1}
 
@@ -35,7 +41,7 @@ def main() -> int:
     """Print all tables, the count against every peer, and the bars missed."""
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else PUBLISHED
     results = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
-    kinds = {kind: [r for r in results if kind in r] for kind in ("contestants", "rare", "emphasis", "modes")}
+    kinds = {kind: [r for r in results if kind in r] for kind in KINDS}
     if not any(kinds.values()):
         sys.exit(f"There is no result in {folder.name!r}: run `python -m benchmarks.tabular --publish {folder.name}`.")
     compared = kinds["contestants"]
@@ -43,6 +49,8 @@ def main() -> int:
     parts += [rare(kinds["rare"])] if kinds["rare"] else []
     parts += [emphasised(kinds["emphasis"])] if kinds["emphasis"] else []
     parts += [modes(kinds["modes"])] if kinds["modes"] else []
+    parts += [sizes(kinds["scale"])] if kinds["scale"] else []
+    parts += [scorecards(kinds["scorecard"])] if kinds["scorecard"] else []
     print("\n\n".join([*parts, missed(r for found in kinds.values() for r in found)]))
     return 0
 
@@ -126,6 +134,27 @@ def modes(results: Sequence[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def sizes(results: Sequence[dict[str, Any]]) -> str:
+    """Rows, columns and levels of made tables against time and memory."""
+    lines = [_row(SIZES.values()), _row(["---"] * len(SIZES))]
+    lines += [_row(_size(line.get(name)) for name in SIZES) for r in results for line in r["sizes"]]
+    return "\n".join(lines)
+
+
+def scorecards(results: Sequence[dict[str, Any]]) -> str:
+    """What the scorecard caught, let through, agreed with and cost: a row a bar."""
+    lines = [_row(["scorecard", "figure", "asked", "outcome"]), _row(["---"] * 4)]
+    for r in results:
+        for b in r["bars"]:
+            if "theirs" in b:
+                own, asked = _shown(b["ours"]), f"{_shown(b['theirs'])} by others"
+            else:
+                own, asked = _shown(b["value"]), f"{b['sign']} {_shown(b['floor'])}"
+            name = b["measure"] if "set" not in b else f"{b['measure']}, {b['set']}"
+            lines.append(_row([f"{r['scorecard']}: {name}", own, asked, b["outcome"]]))
+    return "\n".join(lines)
+
+
 def missed(results: Iterable[dict[str, Any]]) -> str:
     """Every floor that was missed, with its figure and bound."""
     lines = [f"- {_name(r)}: {_miss(b)}" for r in results for b in r["bars"] if b["outcome"] == "MISS"]
@@ -137,6 +166,8 @@ def _name(found: dict[str, Any]) -> str:
 
 
 def _miss(bar: dict[str, Any]) -> str:
+    if "theirs" in bar:
+        return f"{bar['measure']} {_shown(bar['ours'])}, {_shown(bar['theirs'])} by others"
     if "value" in bar:
         floor = f"floor {bar['sign']} {_shown(bar['floor'])} {bar['against']}"
         return f"{bar['measure']} {_shown(bar['value'])}, {floor}".rstrip()
@@ -166,6 +197,18 @@ def _title(name: str, mean: dict[str, Any]) -> str:
 
 def _shown(number: float | None) -> str:
     return "" if number is None else f"{number:,.0f}" if abs(number) >= 5 else f"{number:.3f}"
+
+
+def _size(value: Any) -> str:
+    return (
+        ""
+        if value is None
+        else f"{value:,}"
+        if isinstance(value, int)
+        else f"{value:.3f}"
+        if value < 1
+        else f"{value:,.0f}"
+    )
 
 
 def _row(cells: Iterable[str]) -> str:

@@ -3,7 +3,8 @@
 Each size is a made table of mixed kinds whose columns share three causes, written as CSV, and one child process that
 reads, prepares, fits and samples it. A line per size: CPU seconds of each part, rows sampled a second, what the run
 took at its peak above the data as read, and what was estimated before. With --judge the pair score of a sample against
-fresh rows of the same law, both as large as --sample. JSON goes to --out.
+fresh rows of the same law, both as large as --sample. Every size is kept by the library's sources and its settings, so
+that a benchmark that was stopped goes on; `--publish` writes the result for `python -m benchmarks.report`.
 """
 
 from __future__ import annotations
@@ -22,8 +23,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks import judging
+from benchmarks import children, judging
+from benchmarks.bars import Bar
+from benchmarks.contestants import library
+from benchmarks.tables import digest
 
+MOST_MIB, LARGE, LEAST_PAIR = 8192, 1_000_000, 0.95
 MIB = 1 << 20
 CAUSES = 3
 SHOWN = (
@@ -41,11 +46,37 @@ def main() -> int:
     lines = []
     print("".join(f"{name:>15s}" for name in SHOWN))
     for columns, levels, rows in product(options.columns, options.levels, options.rows):
-        lines.append({"rows": rows, "columns": columns, "levels": levels, **measured(rows, columns, levels, options)})
+        lines.append({"rows": rows, "columns": columns, "levels": levels, **kept(rows, columns, levels, options)})
         print("".join(f"{_cell(lines[-1].get(name)):>15s}" for name in SHOWN), flush=True)
-    if options.out:
-        options.out.write_text(json.dumps(lines, indent=1))
-    return sum("failed" in line for line in lines)
+    held = [bar for line in lines for bar in bars(line)]
+    print("\n".join(bar.line() for bar in held))
+    if options.publish:
+        told = [{**bar.__dict__, "outcome": bar.outcome} for bar in held]
+        name = f"scale_{'_'.join(map(str, options.columns))}_columns_{max(options.levels)}_levels"
+        children.publish({"scale": True, "table": "made", "sizes": lines, "bars": told}, options.publish, name)
+    return sum("failed" in line for line in lines) + sum(bar.outcome == "MISS" for bar in held)
+
+
+def bars(line: dict[str, Any]) -> list[Bar]:
+    """What is asked of one size: memory, and pairs where the table is large."""
+    size = f"{line['rows']:,} x {line['columns']}, {line['levels']:,} levels"
+    found = []
+    if "above_data_mib" in line:
+        found.append(Bar(f"{size}: MiB", line["above_data_mib"], "<=", MOST_MIB))
+    if "pair" in line and line["rows"] >= LARGE:
+        found.append(Bar(f"{size}: pair", line["pair"], ">=", LEAST_PAIR))
+    return found
+
+
+def kept(rows: int, columns: int, levels: int, options: argparse.Namespace) -> dict[str, Any]:
+    """One size, measured once for one state of the library."""
+    told = {
+        k: v
+        for k, v in vars(options).items()
+        if k in ("sample", "resample", "generator", "time_budget", "seed", "judge")
+    }
+    key = f"scale-{digest(library(), json.dumps([rows, columns, levels, told]))}"
+    return children.remembered(key, lambda: measured(rows, columns, levels, options))
 
 
 def made(rows: int, columns: int, levels: int, seed: int) -> pd.DataFrame:
@@ -169,7 +200,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--time-budget", type=int, default=60)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--judge", action="store_true", help="score the pairs of columns of each sample")
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--publish", type=Path, help="also write the result as JSON in this folder")
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args()
 
