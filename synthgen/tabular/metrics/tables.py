@@ -21,6 +21,7 @@ from synthgen.tabular.wishes import few_whole
 MOST_ROWS = 20_000
 MOST_COLUMNS = 300
 MISSING = -1
+MOST_CELLS = 1 << 20  # of a table of shares that is laid out in full
 
 
 @dataclass(frozen=True)
@@ -55,24 +56,26 @@ def tables(
     ctx: RunContext,
     once: bool = False,
     columns: int | None = MOST_COLUMNS,
+    mixed: bool = True,
 ) -> Tables:
     """The frames of one comparison, at most 20,000 rows each (training rows are all kept).
 
     Real rows are brought to the mix that was asked of the generator: a set balanced on request is compared with a
     balanced table. `once`: no real row comes twice, as privacy and learning need it; fixed values still choose rows.
-    `columns`: of a wider table, so many columns drawn by the seed, and the target.
+    `columns`: of a wider table, so many columns drawn by the seed, and the target. `mixed` False: the real table as it
+    is, whatever was asked of the generator.
     """
     drawn = synthetic.take(MOST_ROWS, ctx.seed_for("take"))
     train, holdout = split.train, split.holdout
     asked = synthetic.spec
-    if asked.fixed or asked.targets or balanced_columns(asked, schema.target):
+    if mixed and (asked.fixed or asked.targets or balanced_columns(asked, schema.target)):
         rows = [mix_of(split, part, asked, schema, ctx.rng("mix")) for part in ("train", "holdout")]
         train, holdout = (f.iloc[np.unique(r) if once else r] for f, r in zip((train, holdout), rows, strict=True))
     discrete, numeric = _cut(kinds(schema, split.train, drawn), columns, schema.target, ctx)
     holdout = sample(holdout, MOST_ROWS, ctx.rng("hold-out rows"))
     typed = (train, holdout, drawn)
-    plain = [_plain(f, discrete, numeric) for f in typed]
-    return Tables(discrete, numeric, plain[0], plain[1], plain[2], typed)
+    frames = [plain(f, discrete, numeric) for f in typed]
+    return Tables(discrete, numeric, frames[0], frames[1], frames[2], typed)
 
 
 def kinds(schema: Any, train: pd.DataFrame, synthetic: pd.DataFrame) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -98,7 +101,7 @@ def sample(frame: pd.DataFrame, n: int, rng: np.random.Generator) -> pd.DataFram
     return frame.iloc[rng.permutation(len(frame))[:n]].reset_index(drop=True)
 
 
-def _plain(frame: pd.DataFrame, discrete: tuple[str, ...], numeric: tuple[str, ...]) -> pd.DataFrame:
+def plain(frame: pd.DataFrame, discrete: tuple[str, ...], numeric: tuple[str, ...]) -> pd.DataFrame:
     """Discrete columns as they are, numbers as float, dates as float days."""
     out: dict[str, Any] = {c: frame[c].to_numpy() for c in discrete}
     for c in numeric:
@@ -161,5 +164,8 @@ def variation(a: np.ndarray, b: np.ndarray, size: int) -> float:
     """Total variation distance of two samples of codes below `size`: 0 same shares, 1 nothing in common."""
     if not len(a) or not len(b):
         return 1.0
+    if size > MOST_CELLS:  # only cells that occur
+        codes = np.unique(np.concatenate([a, b]), return_inverse=True)[1]
+        a, b, size = codes[: len(a)], codes[len(a) :], int(codes.max()) + 1
     p, q = np.bincount(a, minlength=size) / len(a), np.bincount(b, minlength=size) / len(b)
     return float(0.5 * np.abs(p - q).sum())
