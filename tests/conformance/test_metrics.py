@@ -74,7 +74,7 @@ def test_it_stays_in_range_and_repeats(name, good):
 def test_fidelity_is_best_on_a_copy(name, good, copied, spoilt):
     copy, spoilt_by = (_short_of_best(name, found.measured(name).value) for found in (copied, spoilt))
     assert copy <= 0.02 + _short_of_best(name, good.measured(name).holdout)
-    if name not in ("diagnostic", "marginal"):  # they look at single columns only
+    if name not in ("diagnostic", "marginal", "tails", "dates"):  # they look at single columns only
         assert spoilt_by > copy + 0.01
 
 
