@@ -213,8 +213,9 @@ class AttackRule(Spec):
     """What a policy asks of the attacks, over all of them and all groups together.
 
     An attack *blocks* when it does better on training people than on the hold-out: its p-value, corrected by Holm over
-    every attack and group of the scorecard, is at most `level`. It is *shown safe* when the upper end of the interval
-    of (attack minus hold-out) is at most `threshold`. Whoever must be shown safe fails where that cannot be told.
+    every attack and group of the scorecard, is at most `level`, and the lower end of the interval of (attack minus
+    hold-out) is above 0. It is *shown safe* when the upper end is at most `threshold`. Whoever must be shown safe fails
+    where that cannot be told.
     """
 
     metrics: tuple[str, ...] = Field(min_length=1, description="The metrics that are attacks; each must be measured.")
@@ -222,6 +223,9 @@ class AttackRule(Spec):
     threshold: float = Field(0.09, gt=0, le=1, description="Most that an attack may gain on the whole set.")
     whole: Literal["shown_safe", "no_block"] = "shown_safe"
     groups: Literal["shown_safe", "no_block"] = "no_block"
+    optional: tuple[str, ...] = Field(
+        (), description="Metrics that need not apply; where nothing must be shown safe, too little data passes as well."
+    )
     because: str = ""
 
 
