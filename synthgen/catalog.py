@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from synthgen.contracts import Entry, FitData, Generator, Modality, resolve
 from synthgen.errors import SpecError, raise_all
 from synthgen.release import policies
-from synthgen.spec import GatePolicy, GateRule, RunSpec, SampleSpec, Spec
+from synthgen.spec import GatePolicy, RunSpec, SampleSpec, Spec
 
 MODALITIES: Mapping[str, str] = {"tabular": "synthgen.tabular:TABULAR"}
 DEFAULT_GENERATOR: Mapping[str, str] = {"tabular": "autoregressive_gan"}
@@ -68,8 +68,8 @@ def check(spec: RunSpec) -> None:
     known = modality(spec.modality).metrics
     _params(spec, generator_name(spec))
     check_able(spec, spec.sample)
-    rules = spec.policy.rules if isinstance(spec.policy, GatePolicy) else ()
-    raise_all(SpecError, _unknown(rules, known), "Correct the policy; synthgen's own policies are good examples.")
+    named = policies.metrics(spec.policy) if isinstance(spec.policy, GatePolicy) else ()
+    raise_all(SpecError, _unknown(named, known), "Correct the policy; synthgen's own policies are good examples.")
     policies.named(spec.policy)
 
 
@@ -94,9 +94,9 @@ def holds_records(spec: RunSpec) -> bool:
     return generators(spec.modality)[generator_name(spec)].holds_records
 
 
-def _unknown(rules: Iterable[GateRule], known: Mapping[str, Entry]) -> Iterator[str]:
-    """What rules name that no scorecard of the modality could hold: a rule about it would never be looked at."""
-    for rule in dict.fromkeys(rule.metric for rule in rules):
+def _unknown(named: Iterable[str], known: Mapping[str, Entry]) -> Iterator[str]:
+    """What a policy names that no scorecard of the modality could hold: a rule about it would never be looked at."""
+    for rule in dict.fromkeys(named):
         name, slash, figure = rule.partition("/")
         if name not in known:
             yield f"The policy names a metric that does not exist, {name!r} (there are: {', '.join(sorted(known))})."

@@ -266,13 +266,18 @@ class Metric(Protocol):
 
 
 class Reason(Record):
-    """One rule of the policy and how it came out."""
+    """One rule of the policy and how it came out.
+
+    Of an attack, `rule` is the metric, or "metric/groups" for what it gains on groups; `value` is then the largest gain
+    that its intervals leave open, `bound` what the policy allows, `p_value` the smallest after Holm's correction.
+    """
 
     rule: str
     passed: bool
     message: str
     value: float | None = None
     bound: float | None = None
+    p_value: float | None = None
 
 
 class Verdict(Record):

@@ -20,7 +20,8 @@ from synthgen.contracts import (
     Verdict,
 )
 from synthgen.errors import GateError, raise_all
-from synthgen.release import policies
+from synthgen.release import attacks, policies
+from synthgen.release.figures import shown
 from synthgen.spec import GatePolicy, GateRule, RunSpec
 
 _TOKEN = object()
@@ -49,6 +50,7 @@ def decide(scorecard: Scorecard, policy: GatePolicy | str) -> Verdict:
     """Blocked unless every rule of the policy is met; what could not be measured never counts as met."""
     policy = policies.named(policy)
     reasons = tuple(_judge(rule, scorecard) for rule in policy.rules)
+    reasons += attacks.judge(policy.attacks, scorecard) if policy.attacks else ()
     passed = bool(reasons) and all(r.passed for r in reasons)
     return Verdict(outcome="awaiting_review" if passed else "blocked", reasons=reasons, policy=policy)
 
@@ -174,10 +176,3 @@ def _allowed(rule: GateRule) -> str:
         else:
             limits.append(f"at least {shown(abs(bound))} {'more' if bound >= 0 else 'less'} than unseen real rows")
     return f"allowed: {' and '.join(limits)}{chance}" if limits else "it must be measured"
-
-
-def shown(number: float | None) -> str:
-    """A number as people read it: at most three decimals, no needless zero."""
-    if number is None:
-        return "none"
-    return f"{number:,.0f}" if number == int(number) and abs(number) >= 10 else f"{number:.3f}".rstrip("0").rstrip(".")

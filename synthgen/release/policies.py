@@ -2,40 +2,39 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from synthgen.errors import SpecError
-from synthgen.spec import GatePolicy, GateRule
+from synthgen.spec import AttackRule, GatePolicy, GateRule
 
-_NO_COPIES = (
-    GateRule(
-        metric="copied_rows",
-        compare="lower_excess",
-        at_most=0.005,
-        because="Rows of real people must not come out more often than chance makes unseen rows equal.",
-    ),
-    GateRule(
-        metric="near_copies",
-        compare="lower_excess",
-        at_most=0.01,
-        because="Rows must not sit closer to the training rows than unseen real people do.",
-    ),
-)
+LEVEL = 0.05  # chance that a set which no attack gains from is blocked
 
-_PRIVACY = (
-    *_NO_COPIES,
+ALWAYS_TOLD = ("copied_rows", "near_copies", "closest_record")  # no policy takes "cannot be told" for an answer here
+COPYING = (*ALWAYS_TOLD, "lone_numbers")
+ATTACKS = COPYING
+NEED_NOT_APPLY = ("lone_numbers",)  # a table whose numbers all repeat has none that one person owns
+
+_NOT_FROM_HOLDOUT = (
     GateRule(
         metric="closest_record",
-        compare="lower",
-        at_most=0.52,
-        because="The set must not keep closer to the people it was made from than to others like them.",
-    ),
-    GateRule(
-        metric="lone_numbers",
-        compare="lower_excess",
-        at_most=0.02,
-        required=False,
-        because="Numbers that only one person has must not be handed on.",
+        compare="upper",
+        at_least=0.45,
+        because="A set that keeps to the hold-out was made from it: then nothing here was measured on unseen people.",
     ),
 )
+
+
+def _attacks(whole: Literal["shown_safe", "no_block"], threshold: float = 0.09) -> AttackRule:
+    """What a policy of ours asks of the attacks; the open one lets those pass that too few people are there for."""
+    optional = ATTACKS if whole == "no_block" else NEED_NOT_APPLY
+    return AttackRule(
+        metrics=ATTACKS,
+        threshold=threshold,
+        whole=whole,
+        optional=tuple(name for name in optional if name not in ALWAYS_TOLD),
+        because="Nobody may learn more about the people behind the set than about people who are not in it.",
+    )
+
 
 _MODES = (
     GateRule(
@@ -51,12 +50,12 @@ _MODES = (
     ),
 )
 
-OPEN = GatePolicy(name="open", rules=_NO_COPIES)
+OPEN = GatePolicy(name="open", rules=_NOT_FROM_HOLDOUT, attacks=_attacks("no_block"))
 
 STANDARD = GatePolicy(
     name="standard",
     rules=(
-        *_PRIVACY,
+        *_NOT_FROM_HOLDOUT,
         *_MODES,
         GateRule(metric="diagnostic", at_least=0.85, because="Values must be of the kinds and ranges of the table."),
         GateRule(metric="pair", compare="excess", at_least=-0.1, because="Columns must go together as they really do."),
@@ -68,25 +67,13 @@ STANDARD = GatePolicy(
             because="What is learnt from the set must hold for real people.",
         ),
     ),
+    attacks=_attacks("shown_safe"),
 )
 
 STRICT = GatePolicy(
     name="strict",
     rules=(
-        *_NO_COPIES,
-        GateRule(
-            metric="closest_record",
-            compare="lower",
-            at_most=0.51,
-            because="The set must not keep closer to the people it was made from than to others like them.",
-        ),
-        GateRule(
-            metric="lone_numbers",
-            compare="lower_excess",
-            at_most=0.005,
-            required=False,
-            because="Numbers that only one person has must not be handed on.",
-        ),
+        *_NOT_FROM_HOLDOUT,
         GateRule(
             metric="mode_census/lost_classes",
             at_most=0,
@@ -107,9 +94,15 @@ STRICT = GatePolicy(
             because="What is learnt from the set must hold for real people.",
         ),
     ),
+    attacks=_attacks("shown_safe", threshold=0.05),
 )
 
 POLICIES: dict[str, GatePolicy] = {p.name: p for p in (OPEN, STANDARD, STRICT)}
+
+
+def metrics(policy: GatePolicy) -> tuple[str, ...]:
+    """What a policy names: "metric" or "metric/figure"."""
+    return (*(rule.metric for rule in policy.rules), *(policy.attacks.metrics if policy.attacks else ()))
 
 
 def named(policy: GatePolicy | str) -> GatePolicy:
@@ -126,14 +119,28 @@ def named(policy: GatePolicy | str) -> GatePolicy:
             f"A policy of one's own cannot be called {policy.name!r}: its rules differ from ours.",
             "Give it another name.",
         )
-    if not policy.rules:
+    if not policy.rules and policy.attacks is None:
         raise SpecError("The policy has no rule, so it could stop nothing.", "Give it rules, or name a policy.")
-    missing = tuple(rule for rule in _NO_COPIES if not any(_as_strict(own, rule) for own in policy.rules))
-    return policy.model_copy(update={"rules": (*policy.rules, *missing)}) if missing else policy
+    missing = tuple(rule for rule in _NOT_FROM_HOLDOUT if not any(_as_strict(own, rule) for own in policy.rules))
+    attacks = _with_copying(policy.attacks) if policy.attacks else OPEN.attacks
+    return policy.model_copy(update={"rules": (*policy.rules, *missing), "attacks": attacks})
+
+
+def _with_copying(own: AttackRule) -> AttackRule:
+    """The rule with the attacks that look for copies, which no policy leaves out, or makes optional, or looser."""
+    missing = tuple(name for name in COPYING if name not in own.metrics)
+    optional = {*own.optional, *missing} - set(ALWAYS_TOLD)
+    return own.model_copy(
+        update={
+            "metrics": (*own.metrics, *missing),
+            "optional": tuple(sorted(optional)),
+            "level": max(own.level, LEVEL),
+        }
+    )
 
 
 def _as_strict(own: GateRule, rule: GateRule) -> bool:
     """Whether `own` stops at least what `rule` stops."""
     same = (own.metric, own.compare) == (rule.metric, rule.compare)
-    bounded = own.at_most is not None and rule.at_most is not None and own.at_most <= rule.at_most
+    bounded = own.at_least is not None and rule.at_least is not None and own.at_least >= rule.at_least
     return same and own.required and bounded

@@ -13,7 +13,7 @@ from typing import Any
 
 from synthgen.contracts import GroupFigure, Interval, MetricResult, Plot, Release, Scorecard, Verdict
 from synthgen.release import wording
-from synthgen.release.gate import shown
+from synthgen.release.figures import shown
 
 SHOWN_GROUPS = 30
 TITLES = {

@@ -10,7 +10,7 @@ from synthgen.errors import GateError, SpecError
 from synthgen.release import gate, policies
 from synthgen.release.gate import ReleasedSet, decide
 from synthgen.runtime import RunContext
-from synthgen.spec import GatePolicy, GateRule, RunSpec
+from synthgen.spec import AttackRule, GatePolicy, GateRule, RunSpec
 from synthgen.tabular import TABULAR
 
 RELEASE = Release(
@@ -30,8 +30,8 @@ def result(**found):
 
 
 NO_COPIES = tuple(
-    result(metric=name, value=0.0, holdout=0.0, interval=Interval(low=0.0, high=0.0))
-    for name in ("copied_rows", "near_copies")
+    result(metric=name, value=0.5, holdout=0.5, interval=Interval(low=0.48, high=0.52), p_value=0.5)
+    for name in policies.OPEN.attacks.metrics
 )
 
 
@@ -112,12 +112,12 @@ LAX = GateRule(metric="m", at_most=0.5)
 @pytest.mark.parametrize(
     ("changes", "added"),
     [
-        ({}, 1),
-        ({"at_most": 0.001}, 1),
-        ({"at_most": 0.5}, 2),
-        ({"required": False}, 2),
-        ({"compare": "ratio"}, 2),
-        ({"at_most": None, "at_least": 0.0}, 2),
+        ({}, 0),
+        ({"at_least": 0.46}, 0),
+        ({"at_least": 0.4}, 1),
+        ({"required": False}, 1),
+        ({"compare": "ratio"}, 1),
+        ({"at_least": None, "at_most": 0.5}, 1),
     ],
 )
 def test_no_policy_does_without_the_rules_against_copies(changes, added):
@@ -126,7 +126,16 @@ def test_no_policy_does_without_the_rules_against_copies(changes, added):
     assert len(policy.rules) == 2 + added
     assert policies.named(policy) == policy
     bare = decide(card(result(value=0.1)), GatePolicy(name="mine", rules=(LAX,)))
-    assert {r.rule for r in bare.failed} == {"copied_rows", "near_copies"}
+    assert {r.rule for r in bare.failed} == set(policies.OPEN.attacks.metrics)
+
+
+def test_a_policy_of_ones_own_cannot_soften_the_attacks_that_look_for_copies():
+    own = AttackRule(metrics=("mine",), level=1e-9, optional=("copied_rows", "near_copies"), whole="no_block")
+    kept = policies.named(GatePolicy(name="mine", attacks=own)).attacks
+    assert set(policies.COPYING) < set(kept.metrics)
+    assert kept.level == policies.LEVEL
+    assert not set(kept.optional) & set(policies.ALWAYS_TOLD)
+    assert policies.named(GatePolicy(name="mine", rules=(LAX,))).attacks == policies.OPEN.attacks
 
 
 def test_other_rules_may_not_go_by_a_name_of_ours():
@@ -164,7 +173,7 @@ def test_every_problem_of_a_policy_is_told_at_once():
 
 @pytest.mark.parametrize("policy", policies.POLICIES.values(), ids=lambda p: p.name)
 def test_our_own_policies_name_only_what_there_is(policy):
-    catalog.check(RunSpec(policy=GatePolicy(name="mine", rules=policy.rules)))
+    catalog.check(RunSpec(policy=policy.model_copy(update={"name": "mine"})))
 
 
 @pytest.mark.parametrize("required", [True, False])
@@ -187,7 +196,8 @@ def test_policies_are_data():
 
 def test_reasons_are_plain_and_name_no_cell(good_card):
     reasons = decide(good_card, "standard").reasons
-    assert len(reasons) == len(policies.STANDARD.rules)
+    asked = {rule.metric for rule in policies.STANDARD.rules} | set(policies.STANDARD.attacks.metrics)
+    assert {reason.rule.removesuffix("/groups") for reason in reasons} == asked
     for reason in reasons:
         assert reason.message.endswith(".")
         assert "burns" not in reason.message

@@ -55,7 +55,7 @@ def absent(name: str, title: str, reason: str, status: Status = Status.NOT_APPLI
     return Figure(name=name, title=title, status=status, reason=reason)
 
 
-def wilson(hits: float, n: int) -> Interval:
+def wilson(hits: float, n: float) -> Interval:
     """95 % Wilson interval of a share."""
     z, p = 1.96, hits / n
     middle = (p + z * z / (2 * n)) / (1 + z * z / n)
@@ -63,7 +63,7 @@ def wilson(hits: float, n: int) -> Interval:
     return Interval(low=max(0.0, middle - half), high=min(1.0, middle + half), method="Wilson")
 
 
-def against_holdout(share: float, n: int, holdout: float, m: int) -> Interval:
+def against_holdout(share: float, n: float, holdout: float, m: float) -> Interval:
     """95 % interval of a share that carries the hold-out's sampling error too.
 
     Its lower end minus the hold-out's share is the lower end of their difference (Newcombe 1998, method 10), so that

@@ -9,13 +9,16 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from synthgen.contracts import Figure, Generator, Group, GroupFigure, Interval, MetricResult, Split, SyntheticSet
 from synthgen.runtime import RunContext
+from synthgen.tabular.metrics.chance import below_order_statistic, more_often, rows_are_people, unseen_mass
 from synthgen.tabular.metrics.distances import nearest, space
 from synthgen.tabular.metrics.measure import Measure, against_holdout, mean
 from synthgen.tabular.metrics.tables import MOST_COLUMNS, Tables, sample, tables
@@ -49,11 +52,11 @@ class _Privacy(Measure, ABC):
             return self.not_applicable("No modelled column.")
         if min(len(t.train), len(t.holdout), len(t.synthetic)) < FEWEST:
             return self.insufficient(f"Fewer than {FEWEST} training, hold-out or synthetic rows.")
-        return self._judge(t, ctx)
+        return self._judge(t, ctx, rows_are_people(split))
 
     @abstractmethod
-    def _judge(self, t: Tables, ctx: RunContext) -> MetricResult:
-        """The result on tables that are large enough."""
+    def _judge(self, t: Tables, ctx: RunContext, strangers: bool) -> MetricResult:
+        """The result on tables that are large enough; `strangers`: no two training rows are of one person."""
 
 
 class ClosestRecord(_Privacy):
@@ -67,7 +70,7 @@ class ClosestRecord(_Privacy):
     )
     source = "Platzer and Reutterer (2021); standard error from swapping training and hold-out rows."
 
-    def _judge(self, t: Tables, ctx: RunContext) -> MetricResult:
+    def _judge(self, t: Tables, ctx: RunContext, strangers: bool) -> MetricResult:
         k = min(len(t.train), len(t.holdout), MOST_REFERENCE)
         to = space(t)
         real = [to(sample(f, k, ctx.rng(n))) for f, n in ((t.train, "train"), (t.holdout, "hold-out"))]
@@ -84,6 +87,7 @@ class ClosestRecord(_Privacy):
             value=share,
             holdout=0.5,
             interval=interval,
+            p_value=float(stats.norm.sf((share - 0.5) / error)),
             figures=(Figure(name="standard_error", title="Standard error", value=error),),
         )
 
@@ -108,7 +112,7 @@ class NearCopies(_Privacy):
     )
     source = "Distance to the closest record at the hold-out's first percentile."
 
-    def _judge(self, t: Tables, ctx: RunContext) -> MetricResult:
+    def _judge(self, t: Tables, ctx: RunContext, strangers: bool) -> MetricResult:
         to = space(t)
         real = to(sample(t.train, 2 * MOST_REFERENCE, ctx.rng("train")))
         held, drawn = (
@@ -116,7 +120,17 @@ class NearCopies(_Privacy):
             for frame, part in ((t.holdout, "hold-out"), (t.synthetic, "synthetic"))
         )
         share, q = near_share(held, drawn)
-        return self.result(value=share, holdout=q, interval=against_holdout(share, len(drawn), q, len(held)))
+        return self.result(
+            value=share,
+            holdout=q,
+            interval=against_holdout(share, len(drawn), q, len(held)),
+            p_value=below_order_statistic(share * len(drawn), len(drawn), near_place(len(held)), len(held)),
+        )
+
+
+def near_place(rows: int) -> int:
+    """Which of the smallest distances of so many hold-out rows is the edge: that of their first percentile."""
+    return max(NEAR_PLACE, math.ceil(0.01 * (rows + 1)))
 
 
 def near_share(held: np.ndarray, drawn: np.ndarray) -> tuple[float, float]:
@@ -126,7 +140,7 @@ def near_share(held: np.ndarray, drawn: np.ndarray) -> tuple[float, float]:
     gap, a point in the gap would count rows that the hold-out's share does not. Of the rows at the edge itself as
     large a part counts as makes the hold-out's share.
     """
-    place = max(NEAR_PLACE, math.ceil(0.01 * (len(held) + 1)))
+    place = near_place(len(held))
     q, edge = place / (len(held) + 1), np.sort(held)[place - 1]
     held_tie, drawn_tie = np.abs(held - edge) <= TIE, np.abs(drawn - edge) <= TIE
     part = (q - (held < edge - TIE).mean()) / held_tie.mean()
@@ -140,23 +154,31 @@ class CopiedRows(_Privacy):
     columns = None
     explanation = (
         "Share of synthetic rows that equal a training row in every column. Where people share whole rows, unseen"
-        " real rows do so as well: compare with the hold-out."
+        " real rows do so as well: hold-out rows, and each training row looked up among all others."
     )
-    source = "Exact match share."
+    source = "Exact match share; Fisher's exact test; unseen mass after Good (1953) and Esty (1983)."
 
-    def _judge(self, t: Tables, ctx: RunContext) -> MetricResult:
+    def _judge(self, t: Tables, ctx: RunContext, strangers: bool) -> MetricResult:
         train, holdout, drawn = (_row_keys(f) for f in (t.train, t.holdout, t.synthetic))
         known, times = np.unique(train, return_counts=True)
         lone = known[times == 1]
-        share, held = float(np.isin(drawn, known).mean()), float(np.isin(holdout, known).mean())
+        equal, rows = unseen_mass(times) if strangers else (0.0, 0.0)
+        hits, held_hits = float(np.isin(drawn, known).sum()), np.isin(holdout, known).sum() + equal
+        share, unseen = hits / len(drawn), len(holdout) + rows
+        held = float(held_hits / unseen)
         lonely = Figure(
             name="lone_rows",
             title="Rows equal to the row of exactly one training record",
             value=float(np.isin(drawn, lone).mean()),
             holdout=float(np.isin(holdout, lone).mean()),
         )
-        interval = against_holdout(share, len(drawn), held, len(holdout))
-        return self.result(value=share, holdout=held, interval=interval, figures=(lonely,))
+        return self.result(
+            value=share,
+            holdout=held,
+            interval=against_holdout(share, len(drawn), held, unseen),
+            p_value=more_often(hits, len(drawn), held_hits, unseen),
+            figures=(lonely,),
+        )
 
 
 def _row_keys(frame: pd.DataFrame) -> np.ndarray:
@@ -175,22 +197,62 @@ class LoneNumbers(_Privacy):
         "among the training rows. A value drawn from a list of real values scores near 1; the hold-out shows "
         "chance."
     )
-    source = "Exact match share of values that occur once."
+    source = "Exact match share of values that occur once; Fisher's exact test on rows that hold any."
 
-    def _judge(self, t: Tables, ctx: RunContext) -> MetricResult:
-        lines = [_lone(t, c) for c in t.numeric]
-        mostly = [line for line, most in lines if most]
+    def _judge(self, t: Tables, ctx: RunContext, strangers: bool) -> MetricResult:
+        found = [_lone(t, c) for c in t.numeric]
+        mostly = [one for one in found if one.mostly]
+        groups = tuple(one.line(strangers) for one in found)
         if not mostly:
             return self.not_applicable("No column in which most numbers occur once.")
-        value, holdout = mean([x.value or 0.0 for x in mostly]), mean([x.holdout or 0.0 for x in mostly])
-        interval = against_holdout(value, len(t.synthetic), holdout, len(t.holdout))
-        return self.result(value=value, holdout=holdout, interval=interval, groups=tuple(x for x, _ in lines))
+        lines = [line for line, one in zip(groups, found, strict=True) if one.mostly]
+        value, holdout = mean([x.value or 0.0 for x in lines]), mean([x.holdout or 0.0 for x in lines])
+        drawn, held, others = (_any([getattr(x, part) for x in mostly]) for part in ("drawn", "held", "others"))
+        rows = len(held) + (len(others) / 2 if strangers else 0)
+        return self.result(
+            value=value,
+            holdout=holdout,
+            interval=against_holdout(value, len(drawn), holdout, rows),
+            p_value=more_often(drawn.sum(), len(drawn), held.sum() + (others.sum() / 2 if strangers else 0), rows),
+            groups=groups,
+        )
 
 
-def _lone(t: Tables, column: str) -> tuple[GroupFigure, bool]:
-    """One column's shares, and whether most of its training rows hold a number that occurs once."""
+@dataclass(frozen=True)
+class _Lone:
+    """One column: which rows hold a number that occurs once in training, and whether most training rows do.
+
+    `others` are training rows, each looked up among all the others: its number occurs twice in all. Such rows come in
+    pairs and count as half.
+    """
+
+    column: str
+    drawn: np.ndarray
+    held: np.ndarray
+    others: np.ndarray
+    mostly: bool
+
+    def line(self, strangers: bool) -> GroupFigure:
+        """Its share of synthetic and of unseen real cells."""
+        part = 0.5 if strangers else 0.0
+        unseen = (self.held.sum() + part * self.others.sum()) / (len(self.held) + part * len(self.others))
+        return GroupFigure(
+            label=self.column,
+            kind="column",
+            columns=(self.column,),
+            value=float(self.drawn.mean()),
+            holdout=float(unseen),
+        )
+
+
+def _lone(t: Tables, column: str) -> _Lone:
     values, times = np.unique(t.train[column].dropna().to_numpy(), return_counts=True)
-    once = values[times == 1]
-    share, held = (float(np.isin(f[column].to_numpy(), once).mean()) for f in (t.synthetic, t.holdout))
-    line = GroupFigure(label=column, kind="column", columns=(column,), value=share, holdout=held)
-    return line, len(once) > 0.5 * len(t.train)
+    once, twice = values[times == 1], values[times == 2]
+    drawn, held = (np.isin(f[column].to_numpy(), once) for f in (t.synthetic, t.holdout))
+    others = np.isin(t.train[column].to_numpy(), twice)
+    return _Lone(column, drawn, held, others, len(once) > 0.5 * len(t.train))
+
+
+def _any(hits: list[np.ndarray]) -> np.ndarray:
+    """Rows in which any of the columns hit."""
+    return np.logical_or.reduce(hits)

@@ -4,7 +4,10 @@ import pytest
 from scenes import hospital, scene
 
 from synthgen.contracts import Status
+from synthgen.release import attacks, policies
+from synthgen.release.gate import decide
 from synthgen.spec import SampleSpec
+from synthgen.tabular.metrics.chance import below_order_statistic, more_often, unseen_mass
 from synthgen.tabular.metrics.measure import against_holdout, wilson
 from synthgen.tabular.metrics.privacy import near_share
 
@@ -115,3 +118,56 @@ def test_unseen_rows_have_the_hold_outs_share_of_near_copies_even_beside_a_gap(g
     shares, held = np.array(found).T
     assert held == pytest.approx(5 / 121)
     assert shares.mean() == pytest.approx(5 / 121, abs=0.004)
+
+
+def accused(found):
+    """Which of the attacks that look for copies gain something, after Holm's correction over them and 40 others."""
+    card = found.scored(policies.COPYING)
+    others = tuple(card.results[0].model_copy(update={"metric": f"m{i}", "p_value": 0.5}) for i in range(40))
+    crowded = card.model_copy(update={"results": (*card.results, *others)})
+    rule = policies.OPEN.attacks.model_copy(update={"metrics": tuple(r.metric for r in crowded.results)})
+    return {line.metric for line in attacks.lines(rule, crowded) if line.state == "gains"}
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_one_copied_row_in_a_hundred_of_2000_is_blocked(seed, tmp_path):
+    clean = scene(hospital(3000, seed), hospital(2000, 100 + seed), tmp_path / "clean")
+    assert accused(clean) == set()
+    assert "copied_rows" in accused(planted(clean, 0.01, tmp_path / "planted"))
+
+
+def test_a_set_made_from_the_hold_out_is_blocked(good, tmp_path):
+    card = good.with_set(good.split.holdout, tmp_path).scored(("closest_record",))
+    reasons = [r for r in decide(card, "open").failed if r.rule == "closest_record"]
+    assert any("made from it" in r.message for r in reasons)
+
+
+def test_numbers_of_a_few_people_re_emitted_are_accused(good, tmp_path):
+    frame = good.synthetic.take(10_000)
+    taken = good.split.train["charge"].iloc[: len(frame) // 10].to_numpy()
+    frame.loc[: len(taken) - 1, "charge"] = taken
+    assert "lone_numbers" in accused(good.with_set(frame, tmp_path))
+
+
+def test_p_values_of_chance_alone_are_not_too_small():
+    rng = np.random.default_rng(0)
+    fisher, place, mass = [], [], []
+    for _ in range(800):
+        train, held, drawn = (rng.zipf(1.6, n) for n in (400, 100, 500))
+        known, times = np.unique(train, return_counts=True)
+        equal, rows = unseen_mass(times)
+        hits, seen = np.isin(drawn, known).sum(), np.isin(held, known).sum()
+        fisher.append(more_often(hits, 500, seen, 100))
+        mass.append(more_often(hits, 500, seen + equal, 100 + rows))
+        edge = np.sort(rng.random(120))[4]
+        place.append(below_order_statistic((rng.random(500) < edge).sum(), 500, 5, 120))
+    for found in (fisher, place, mass):
+        for level in (0.05, 0.01, 0.001):
+            assert np.mean(np.array(found) <= level) <= level + 3 * np.sqrt(level / 800)
+
+
+def test_an_unseen_row_is_expected_as_often_as_training_rows_repeat():
+    assert unseen_mass(np.array([1, 1, 1, 1])) == (0.0, 2.0)
+    hits, rows = unseen_mass(np.array([2, 2, 1, 1, 1, 1, 1, 1]))
+    assert hits / rows == pytest.approx(0.4)
+    assert rows == pytest.approx(10 * 0.24 / 0.64)
