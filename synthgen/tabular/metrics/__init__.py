@@ -12,6 +12,7 @@ _HERE = "synthgen.tabular.metrics"
 _GAPS = ("auc", "auc_gap", "ap", "ap_gap", "worst_recall", "worst_recall_gap", "r2", "r2_gap")
 _WORDS = ("represented", "thin", "lost", "too_few_to_tell")
 _SHARES = ("lost_classes", "thin_classes", "lost_share", "thin_share")
+_SUREST = ("tpr_at_1", "tpr_at_01")
 
 
 def _entry(place: str, title: str, *figures: str) -> Entry:
@@ -45,4 +46,11 @@ METRICS: dict[str, Entry] = {
     "near_copies": _entry("privacy:NearCopies", "Near copies"),
     "copied_rows": _entry("privacy:CopiedRows", "Copied rows", "lone_rows"),
     "lone_numbers": _entry("privacy:LoneNumbers", "Numbers that belong to one person"),
+    "membership": _entry("attacks.membership:Membership", "Membership inference by distance", *_SUREST),
+    "membership_density": _entry(
+        "attacks.density:MembershipDensity", "Membership inference by density", *_SUREST
+    ),
+    "membership_likelihood": _entry(
+        "attacks.likelihood:MembershipLikelihood", "Membership inference by likelihood", *_SUREST
+    ),
 }  # fmt: skip

@@ -18,7 +18,7 @@ def space(t: Tables) -> Callable[[pd.DataFrame], np.ndarray]:
     levels = {c: pd.Index(t.train[c].value_counts().index[:LEVELS]) for c in t.discrete}
     if sum(map(len, levels.values())) > MOST_LEVELS:
         levels = {c: found[: MOST_LEVELS // len(levels)] for c, found in levels.items()}
-    middle = {c: float(np.nan_to_num(t.train[c].median())) for c in t.numeric}
+    middle = {c: float(t.train[c].median()) if t.train[c].notna().any() else 0.0 for c in t.numeric}
     spread = {c: float(t.train[c].fillna(middle[c]).std(ddof=0)) or 1.0 for c in t.numeric}
 
     def to(frame: pd.DataFrame) -> np.ndarray:

@@ -57,22 +57,23 @@ def tables(
     once: bool = False,
     columns: int | None = MOST_COLUMNS,
     mixed: bool = True,
+    rows: int = MOST_ROWS,
 ) -> Tables:
-    """The frames of one comparison, at most 20,000 rows each (training rows are all kept).
+    """The frames of one comparison, at most `rows` rows each (training rows are all kept).
 
     Real rows are brought to the mix that was asked of the generator: a set balanced on request is compared with a
     balanced table. `once`: no real row comes twice, as privacy and learning need it; fixed values still choose rows.
     `columns`: of a wider table, so many columns drawn by the seed, and the target. `mixed` False: the real table as it
     is, whatever was asked of the generator.
     """
-    drawn = synthetic.take(MOST_ROWS, ctx.seed_for("take"))
+    drawn = synthetic.take(rows, ctx.seed_for("take"))
     train, holdout = split.train, split.holdout
     asked = synthetic.spec
     if mixed and (asked.fixed or asked.targets or balanced_columns(asked, schema.target)):
-        rows = [mix_of(split, part, asked, schema, ctx.rng("mix")) for part in ("train", "holdout")]
-        train, holdout = (f.iloc[np.unique(r) if once else r] for f, r in zip((train, holdout), rows, strict=True))
+        mix = [mix_of(split, part, asked, schema, ctx.rng("mix")) for part in ("train", "holdout")]
+        train, holdout = (f.iloc[np.unique(r) if once else r] for f, r in zip((train, holdout), mix, strict=True))
     discrete, numeric = _cut(kinds(schema, split.train, drawn), columns, schema.target, ctx)
-    holdout = sample(holdout, MOST_ROWS, ctx.rng("hold-out rows"))
+    holdout = sample(holdout, rows, ctx.rng("hold-out rows"))
     typed = (train, holdout, drawn)
     frames = [plain(f, discrete, numeric) for f in typed]
     return Tables(discrete, numeric, frames[0], frames[1], frames[2], typed)
