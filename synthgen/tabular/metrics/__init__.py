@@ -13,6 +13,9 @@ _GAPS = ("auc", "auc_gap", "ap", "ap_gap", "worst_recall", "worst_recall_gap", "
 _WORDS = ("represented", "thin", "lost", "too_few_to_tell")
 _SHARES = ("lost_classes", "thin_classes", "lost_share", "thin_share")
 _SUREST = ("tpr_at_1", "tpr_at_01")
+_ARMS = (
+    "real", "class_weights", "smote", "smote_balance", "more_25", "more_50", "more_100", "more_balance", "all",
+)  # fmt: skip
 
 
 def _entry(place: str, title: str, *figures: str) -> Entry:
@@ -42,6 +45,11 @@ METRICS: dict[str, Entry] = {
         "mean", "worst_end_worst", "worst_end_mean", "train_mean", "train_worst",
     ),
     "utility": _entry("utility:Utility", "Train on synthetic, test on real", *_GAPS),
+    "augmentation": _entry(
+        "augmentation:Augmentation", "Would adding this set help a model?",
+        *(f"{arm}_{measure}" for arm in _ARMS for measure in ("score", "recall", "brier")),
+        "recall_gain", "brier_gain", "macro_gain", "macro_all",
+    ),
     "closest_record": _entry("privacy:ClosestRecord", "Distance to the closest record", "standard_error"),
     "near_copies": _entry("privacy:NearCopies", "Near copies"),
     "copied_rows": _entry("privacy:CopiedRows", "Copied rows", "lone_rows"),

@@ -107,7 +107,7 @@ class _Task:
             c for c in sorted(prior.index, key=lambda c: (-prior[c], str(c))) if counts.get(c, 0) >= FEWEST_OF_CLASS
         ]
         if self.positive is not None:
-            wanted = [c for c in usual if _same(c, self.positive)]
+            wanted = [c for c in usual if same_value(c, self.positive)]
             if wanted and counts[wanted[0]] < len(self.test):
                 return wanted
         if len(usual) < 2:
@@ -155,7 +155,7 @@ class _Task:
         return model.fit(self._x(train), y, categorical_feature=learners.categorical(self.t, self.target))
 
 
-def _same(value: Any, asked: str) -> bool:
+def same_value(value: Any, asked: str) -> bool:
     """Whether a level is the positive value that was asked for, as text or as number."""
     if str(value) == str(asked):
         return True
