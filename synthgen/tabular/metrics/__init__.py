@@ -61,4 +61,7 @@ METRICS: dict[str, Entry] = {
     "membership_likelihood": _entry(
         "attacks.likelihood:MembershipLikelihood", "Membership inference by likelihood", *_SUREST
     ),
+    "disclosure_protection": _entry(
+        "attacks.disclosure:DisclosureProtection", "sdmetrics disclosure protection"
+    ),
 }  # fmt: skip
