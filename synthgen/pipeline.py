@@ -233,6 +233,7 @@ def summary(synthetic: SyntheticSet, scorecard: Scorecard, verdict: Verdict) -> 
         "generator": scorecard.generator,
         "verdict": verdict.outcome,
         "failed_rules": [reason.rule for reason in verdict.failed],
+        "final": verdict.final,
         "census": _census_counts(census.groups if census else ()),
         "scores": {r.metric: {"value": r.value, "holdout": r.holdout, "status": r.status} for r in scorecard.results},
     }
