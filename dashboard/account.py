@@ -1,7 +1,8 @@
-"""The pages outside the dashboard: first account, sign-in, sign-out. Small HTML, no script."""
+"""The pages outside the dashboard: first account, invitations, sign-in, sign-out. Small HTML, no script."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from synthgen.api.errors import STATUS
 from synthgen.errors import InputError, PermissionDenied, SynthgenError
 from synthgen.service import people
 from synthgen.service.bootstrap import Application
+from synthgen.service.read_models import Actor
 
 PAGES = Environment(loader=FileSystemLoader(Path(__file__).with_name("templates")), autoescape=True)
 FORM_BYTES = 16 * 1024
@@ -31,6 +33,7 @@ def create_app(application: Application) -> Starlette:
     app = Starlette(
         routes=[
             Route("/setup", set_up, methods=["GET", "POST"]),
+            Route("/join", join, methods=["GET", "POST"]),
             Route("/sign-in", sign_in, methods=["GET", "POST"]),
             Route("/sign-out", sign_out, methods=["GET", "POST"]),
         ]
@@ -46,17 +49,29 @@ async def set_up(request: Request) -> Response:
         if not await run_in_threadpool(people.setup_needed, app):
             return RedirectResponse("/account/sign-in", status_code=303)
         return page("setup", token=request.query_params.get("token", ""))
+    return await new_account(request, "setup", people.create_first_account)
+
+
+async def join(request: Request) -> Response:
+    """A further account, with the one-time token of an invitation."""
+    if request.method == "GET":
+        return page("join", token=request.query_params.get("token", ""))
+    return await new_account(request, "join", people.join)
+
+
+async def new_account(request: Request, kind: str, create: Callable[[Application, str, str, str], Actor]) -> Response:
+    """Make the account that the form of page `kind` asks for and sign it in; the page again with what is wrong."""
+    app: Application = request.app.state.application
     form: dict[str, str] = {}
     try:
         form = await fields(request)
         if form.get("password", "") != form.get("again", ""):
             raise InputError("The two passwords differ.", "Type the same password twice.")
-        await run_in_threadpool(
-            people.create_first_account, app, form.get("token", ""), form.get("name", ""), form.get("password", "")
-        )
+        said = (form.get(name, "") for name in ("token", "name", "password"))
+        await run_in_threadpool(create, app, *said)
         return await signed_in(app, request, form)
     except SynthgenError as error:
-        return page("setup", error, token=form.get("token", ""), name=form.get("name", ""))
+        return page(kind, error, token=form.get("token", ""), name=form.get("name", ""))
 
 
 async def sign_in(request: Request) -> Response:

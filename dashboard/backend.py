@@ -11,13 +11,26 @@ from typing import Any
 from synthgen import catalog
 from synthgen.contracts import Entry, Scorecard, Verdict
 from synthgen.release.policies import POLICIES
-from synthgen.service import audit, bootstrap, datasets, exports, jobs, operations, overrides, people, reviews
+from synthgen.service import (
+    audit,
+    bootstrap,
+    datasets,
+    exports,
+    gate_overrides,
+    jobs,
+    operations,
+    overrides,
+    people,
+    reviews,
+)
 from synthgen.service.bootstrap import Application
 from synthgen.service.read_models import (
     Actor,
     DatasetView,
     EventView,
     JobView,
+    OverrideView,
+    PersonView,
     ReleaseView,
     SetView,
     TokenView,
@@ -161,6 +174,18 @@ class Backend:
             self.app, self.actor, set_id, purpose=purpose, recipient=recipient, expires_at=expires, note=note
         )
 
+    def override(self, set_id: str) -> OverrideView | None:
+        """What two people say about a set that the gate blocked."""
+        return gate_overrides.get(self.app, self.actor, set_id)
+
+    def request_override(self, set_id: str, reason: str) -> OverrideView:
+        """Ask that a blocked set be released."""
+        return gate_overrides.request(self.app, self.actor, set_id, reason)
+
+    def confirm_override(self, set_id: str) -> OverrideView:
+        """Confirm what another person asked for."""
+        return gate_overrides.confirm(self.app, self.actor, set_id)
+
     def reject(self, set_id: str, reason: str) -> SetView:
         """Reject a set."""
         return reviews.reject(self.app, self.actor, set_id, reason)
@@ -186,6 +211,14 @@ class Backend:
     def trail(self, limit: int = 100) -> list[dict[str, Any]]:
         """The newest lines of the audit trail."""
         return audit.trail(self.app, self.actor, limit)
+
+    def people(self) -> list[PersonView]:
+        """Everybody with an account."""
+        return people.list_people(self.app, self.actor)
+
+    def invite(self) -> str:
+        """A link with which another person makes an account, shown once."""
+        return f"{self.app.settings.address}/account/join?token={people.invite(self.app, self.actor)}"
 
     def tokens(self) -> list[TokenView]:
         """The person's API tokens that still work."""

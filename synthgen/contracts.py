@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal, Protocol, Self, runtime_checkable
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from synthgen.runtime import RunContext
 from synthgen.spec import GatePolicy, RunSpec, SampleSpec
@@ -281,11 +281,12 @@ class Reason(Record):
 
 
 class Verdict(Record):
-    """What the gate decided about one synthetic set."""
+    """What the gate decided about one synthetic set. `final`: why not even an override may release it, or empty."""
 
     outcome: Literal["blocked", "awaiting_review"]
     reasons: tuple[Reason, ...]
     policy: GatePolicy
+    final: str = ""
 
     @property
     def failed(self) -> tuple[Reason, ...]:
@@ -293,8 +294,28 @@ class Verdict(Record):
         return tuple(r for r in self.reasons if not r.passed)
 
 
+class Override(Record):
+    """Why a set that the gate blocked may leave all the same: one person asked, a second confirmed.
+
+    `failed` names every rule that was not met. Times are ISO 8601, UTC.
+    """
+
+    reason: str = Field(pattern=r"\S")
+    failed: tuple[str, ...] = Field(min_length=1)
+    requested_by: str = Field(pattern=r"\S")
+    requested_at: str
+    confirmed_by: str = Field(pattern=r"\S")
+    confirmed_at: str
+
+    @model_validator(mode="after")
+    def _takes_two(self) -> Self:
+        if self.requested_by.strip() == self.confirmed_by.strip():
+            raise ValueError("an override is confirmed by another person than the one who asked for it")
+        return self
+
+
 class Release(Record):
-    """Who released a set to whom and why. Times are ISO 8601, UTC."""
+    """Who released a set to whom and why. Times are ISO 8601, UTC. `override`: only of a set that the gate blocked."""
 
     purpose: str
     recipient: str
@@ -302,6 +323,7 @@ class Release(Record):
     released_at: str
     expires_at: str | None = None
     note: str = ""
+    override: Override | None = None
 
 
 # --- what a modality offers -----------------------------------------------------------------------------------------
@@ -317,6 +339,7 @@ class Entry:
     figures: tuple[str, ...] = ()  # of a metric: what a rule of a policy may name after "/"
     capabilities: frozenset[str] | None = None  # of a generator, as its class has them; None: not known before `load`
     holds_records: bool = False  # a generator whose model is the training rows themselves: it must not leave
+    private: str = ""  # "package.module:Name" of the generator's counterpart under differential privacy; empty: none
 
     def load(self) -> Any:
         """Import and return the object."""
@@ -362,6 +385,7 @@ __all__ = [
     "Metric",
     "MetricResult",
     "Modality",
+    "Override",
     "Plot",
     "Reason",
     "Record",

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import select
 
 from synthgen.errors import NotFound
+from synthgen.service import gate_overrides
 from synthgen.service.artifacts import keys
 from synthgen.service.artifacts.base import Stored, file_frames
 from synthgen.service.bootstrap import Application
@@ -157,6 +158,22 @@ def _release(unit: UnitOfWork, job: Job) -> dict[str, Any] | None:
         "released_at": row.created_at.isoformat(),
         "expires_at": row.expires_at.isoformat() if row.expires_at else None,
         "note": row.note,
+        "override": _override(unit, row.set_id),
+    }
+
+
+def _override(unit: UnitOfWork, set_id: str) -> dict[str, Any] | None:
+    """What two people said about a set that the gate blocked; None where they did not have to."""
+    row = gate_overrides.find(unit, set_id)
+    if row is None or row.confirmed_at is None:
+        return None
+    return {
+        "reason": row.reason,
+        "failed": row.failed,
+        "requested_by": row.requested_by,
+        "requested_at": row.created_at.isoformat(),
+        "confirmed_by": row.confirmed_by,
+        "confirmed_at": row.confirmed_at.isoformat(),
     }
 
 

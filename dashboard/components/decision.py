@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
 
 import streamlit as st
 
 from dashboard import links, session
 from dashboard.backend import Backend
-from dashboard.components import artifacts, layout, mix
+from dashboard.components import artifacts, layout, mix, override
 from synthgen.contracts import Verdict
-from synthgen.errors import SynthgenError
 from synthgen.service.read_models import SetView
 
 
@@ -33,8 +31,9 @@ def decide(service: Backend, one: SetView, found: Verdict) -> None:
 
 def _release(service: Backend, one: SetView, found: Verdict) -> None:
     layout.section("Release")
-    if found.outcome == "blocked":
+    if one.state == "blocked":
         st.caption("The gate blocked this set. Train longer, correct the schema, or draw another set.")
+        override.show(service, one, found)
         return
     with st.form("release"):
         purpose = st.text_area("Purpose", placeholder="What the recipient will use the data for", max_chars=1000)
@@ -43,7 +42,7 @@ def _release(service: Backend, one: SetView, found: Verdict) -> None:
         note = st.text_input("Note (optional)", max_chars=1000)
         sent = st.form_submit_button("Release this set", type="primary", icon=":material/verified:")
     if sent:
-        _said(lambda: service.release(one.id, purpose, recipient, _end_of(until), note))
+        override.said(lambda: service.release(one.id, purpose, recipient, _end_of(until), note))
         session.flash("Released. The bundle is being written.")
         links.go("releases")
 
@@ -54,7 +53,7 @@ def _reject(service: Backend, one: SetView) -> None:
         reason = st.text_area("Reason", placeholder="Why this set must not leave", max_chars=1000)
         sent = st.form_submit_button("Reject this set", icon=":material/block:")
     if sent:
-        _said(lambda: service.reject(one.id, reason))
+        override.said(lambda: service.reject(one.id, reason))
         session.flash("The set was rejected.")
         st.rerun()
 
@@ -74,15 +73,6 @@ def again(service: Backend, one: SetView) -> None:
     if st.button("Draw the set", type="primary", icon=":material/casino:"):
         made = service.sample_again(fit_job, sample)
         links.go("job", id=made.id)
-
-
-def _said(action: Callable[[], object]) -> None:
-    """Do it, or say why not and stay on the page."""
-    try:
-        action()
-    except SynthgenError as error:
-        st.error(f"{error.message} {error.hint}".strip())
-        st.stop()
 
 
 def _end_of(day: date | None) -> datetime | None:

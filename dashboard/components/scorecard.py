@@ -25,16 +25,20 @@ WIDTHS = (44, 9, 15, 9, 6, 17)
 
 def verdict(found: Verdict, state: str) -> None:
     """What the gate decided, and the rules that were not met."""
-    if found.outcome == "blocked":
+    if found.outcome == "blocked" and state == "blocked":
         todo = "What helps: more time for training, a corrected schema, another mix, or more data."
         lines = [*map(_reason, found.failed), todo]
         layout.banner("bad", "Blocked by the gate: this set cannot be released.", lines)
+    elif found.outcome == "blocked" and state == "awaiting_review":
+        lines = [*map(_reason, found.failed), "Two people overrode the gate; their names go with every release."]
+        layout.banner("bad", "Blocked by the gate, overridden, awaiting your review.", lines)
     elif state == "awaiting_review":
         said = f"All {len(found.reasons)} rules of the policy “{found.policy.name}” are met. Now a person decides."
         layout.banner("warn", "Passed the gate, awaiting your review.", [said])
     else:
         label, tone = wording.state(state)
-        layout.banner(tone, f"{label}.", [f"The set had passed the policy “{found.policy.name}”."])
+        past = "had been blocked by" if found.outcome == "blocked" else "had passed"
+        layout.banner(tone, f"{label}.", [f"The set {past} the policy “{found.policy.name}”."])
 
 
 def rules(found: Verdict) -> None:

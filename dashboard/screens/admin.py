@@ -1,4 +1,4 @@
-"""Admin: workers, health, tokens for programs."""
+"""Admin: workers, health, people, tokens for programs."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ def show() -> None:
     """Draw the page."""
     layout.header("Admin")
     _health()
+    _people()
     _token()
     _trail()
 
@@ -35,6 +36,16 @@ def _health() -> None:
         [(w.id[:SHORT], w.host, str(w.pid), w.running, wording.ago(w.last_seen)) for w in workers],
         numbers=(2, 3),
     )
+
+
+def _people() -> None:
+    layout.section("People", "Releasing a set that the gate blocked takes two of them.")
+    service = session.connect()
+    rows = [(p.name, "disabled" if p.disabled else p.role, wording.day(p.created_at)) for p in service.people()]
+    layout.table(("Name", "Role", "Since"), rows)
+    if service.actor.role == "admin" and st.button("Invite a person", icon=":material/person_add:"):
+        st.code(service.invite(), language=None)
+        st.caption("Send this link to one person: it makes an account of their own, once. It is not shown again.")
 
 
 def _token() -> None:
@@ -67,10 +78,11 @@ def _tokens(service: Backend) -> None:
 def _trail() -> None:
     layout.section("Audit trail", "Who did what, newest first. It is written in the same transaction as the deed.")
     service = session.connect()
+    names = {p.id: p.name for p in service.people()}
     rows = [
         (
             f"{line['at']:%Y-%m-%d %H:%M:%S}",
-            service.actor.name if line["person_id"] == service.actor.user_id else str(line["person_id"])[:SHORT],
+            names.get(str(line["person_id"]), str(line["person_id"])[:SHORT]),
             str(line["action"]).replace(".", " "),
             str(line["subject"] or "")[:SHORT],
         )

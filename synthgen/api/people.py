@@ -1,4 +1,4 @@
-"""Routes for the first account and for tokens."""
+"""Routes for accounts, invitations and tokens."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from pydantic import BaseModel, Field
 
 from synthgen.api.access import App, SignedIn, bearer
 from synthgen.service import people
-from synthgen.service.read_models import Actor, TokenView
+from synthgen.service.read_models import Actor, PersonView, TokenView
 
 open_router = APIRouter(tags=["people"])
 router = APIRouter(tags=["people"])
 
 
 class SetUp(BaseModel):
-    """What the first account needs: the one-time token that `synthgen up` prints, a name and a password."""
+    """What an account needs: the one-time token that `synthgen up` or an invitation gives, a name and a password."""
 
     token: str
     name: str = Field(min_length=1, max_length=100)
@@ -47,6 +47,12 @@ def set_up(body: SetUp, app: App) -> Actor:
     return people.create_first_account(app, body.token, body.name, body.password)
 
 
+@open_router.post("/join", status_code=201)
+def join(body: SetUp, app: App) -> Actor:
+    """Create an account of one's own with the one-time token of an invitation."""
+    return people.join(app, body.token, body.name, body.password)
+
+
 @open_router.post("/tokens", status_code=201)
 def token(body: Credentials, app: App) -> Token:
     """Exchange name and password for an API token."""
@@ -61,6 +67,18 @@ def token(body: Credentials, app: App) -> Token:
 def me(actor: SignedIn) -> Actor:
     """Who the sent token or session belongs to."""
     return actor
+
+
+@router.get("/people")
+def list_people(app: App, actor: SignedIn) -> list[PersonView]:
+    """Everybody with an account."""
+    return people.list_people(app, actor)
+
+
+@router.post("/people/invitations", status_code=201)
+def invite(app: App, actor: SignedIn) -> Token:
+    """A one-time token with which another person makes an account; for administrators."""
+    return Token(token=people.invite(app, actor))
 
 
 @router.post("/me/tokens", status_code=201)

@@ -10,8 +10,9 @@ from pydantic import BaseModel, Field
 
 from synthgen.api.access import App, SignedIn
 from synthgen.contracts import Scorecard, Verdict
-from synthgen.service import reviews
-from synthgen.service.read_models import ReleaseView, SetView
+from synthgen.errors import NotFound
+from synthgen.service import gate_overrides, reviews
+from synthgen.service.read_models import OverrideView, ReleaseView, SetView
 
 router = APIRouter(prefix="/sets", tags=["review"])
 
@@ -79,3 +80,24 @@ def release(set_id: str, body: ReleaseRequest, app: App, actor: SignedIn) -> Rel
 def reject(set_id: str, body: ReasonRequest, app: App, actor: SignedIn) -> SetView:
     """Reject a set, with a reason."""
     return reviews.reject(app, actor, set_id, body.reason)
+
+
+@router.get("/{set_id}/override")
+def override(set_id: str, app: App, actor: SignedIn) -> OverrideView:
+    """What two people say about a set that the gate blocked."""
+    found = gate_overrides.get(app, actor, set_id)
+    if found is None:
+        raise NotFound("Nobody asked for an override of this set.", "Ask for it with a written reason.")
+    return found
+
+
+@router.post("/{set_id}/override", status_code=201)
+def request_override(set_id: str, body: ReasonRequest, app: App, actor: SignedIn) -> OverrideView:
+    """Ask, with a reason, that a blocked set be released; another person has to confirm it."""
+    return gate_overrides.request(app, actor, set_id, body.reason)
+
+
+@router.post("/{set_id}/override/confirm")
+def confirm_override(set_id: str, app: App, actor: SignedIn) -> OverrideView:
+    """Confirm what another person asked for; the set then waits for review."""
+    return gate_overrides.confirm(app, actor, set_id)

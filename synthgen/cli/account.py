@@ -1,4 +1,4 @@
-"""Who one is to a running service, over HTTP: login, tokens, revoke."""
+"""Who one is to a running service, over HTTP: login, invite, tokens, revoke."""
 
 from __future__ import annotations
 
@@ -24,6 +24,14 @@ def login(
     typer.echo(f"Signed in to {address} as {name}. The token is kept in {path}.")
 
 
+def invite(url: Url = None, token: Token = None) -> None:
+    """Make a link with which another person creates an account of their own; it works once."""
+    with connect(url, token) as service:
+        made = service.invite()
+        address = service.url
+    typer.echo(f"Send this link to one person; it works once: {address}/account/join?token={made}")
+
+
 def tokens(url: Url = None, token: Token = None) -> None:
     """List your API tokens that still work; the one in use is marked."""
     with connect(url, token) as service:
@@ -46,5 +54,5 @@ def revoke(
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
-    for command in (login, tokens, revoke):
+    for command in (login, invite, tokens, revoke):
         app.command()(command)

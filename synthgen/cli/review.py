@@ -1,4 +1,4 @@
-"""Decisions about synthetic sets, over HTTP: sets, release, reject, releases, withdraw, download."""
+"""Decisions about synthetic sets, over HTTP: sets, release, override, reject, releases, withdraw, download."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from synthgen.cli.terminal import Progress, moment, size, table
 from synthgen.errors import SpecError
 
 if TYPE_CHECKING:
-    from synthgen.client import Release, SyntheticSetInfo
+    from synthgen.client import Override, Release, SyntheticSetInfo
 
 SetId = Annotated[str, typer.Argument(metavar="SET", help="Id of a synthetic set, see 'synthgen sets'.")]
 ReleaseId = Annotated[str, typer.Argument(metavar="RELEASE", help="Release id, see 'synthgen releases'.")]
@@ -53,6 +53,39 @@ def release(
         made = service.release(set_id, purpose, recipient, until, note)
         made = service.await_bundle(made.id)
     typer.echo(f"Release {made.id} is ready. Download it with: synthgen download {made.id} --out bundle.zip")
+
+
+def override(
+    set_id: SetId,
+    reason: Annotated[
+        str | None, typer.Option(help="Why it should be released although the gate blocked it; asks a second person.")
+    ] = None,
+    confirm: Annotated[bool, typer.Option("--confirm", help="Confirm what another person asked for.")] = False,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Release the blocked SET on the word of two people: one asks with --reason, a second one says --confirm."""
+    if reason is not None and confirm:
+        raise SpecError("--reason and --confirm exclude each other.", "One person asks, another one confirms.")
+    with connect(url, token) as service:
+        if reason is not None:
+            service.request_override(set_id, reason)
+            typer.echo(f"Asked. Another person confirms with: synthgen override {set_id} --confirm")
+        elif confirm:
+            made = service.confirm_override(set_id)
+            typer.echo(f"Confirmed: {', '.join(made.failed)} not met. The set waits for review.")
+        else:
+            _tell(service.override(set_id))
+
+
+def _tell(one: Override) -> None:
+    """What was asked and confirmed about a set."""
+    typer.echo(f"Not met: {', '.join(one.failed)}")
+    typer.echo(f"Asked by {one.requested_by}, {moment(one.requested_at)}: {one.reason}")
+    if one.confirmed_by is None or one.confirmed_at is None:
+        typer.echo(f"Not confirmed yet. Another person does it with: synthgen override {one.set_id} --confirm")
+    else:
+        typer.echo(f"Confirmed by {one.confirmed_by}, {moment(one.confirmed_at)}")
 
 
 def reject(
@@ -142,5 +175,5 @@ def _end_of(day: str | None) -> str | None:
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
-    for command in (sets, release, reject, releases, withdraw, download):
+    for command in (sets, release, override, reject, releases, withdraw, download):
         app.command()(command)

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import httpx
 
-from synthgen.client.records import ApiToken, Dataset, Job, JobEvent, Release, SyntheticSetInfo
+from synthgen.client.records import ApiToken, Dataset, Job, JobEvent, Override, Release, SyntheticSetInfo
 from synthgen.client.transport import checked, pieces, unreachable
 from synthgen.contracts import Scorecard, Verdict
 from synthgen.errors import InputError, LimitError
@@ -52,6 +52,15 @@ class Client:
     def set_up(self, setup_token: str, name: str, password: str) -> None:
         """Create the first account with the one-time token."""
         self._post("/setup", {"token": setup_token, "name": name, "password": password})
+
+    def invite(self) -> str:
+        """A one-time token with which another person makes an account; shown once, for administrators."""
+        token: str = self._post("/people/invitations", {})["token"]
+        return token
+
+    def join(self, invitation: str, name: str, password: str) -> None:
+        """Create an account with the token of an invitation."""
+        self._post("/join", {"token": invitation, "name": name, "password": password})
 
     def sign_in(self, name: str, password: str, label: str = "CLI") -> str:
         """Exchange name and password for a token, and use it from here on."""
@@ -196,6 +205,18 @@ class Client:
     def reject(self, set_id: str, reason: str) -> SyntheticSetInfo:
         """Reject a set."""
         return SyntheticSetInfo.model_validate(self._post(f"/sets/{set_id}/reject", {"reason": reason}))
+
+    def request_override(self, set_id: str, reason: str) -> Override:
+        """Ask that a blocked set be released; another person has to confirm it."""
+        return Override.model_validate(self._post(f"/sets/{set_id}/override", {"reason": reason}))
+
+    def confirm_override(self, set_id: str) -> Override:
+        """Confirm what another person asked for."""
+        return Override.model_validate(self._post(f"/sets/{set_id}/override/confirm", {}))
+
+    def override(self, set_id: str) -> Override:
+        """What was asked and confirmed about a blocked set."""
+        return Override.model_validate(self._get(f"/sets/{set_id}/override"))
 
     # --- releases ---------------------------------------------------------------------------------------------------
 

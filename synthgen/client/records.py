@@ -89,6 +89,18 @@ class SyntheticSetInfo(Answer):
     release_id: str | None = None
 
 
+class Override(Answer):
+    """What two people say about a set that the gate blocked; `confirmed_by` is None until the second one did."""
+
+    set_id: str
+    reason: str
+    failed: tuple[str, ...] = ()
+    requested_by: str
+    requested_at: datetime
+    confirmed_by: str | None = None
+    confirmed_at: datetime | None = None
+
+
 class Release(Answer):
     """One release; `ready` once the bundle can be downloaded."""
 

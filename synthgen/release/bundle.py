@@ -59,9 +59,18 @@ Purpose:    {purpose}
 Recipient:  {recipient}
 Released:   {released_at} by {released_by}
 Expires:    {expires_at}
-
+{override}
 Use the set for this purpose only and delete it when it expires. Do not try to recognise people in it. Passing the
 checks in the report is no proof that nobody can be recognised; decisions about single people need real data.
+"""
+
+OVERRIDDEN = """
+THE GATE BLOCKED THIS SET. Two people released it all the same.
+Asked:      {requested_at} by {requested_by}
+Confirmed:  {confirmed_at} by {confirmed_by}
+Reason:     {reason}
+Not met:
+{failed}
 """
 
 
@@ -92,6 +101,7 @@ def _texts(released: ReleasedSet, folder: Path) -> list[Path]:
     title = "Synthetic data: release report"
     rendering = report.release(released.scorecard, released.verdict, released.release, title)
     notice = {name: value or "not set" for name, value in released.release.model_dump().items()}
+    notice["override"] = _overridden(released)
     texts = {
         "schema.json": _json(safe_schema(released.schema)),
         "scorecard.json": _json(rendering),
@@ -101,6 +111,15 @@ def _texts(released: ReleasedSet, folder: Path) -> list[Path]:
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
     return [folder / name for name in texts]
+
+
+def _overridden(released: ReleasedSet) -> str:
+    """What a recipient reads first of a set that the gate blocked; nothing of one that passed."""
+    override = released.release.override
+    if override is None:
+        return ""
+    failed = "\n".join(f"- {reason.message}" for reason in released.verdict.failed)
+    return OVERRIDDEN.format(**override.model_dump(exclude={"failed"}), failed=failed)
 
 
 def _card(released: ReleasedSet, files: list[Path], folder: Path) -> Path:
@@ -115,6 +134,7 @@ def _card(released: ReleasedSet, files: list[Path], folder: Path) -> Path:
         "spec_note": SPEC_NOTE,
         "seed": released.spec.seed,
         "verdict": released.verdict.outcome,
+        "failed": [reason.model_dump(mode="json") for reason in released.verdict.failed],
         "policy": released.verdict.policy.model_dump(mode="json"),
         "release": released.release.model_dump(mode="json", exclude={"note"}),
         "versions": versions(),

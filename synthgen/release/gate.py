@@ -25,6 +25,7 @@ from synthgen.release.figures import shown
 from synthgen.spec import GatePolicy, GateRule, RunSpec
 
 _TOKEN = object()
+COPIES, MOST_COPIES = "copied_rows", 0.01  # share of copied rows that no override releases
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,26 @@ def decide(scorecard: Scorecard, policy: GatePolicy | str) -> Verdict:
     policy = policies.named(policy)
     reasons = tuple(_judge(rule, scorecard) for rule in policy.rules)
     reasons += attacks.judge(policy.attacks, scorecard) if policy.attacks else ()
+    final = beyond_override(scorecard)
+    reasons += (
+        (Reason(rule=COPIES, passed=False, message=f"{final} No override can release the set."),) if final else ()
+    )
     passed = bool(reasons) and all(r.passed for r in reasons)
-    return Verdict(outcome="awaiting_review" if passed else "blocked", reasons=reasons, policy=policy)
+    return Verdict(outcome="awaiting_review" if passed else "blocked", reasons=reasons, policy=policy, final=final)
+
+
+def beyond_override(scorecard: Scorecard) -> str:
+    """Why no two people may release this set, or nothing: it holds rows of real people, or nobody knows whether.
+
+    Everything else that a policy asks is a judgement of risk, which people may take upon themselves in writing.
+    """
+    copied = scorecard.result(COPIES)
+    number = compared(copied, "lower_excess") if copied is not None and copied.status is Status.OK else None
+    if number is None:
+        return "Whether the set holds rows of real people was not measured."
+    if number > MOST_COPIES:
+        return f"More than {MOST_COPIES:.0%} of its rows are rows of real people, beyond what chance makes equal."
+    return ""
 
 
 def release(
@@ -67,13 +86,11 @@ def release(
 ) -> ReleasedSet:
     """The set as released. The gate decides again: a verdict that the scorecard does not bear is refused.
 
+    A blocked set needs the override of two people in `release`, on exactly the rules that were not met.
     Raises GateError with every problem.
     """
-    problems = []
-    if verdict.outcome != "awaiting_review":
-        failed = "; ".join(r.message for r in verdict.failed)
-        problems.append(f"The gate blocked this set. {failed}".strip())
-    elif decide(scorecard, verdict.policy) != verdict:
+    problems = _override_problems(verdict, release)
+    if not problems and decide(scorecard, verdict.policy) != verdict:
         problems.append("The verdict does not follow from the scorecard.")
     if verdict.policy != policies.named(spec.policy):
         problems.append("The verdict was made under another policy than the job asked for.")
@@ -86,6 +103,21 @@ def release(
     return ReleasedSet(
         synthetic, schema, scorecard, verdict, release, spec, modality, dict(evidence or {}), token=_TOKEN
     )
+
+
+def _override_problems(verdict: Verdict, release: Release) -> list[str]:
+    """Why a blocked set stays blocked, or why a set that was not blocked cannot carry an override."""
+    override = release.override
+    if verdict.outcome == "awaiting_review":
+        return ["The gate did not block this set: there is nothing to override."] if override else []
+    failed = "; ".join(r.message for r in verdict.failed)
+    if override is None:
+        return [f"The gate blocked this set. {failed}".strip()]
+    if verdict.final:
+        return [f"The gate blocked this set and no override can release it. {verdict.final}"]
+    if set(override.failed) != {r.rule for r in verdict.failed}:
+        return ["The override was given for other rules than those that were not met."]
+    return []
 
 
 def _time_problems(release: Release) -> list[str]:

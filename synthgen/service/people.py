@@ -1,16 +1,16 @@
-"""Accounts: the one-time set-up, signing in and out, tokens for programs."""
+"""Accounts: the one-time set-up, invitations, signing in and out, tokens for programs."""
 
 from __future__ import annotations
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
-from synthgen.errors import Conflict, InputError, NotFound, NotSignedIn
+from synthgen.errors import Conflict, InputError, NotFound, NotSignedIn, PermissionDenied
 from synthgen.service import credentials
 from synthgen.service.bootstrap import Application
 from synthgen.service.db.tables import ApiToken, Person, SessionToken, SetupToken, SignInFailure
 from synthgen.service.db.unit_of_work import UnitOfWork
-from synthgen.service.read_models import Actor, TokenView
+from synthgen.service.read_models import Actor, PersonView, TokenView
 
 FREE_FAILURES = 5  # wrong passwords in a row before a name has to wait
 FIRST_WAIT = 15.0  # seconds; doubles with every further failure
@@ -44,15 +44,8 @@ def create_first_account(app: Application, setup_token: str, name: str, password
     name = _checked_name(name)
     password_hash = credentials.hash_password(password)
     with app.unit() as unit:
-        token = unit.session.scalar(
-            select(SetupToken)
-            .where(
-                SetupToken.project_id == unit.project_id,
-                SetupToken.token_hash == credentials.token_hash(setup_token),
-            )
-            .with_for_update()
-        )
-        if token is None or token.used_at is not None or token.expires_at <= unit.now or _count(unit):
+        token = _offered(unit, setup_token)
+        if token is None or token.invited_by is not None or _count(unit):
             raise NotSignedIn(
                 "This set-up link is not valid: it was used, replaced, or is too old.",
                 "Restart `synthgen up` for a new link, or sign in if there is an account already.",
@@ -61,6 +54,50 @@ def create_first_account(app: Application, setup_token: str, name: str, password
         person = unit.add(Person, name=name, role="admin", password_hash=password_hash)
         unit.audit(person.id, "account.created", person.id)
         return _actor(person)
+
+
+def invite(app: Application, actor: Actor) -> str:
+    """A one-time token with which another person makes an account of their own; administrators only."""
+    if actor.role != "admin":
+        raise PermissionDenied("Only an administrator can invite people.", "Ask an administrator.")
+    token = credentials.new_token()
+    with app.unit() as unit:
+        _active(unit, actor.user_id)
+        expires = unit.after(app.settings.setup_hours * 3600)
+        unit.add(SetupToken, token_hash=credentials.token_hash(token), expires_at=expires, invited_by=actor.user_id)
+        unit.audit(actor.user_id, "account.invited")
+    return token
+
+
+def join(app: Application, token: str, name: str, password: str) -> Actor:
+    """Use an invitation to create an account of one's own, a member of the project.
+
+    Raises NotSignedIn for a token that is no invitation, was used or is too old, Conflict for a name that is taken.
+    """
+    name = _checked_name(name)
+    password_hash = credentials.hash_password(password)
+    with app.unit() as unit:
+        found = _offered(unit, token)
+        if found is None or found.invited_by is None:
+            raise NotSignedIn(
+                "This invitation is not valid: it was used or is too old.", "Ask an administrator for another one."
+            )
+        if _by_name(unit, name) is not None:
+            raise Conflict("There is an account of that name already.", "Choose another name, or sign in.")
+        found.used_at = unit.now
+        person = unit.add(Person, name=name, role="member", password_hash=password_hash)
+        unit.audit(person.id, "account.created", person.id, invited_by=found.invited_by)
+        return _actor(person)
+
+
+def list_people(app: Application, actor: Actor) -> list[PersonView]:
+    """Everybody with an account in the project, oldest first."""
+    with app.unit(read_only=True) as unit:
+        mine = select(Person).where(Person.project_id == actor.project_id).order_by(Person.created_at, Person.id)
+        return [
+            PersonView(id=p.id, name=p.name, role=p.role, created_at=p.created_at, disabled=p.disabled_at is not None)
+            for p in unit.session.scalars(mine)
+        ]
 
 
 def sign_in(app: Application, name: str, password: str) -> str:
@@ -152,6 +189,16 @@ def actor_for_token(app: Application, token: str) -> Actor:
         if found is None or found.revoked_at is not None:
             raise NotSignedIn("This token is not valid.", "Issue a new one in the dashboard.")
         return _active(unit, found.person_id)
+
+
+def _offered(unit: UnitOfWork, token: str) -> SetupToken | None:
+    """The unused and timely row of a one-time token, locked."""
+    row = unit.session.scalar(
+        select(SetupToken)
+        .where(SetupToken.project_id == unit.project_id, SetupToken.token_hash == credentials.token_hash(token))
+        .with_for_update()
+    )
+    return None if row is None or row.used_at is not None or row.expires_at <= unit.now else row
 
 
 def _checked_name(name: str) -> str:

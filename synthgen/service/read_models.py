@@ -29,6 +29,16 @@ class Actor(View):
     role: Literal["admin", "member"] = "admin"
 
 
+class PersonView(View):
+    """One account of the project."""
+
+    id: str
+    name: str
+    role: str
+    created_at: datetime
+    disabled: bool = False
+
+
 class TokenView(View):
     """A token for programs, without the secret; `current`: the request that asks came with it."""
 
@@ -103,6 +113,19 @@ class SetView(View):
     summary: Mapping[str, Any] = {}
     created_at: datetime
     release_id: str | None = None
+
+
+class OverrideView(View):
+    """Why a blocked set should be released all the same: who asked, and who confirmed it, once somebody has."""
+
+    set_id: str
+    reason: str
+    failed: tuple[str, ...]
+    requested_by_id: str
+    requested_by: str
+    requested_at: datetime
+    confirmed_by: str | None = None
+    confirmed_at: datetime | None = None
 
 
 class ReleaseView(View):

@@ -12,7 +12,7 @@ from synthgen.errors import Conflict, GateError, InputError, NotFound
 from synthgen.service import outcomes
 from synthgen.service.bootstrap import Application
 from synthgen.service.datasets import read_artifact
-from synthgen.service.db.tables import Dataset, Job, ReleaseRow, SyntheticSetRow
+from synthgen.service.db.tables import Dataset, GateOverrideRow, Job, ReleaseRow, SyntheticSetRow
 from synthgen.service.db.unit_of_work import UnitOfWork
 from synthgen.service.read_models import Actor, ReleaseView, SetView
 from synthgen.service.submission import Request, submit
@@ -67,7 +67,7 @@ def release(
     note: str = "",
 ) -> ReleaseView:
     """Release a set that the gate lets through; the export job then writes the bundle."""
-    purpose, recipient = _said(purpose, "purpose"), _said(recipient, "recipient")
+    purpose, recipient = said(purpose, "purpose"), said(recipient, "recipient")
     expires = as_utc(expires_at)
     with app.unit() as unit:
         row = find(unit, actor, set_id, lock=True)
@@ -94,7 +94,7 @@ def release(
 
 def reject(app: Application, actor: Actor, set_id: str, reason: str) -> SetView:
     """Turn a set down for good."""
-    reason = _said(reason, "reason")
+    reason = said(reason, "reason")
     with app.unit() as unit:
         row = find(unit, actor, set_id, lock=True)
         if row.state not in {"awaiting_review", "blocked"}:
@@ -106,7 +106,7 @@ def reject(app: Application, actor: Actor, set_id: str, reason: str) -> SetView:
 
 def withdraw(app: Application, actor: Actor, release_id: str, reason: str) -> ReleaseView:
     """Stop a release: its bundle can no longer be downloaded."""
-    reason = _said(reason, "reason")
+    reason = said(reason, "reason")
     with app.unit() as unit:
         row = find_release(unit, actor, release_id)
         if row.withdrawn_at is not None:
@@ -150,8 +150,11 @@ def _artifact(app: Application, actor: Actor, set_id: str, name: str) -> Any:
 
 
 def _check_releasable(unit: UnitOfWork, row: SyntheticSetRow) -> None:
-    if row.verdict != "awaiting_review":
-        raise GateError("The gate blocked this set.", "Its verdict says which rules were not met.")
+    if row.verdict != "awaiting_review" and not _overridden(unit, row):
+        raise GateError(
+            "The gate blocked this set.",
+            "Its verdict says which rules were not met. Two people together can override it, with a written reason.",
+        )
     if row.state != "awaiting_review":
         raise Conflict(f"This set is {row.state} and cannot be released.", "Only a set awaiting review can be.")
     dataset: Dataset = unit.get(Dataset, row.dataset_id)
@@ -159,7 +162,18 @@ def _check_releasable(unit: UnitOfWork, row: SyntheticSetRow) -> None:
         raise Conflict(f"The dataset of this set is {dataset.state}.", "A set is erased with its dataset.")
 
 
-def _said(text: str, what: str) -> str:
+def _overridden(unit: UnitOfWork, row: SyntheticSetRow) -> bool:
+    """Whether a second person confirmed that the set be released although the gate blocked it."""
+    confirmed = select(GateOverrideRow.id).where(
+        GateOverrideRow.project_id == unit.project_id,
+        GateOverrideRow.set_id == row.id,
+        GateOverrideRow.confirmed_at.is_not(None),
+    )
+    return unit.session.scalar(confirmed) is not None
+
+
+def said(text: str, what: str) -> str:
+    """What a person wrote, without blanks around it; raises InputError for nothing and for too much."""
     cleaned = text.strip()
     if not 1 <= len(cleaned) <= LONGEST_TEXT:
         raise InputError(f"A {what} of 1 to {LONGEST_TEXT} characters is needed.", f"Say the {what} in a few words.")

@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from synthgen.service.db import tables
 from synthgen.service.db.unit_of_work import UnitOfWork
-from synthgen.service.read_models import DatasetView, EventView, JobView, ReleaseView, SetView, WorkerView
+from synthgen.service.read_models import DatasetView, EventView, JobView, OverrideView, ReleaseView, SetView, WorkerView
 
 
 def dataset_view(row: tables.Dataset) -> DatasetView:
@@ -32,6 +32,12 @@ def set_view(row: tables.SyntheticSetRow, dataset_name: str = "") -> SetView:
     """A synthetic set as others see it."""
     fields = {name: getattr(row, name) for name in SetView.model_fields if name != "dataset_name"}
     return SetView(**fields, dataset_name=dataset_name)
+
+
+def override_view(row: tables.GateOverrideRow) -> OverrideView:
+    """What two people say about a blocked set."""
+    fields = {name: getattr(row, name) for name in OverrideView.model_fields if name != "requested_at"}
+    return OverrideView(**fields, requested_at=row.created_at)
 
 
 def release_view(row: tables.ReleaseRow) -> ReleaseView:

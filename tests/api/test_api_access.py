@@ -8,7 +8,7 @@ from fastapi.routing import APIRoute
 from synthgen.api.access import COOKIE
 from synthgen.service import people
 
-OPEN = {("POST", "/setup"), ("POST", "/tokens"), ("GET", "/healthz"), ("GET", "/readyz")}
+OPEN = {("POST", "/setup"), ("POST", "/join"), ("POST", "/tokens"), ("GET", "/healthz"), ("GET", "/readyz")}
 SAME = {"Sec-Fetch-Site": "same-origin"}
 
 

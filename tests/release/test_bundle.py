@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scenes import hospital, scene
 
-from synthgen.contracts import Release
+from synthgen.contracts import Override, Release, Status
 from synthgen.errors import GateError
 from synthgen.release import bundle, gate, report, typed_values
 from synthgen.spec import ColumnOverride, FixedCombinations, GroupTarget, OneOf, Range, SampleSpec, Within
@@ -201,3 +201,31 @@ def test_the_schema_that_leaves_holds_no_value_of_a_cell(canaries):
     assert {c["name"] for c in safe["columns"]} == set(full.names)
     assert not {"reason", "value", "sentinels", "true_token", "false_token", "key"} & set(safe["columns"][0])
     assert "positive" not in safe
+
+
+def test_who_released_a_blocked_set_and_why_stands_on_everything_that_leaves(canaries, tmp_path):
+    found, passed = canaries
+    failed = passed.scorecard.result("pair").model_copy(update={"status": Status.ERROR, "reason": "it stopped"})
+    results = tuple(failed if r.metric == "pair" else r for r in passed.scorecard.results)
+    card = passed.scorecard.model_copy(update={"results": results})
+    override = Override(
+        reason="The recipient works inside this house.",
+        failed=("pair",),
+        requested_by="Eva Asks",
+        requested_at="2026-11-21T08:00:00Z",
+        confirmed_by="Otto Confirms",
+        confirmed_at="2026-11-21T09:00:00Z",
+    )
+    record = RECORD.model_copy(update={"override": override})
+    verdict = gate.decide(card, "standard")
+    released = gate.release(found.synthetic, found.schema, card, verdict, record, found.spec, TABULAR)
+    files = contents(bundle.write(released, tmp_path / "bundle.zip"))
+    for name in ("README.txt", "card.json", "scorecard.json", "report.html"):
+        text = files[name].decode()
+        for word in ("Eva Asks", "Otto Confirms", "inside this house", "2026-11-21T09:00:00Z"):
+            assert word in text, (name, word)
+    told = json.loads(files["card.json"])
+    assert told["verdict"] == "blocked"
+    assert [reason["rule"] for reason in told["failed"]] == ["pair"]
+    assert "THE GATE BLOCKED THIS SET" in files["README.txt"].decode()
+    assert "released by two people" in files["report.html"].decode()

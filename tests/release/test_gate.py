@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from synthgen import catalog, pipeline
-from synthgen.contracts import Figure, Interval, MetricResult, Release, Scorecard, Status, Verdict
+from synthgen.contracts import Figure, Interval, MetricResult, Override, Release, Scorecard, Status, Verdict
 from synthgen.errors import GateError, SpecError
 from synthgen.release import gate, policies
 from synthgen.release.gate import ReleasedSet, decide
@@ -251,7 +251,8 @@ def test_the_gate_lets_a_good_set_out(good, good_card):
 
 
 def test_a_blocked_set_cannot_be_released(good, good_card):
-    bad = good_card.model_copy(update={"results": good_card.results[:-2]})
+    kept = tuple(r for r in good_card.results if r.metric != "near_copies")
+    bad = good_card.model_copy(update={"results": kept})
     with pytest.raises(GateError, match="blocked"):
         released(good, bad, decide(bad, "standard"))
 
@@ -289,3 +290,60 @@ def test_nobody_else_builds_a_released_set(good, good_card):
         ReleasedSet(*parts)
     with pytest.raises(GateError):
         ReleasedSet(*parts, token=object())
+
+
+def override(rules, **changes):
+    known = {
+        "reason": "the recipient works inside this house",
+        "failed": tuple(rules),
+        "requested_by": "eva",
+        "requested_at": "2026-11-21T08:00:00Z",
+        "confirmed_by": "otto",
+        "confirmed_at": "2026-11-21T09:00:00Z",
+    }
+    return Override(**{**known, **changes})
+
+
+@pytest.fixture(scope="module")
+def blocked(good_card):
+    """A scorecard and verdict of a set that the gate blocks for a failed score."""
+    failed = good_card.result("pair").model_copy(update={"status": Status.ERROR, "reason": "it stopped"})
+    results = tuple(failed if r.metric == "pair" else r for r in good_card.results)
+    found = good_card.model_copy(update={"results": results})
+    return found, decide(found, "standard")
+
+
+def test_two_people_release_a_blocked_set_and_the_failed_rules_are_named(good, blocked):
+    found = released(good, *blocked, override=override(["pair"]))
+    assert found.verdict.outcome == "blocked"
+    assert found.release.override.confirmed_by == "otto"
+
+
+def test_an_override_is_for_exactly_the_rules_that_were_not_met(good, good_card, blocked):
+    for failed in (["utility"], ["pair", "utility"]):
+        with pytest.raises(GateError, match="other rules"):
+            released(good, *blocked, override=override(failed))
+    with pytest.raises(GateError, match="nothing to override"):
+        released(good, good_card, decide(good_card, "standard"), override=override(["pair"]))
+    with pytest.raises(GateError, match="does not follow"):
+        released(good, good_card, blocked[1], override=override(["pair"]))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"confirmed_by": "eva"}, {"confirmed_by": " eva "}, {"reason": " "}, {"confirmed_by": ""}, {"failed": ()}],
+)
+def test_an_override_takes_two_people_and_a_reason(changes):
+    with pytest.raises(ValidationError):
+        override(["pair"], **changes)
+
+
+def test_copied_rows_leave_on_nobodys_word(good, copied, good_card):
+    results = tuple(copied.measured("copied_rows") if r.metric == "copied_rows" else r for r in good_card.results)
+    without = tuple(r for r in good_card.results if r.metric != "copied_rows")
+    for kept in (results, without):
+        found = good_card.model_copy(update={"results": kept})
+        verdict = decide(found, "standard")
+        assert verdict.final
+        with pytest.raises(GateError, match="no override"):
+            released(good, found, verdict, override=override({r.rule for r in verdict.failed}))

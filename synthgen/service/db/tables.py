@@ -81,12 +81,13 @@ class SignInFailure(InProject):
 
 
 class SetupToken(InProject):
-    """The one-time token that creates the first account; only its hash."""
+    """A one-time token that creates an account: the first, or that of a person somebody invited; only its hash."""
 
     __tablename__ = "setup_tokens"
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     expires_at: Mapped[datetime]
     used_at: Mapped[datetime | None]
+    invited_by: Mapped[str | None] = mapped_column(String(32))
 
 
 class SessionToken(InProject):
@@ -234,6 +235,21 @@ class SyntheticSetRow(InProject):
     summary: Mapped[dict[str, Any]]
     release_id: Mapped[str | None] = mapped_column(String(32))
     reason: Mapped[str | None] = mapped_column(Text)
+
+
+class GateOverrideRow(InProject):
+    """One person's wish that a blocked set be released, and the second person's confirmation."""
+
+    __tablename__ = "gate_overrides"
+    __table_args__ = (UniqueConstraint("project_id", "set_id", name="one_override"),)
+    set_id: Mapped[str] = mapped_column(String(32))
+    reason: Mapped[str] = mapped_column(Text)
+    failed: Mapped[list[Any]]
+    requested_by_id: Mapped[str] = mapped_column(String(32))
+    requested_by: Mapped[str]
+    confirmed_by_id: Mapped[str | None] = mapped_column(String(32))
+    confirmed_by: Mapped[str | None]
+    confirmed_at: Mapped[datetime | None]
 
 
 class ReleaseRow(InProject):
