@@ -14,7 +14,18 @@ from pathlib import Path
 from typing import Any
 
 from synthgen import catalog, scoring
-from synthgen.contracts import Generator, Group, GroupFigure, Release, Scorecard, Source, Split, SyntheticSet, Verdict
+from synthgen.contracts import (
+    Entry,
+    Generator,
+    Group,
+    GroupFigure,
+    Release,
+    Scorecard,
+    Source,
+    Split,
+    SyntheticSet,
+    Verdict,
+)
 from synthgen.errors import InputError
 from synthgen.release import bundle, gate, policies
 from synthgen.runtime import RunContext
@@ -205,13 +216,18 @@ def publish(model: Model, prepared: Prepared, spec: RunSpec, ctx: RunContext, ou
 
 
 def score(
-    prepared: Prepared, synthetic: SyntheticSet, spec: RunSpec, ctx: RunContext, generator: Generator | None = None
+    prepared: Prepared,
+    synthetic: SyntheticSet,
+    spec: RunSpec,
+    ctx: RunContext,
+    generator: Generator | None = None,
+    metrics: Mapping[str, Entry] | None = None,
 ) -> Scorecard:
-    """Every metric of the modality on one synthetic set, each beside the hold-out, and the plots."""
+    """Every metric of the modality (or those given) on one synthetic set, each beside the hold-out, and the plots."""
     modality = catalog.modality(spec.modality)
     split, schema = prepared.split, prepared.schema
     branch = replace(ctx.at("score"), attacks=spec.attacks)
-    card = scoring.score(modality.metrics, split, synthetic, schema, prepared.groups, branch, generator)
+    card = scoring.score(metrics or modality.metrics, split, synthetic, schema, prepared.groups, branch, generator)
     return card.model_copy(update={"plots": modality.call("plots", split, synthetic, schema, spec)})
 
 

@@ -11,18 +11,20 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
 import pandas as pd
 
 from synthgen import catalog, pipeline
-from synthgen.contracts import Scorecard, Split
-from synthgen.errors import InputError, SpecError
+from synthgen.contracts import Scorecard
+from synthgen.errors import SpecError
 from synthgen.pipeline import Model, Prepared
 from synthgen.runtime import Event, RunContext, ignore
+from synthgen.scored import must_be_table, raw, score_files, score_frames, with_holdout
 from synthgen.spec import ColumnOverride, Constraint, GroupTarget, RunSpec, SampleSpec, Wish, checked
+
+__all__ = ["TabularSynthesizer", "score_files", "score_frames"]
 
 Predicate = Callable[[pd.DataFrame], Any]
 
@@ -80,7 +82,7 @@ class TabularSynthesizer:
         Every one of the `predicates` must hold for the data, and every sample keeps them; `save` does not store them.
         """
         spec, ctx = self.spec, self._context()
-        _must_be_table(data)
+        must_be_table(data)
         modality = catalog.modality(spec.modality)
         if isinstance(data, pd.DataFrame):
             source = modality.call("from_memory", data)
@@ -151,11 +153,10 @@ class TabularSynthesizer:
                 "A loaded model has no training data to be compared with.",
                 "Use score_files(real, synthetic, holdout), or score before saving.",
             )
-        unseen = catalog.modality("tabular").call("typed", _raw(holdout), self.schema_)
-        split: Split = replace(self.prepared_.split, holdout=unseen, holdout_people=None)
-        prepared = replace(self.prepared_, split=split)
-        frame = _raw(self.sample(len(unseen)) if synthetic is None else synthetic)
-        return score_frames(prepared, frame, self.spec, self._context(), self.model_)
+        prepared, unjudged, notes = with_holdout(self.prepared_, holdout)
+        frame = raw(self.sample(len(prepared.split.holdout)) if synthetic is None else synthetic)
+        card = score_frames(prepared, frame, self.spec, self._context(), self.model_, unjudged)
+        return card.model_copy(update={"notes": (*card.notes, *notes)})
 
     def impute(self, data: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
         """The frame with its missing cells drawn from the model given what each row holds.
@@ -172,7 +173,7 @@ class TabularSynthesizer:
         self._must_be_fitted()
         if draws < 1:
             raise SpecError(f"{draws} imputations were asked for.", "Ask for at least one.")
-        plain, made = _raw(data), []
+        plain, made = raw(data), []
         for number in range(draws):
             ctx = self._context().at(f"impute{seed}/{number}")
             whole = pipeline.impute(self.model_, self.schema_, plain, self.spec, ctx)
@@ -268,60 +269,3 @@ class TabularSynthesizer:
 
     def _context(self) -> RunContext:
         return RunContext(seed=self.seed, listener=self.listener)
-
-
-def score_frames(
-    prepared: Prepared, frame: pd.DataFrame, spec: RunSpec, ctx: RunContext, model: Model | None = None
-) -> Scorecard:
-    """The scorecard of any synthetic frame with the source's columns."""
-    modality = catalog.modality(spec.modality)
-    with tempfile.TemporaryDirectory() as scratch:
-        typed = modality.call("typed", frame, prepared.schema)
-        made = modality.call("write", iter([typed]), prepared.schema, Path(scratch), SampleSpec(), "given")
-        return pipeline.score(prepared, made, spec, ctx, model.generator if model else None)
-
-
-def score_files(
-    real: str | Path,
-    synthetic: str | Path,
-    holdout: str | Path | None = None,
-    target: str | None = None,
-    positive: str | None = None,
-    seed: int = 0,
-    k_floor: int = 10,
-    listener: Callable[[Event], None] = ignore,
-) -> tuple[Scorecard, Any]:
-    """Score any generator's output: `real` is what it was trained on, `holdout` real data it never saw.
-
-    Without a hold-out a fifth of `real` takes its place, and a note on the scorecard says that the generator may have
-    seen it. Returns the scorecard and the schema.
-    """
-    share = 0.0 if holdout is not None else 0.2
-    spec = checked(RunSpec, target=target, positive=positive, seed=seed, k_floor=k_floor, holdout_share=share)
-    ctx = RunContext(seed=seed, listener=listener)
-    modality = catalog.modality(spec.modality)
-    prepared = pipeline.prepare(modality.call("read", Path(real)), spec, ctx)
-    if holdout is not None:
-        unseen = modality.call("typed", _raw(holdout), prepared.schema)
-        prepared = replace(prepared, split=replace(prepared.split, holdout=unseen, holdout_people=None))
-    card = score_frames(prepared, _raw(synthetic), spec, ctx)
-    if holdout is None:
-        note = "No hold-out was given: a fifth of the real data took its place, which the generator may have seen."
-        card = card.model_copy(update={"notes": (*card.notes, note)})
-    return card, prepared.schema
-
-
-def _must_be_table(data: Any) -> None:
-    if not isinstance(data, pd.DataFrame | str | Path):
-        raise InputError(
-            f"A table is expected, and a {type(data).__name__} came.", "Give a data frame, or the path of a file."
-        )
-
-
-def _raw(data: pd.DataFrame | str | Path) -> pd.DataFrame:
-    """The table with plain column names, as `fit` sees it."""
-    _must_be_table(data)
-    modality = catalog.modality("tabular")
-    source = modality.call("from_memory", data) if isinstance(data, pd.DataFrame) else modality.call("read", Path(data))
-    frame: pd.DataFrame = source.data
-    return frame

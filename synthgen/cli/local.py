@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +19,15 @@ WHERE = (
 )
 MEMORY_PER_BYTE = 20  # of the file, for the child that reads it first
 READING_SECONDS = 300.0
+BLOCKED = 3  # exit code: neither an error (1) nor wrong usage (2)
 Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same result on a CPU.")]
+
+
+class AttackSize(StrEnum):
+    """How much is attacked: see `synthgen.spec.AttackPlan`."""
+
+    standard = "standard"
+    full = "full"
 
 
 def fit(
@@ -100,31 +109,54 @@ def impute(
 
 def score(
     real: File,
-    synthetic: Annotated[Path, typer.Argument(help="The synthetic table.")],
-    out: Annotated[Path, typer.Option(help="Scorecard file: .json or .html.")],
+    synthetic: Annotated[Path, typer.Argument(help="The synthetic table, of any generator.")],
+    out: Annotated[Path, typer.Option(help="Scorecard file: .html, or .json by the published schema.")],
     holdout: Annotated[Path | None, typer.Option(help="Real rows that training never saw.")] = None,
     target: Annotated[str | None, typer.Option(help="Column to predict for usefulness.")] = None,
     seed: Seed = 0,
 ) -> None:
     """Score SYNTHETIC against REAL, without any service."""
     for path in (real, synthetic, *([holdout] if holdout else [])):
+    positive: Annotated[str | None, typer.Option(help="The value of the target to look for.")] = None,
+    person: Annotated[str | None, typer.Option(help="Column that says which rows belong to one person.")] = None,
+    policy: Annotated[str | None, typer.Option(help="Policy to judge it by: open, standard or strict.")] = None,
+    fail_on_block: Annotated[bool, typer.Option(help="Exit with code 3 where the policy blocks the set.")] = False,
+    attacks: Annotated[AttackSize, typer.Option(help="How much is attacked.")] = AttackSize.standard,
+    secrets: Annotated[list[str] | None, typer.Option(help="Column an attacker wants to know; repeatable.")] = None,
+    known: Annotated[list[str] | None, typer.Option(help="Column an attacker knows already; repeatable.")] = None,
         _must_be_readable(path)
+    k_floor: Annotated[int, typer.Option(min=2, help="People a category or group needs to be looked at.")] = 10,
+    from synthgen import scored
+    from synthgen.spec import AttackPlan
     _check_ending(out, (".json", ".html"))
-    from synthgen.synthesizer import score_files
+    scores.check_policy(policy, fail_on_block)
 
-    card, _ = score_files(real, synthetic, holdout=holdout, target=target, seed=seed)
-    if out.suffix == ".html":
-        from synthgen.release import report
-
-        out.write_text(report.html(card), encoding="utf-8")
-    else:
-        out.write_text(card.model_dump_json(indent=2), encoding="utf-8")
-    typer.echo("\n".join(scores.lines(card)))
+    progress = Progress()
+    try:
+        card = scored.score(
+            real,
+            synthetic,
+            holdout,
+            target=target,
+            positive=positive,
+            person=person,
+            attacks=AttackPlan(size=attacks.value, secrets=tuple(secrets or ()), known=tuple(known or ())),
+            seed=seed,
+            k_floor=k_floor,
+            listener=progress.listen,
+        )
+    finally:
+        progress.finish()
+    verdict = scores.judged(card, policy)
+    scores.write(card, verdict, out)
+    typer.echo("\n".join(scores.lines(card, verdict)))
     typer.echo(f"Scorecard written to {out}.")
 
 
 def _must_be_readable(path: Path) -> None:
     """Read the file once in a limited child first: a table that crashes, hangs or eats memory ends there."""
+    if fail_on_block and verdict is not None and verdict.outcome == "blocked":
+        raise typer.Exit(BLOCKED)
     if not path.is_file():
         raise InputError(f"There is no file at {path}.", "Check the path.")
     from synthgen.isolation import GIB, run_limited

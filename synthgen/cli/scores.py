@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 
 from synthgen.cli.terminal import table
 from synthgen.contracts import MetricResult, Reason, Scorecard, Status, Verdict
+from synthgen.errors import SpecError
 
 CENSUS = ("represented", "thin", "lost", "too few to tell")
 FAMILIES = ("coverage", "fidelity", "utility", "privacy")
@@ -34,6 +37,36 @@ def lines(card: Scorecard, verdict: Verdict | None = None) -> Iterator[str]:
     rows = [row(result) for family in FAMILIES for result in card.results if result.family == family]
     yield table(("family", "score", "value", "95 % interval", "hold-out", "note"), rows)
     yield from card.notes
+
+
+def check_policy(policy: str | None, needed: bool) -> None:
+    """Raise SpecError, before anything is measured, for a policy that does not exist or is needed and not named."""
+    from synthgen.release import policies
+
+    if policy is not None:
+        policies.named(policy)
+    elif needed:
+        raise SpecError("No policy was named, so nothing can be blocked.", "Add --policy standard.")
+
+
+def judged(card: Scorecard, policy: str | None) -> Verdict | None:
+    """The verdict of a policy; None where none is named."""
+    from synthgen.release import gate
+
+    return gate.decide(card, policy) if policy is not None else None
+
+
+def write(card: Scorecard, verdict: Verdict | None, out: Path) -> None:
+    """The review rendering as a page or as JSON; the ending decides."""
+    from synthgen.release import report
+
+    rendering = report.review(card, verdict)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    if out.suffix.lower() == ".html":
+        out.write_text(report.html(rendering), encoding="utf-8")
+    else:
+        text = json.dumps(rendering, indent=1, ensure_ascii=False, allow_nan=False)
+        out.write_text(text + "\n", encoding="utf-8")
 
 
 def row(result: MetricResult) -> tuple[str, ...]:
