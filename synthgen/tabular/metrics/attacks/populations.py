@@ -1,8 +1,9 @@
 """Who is attacked: the whole table, and the minorities in it, who are the ones at risk.
 
 A census group is a *minority* when at most 10 % of the people belong to it. The standard plan attacks everybody, and
-the union of the minorities of each kind (at most six pools). The full plan attacks also every census group that is
-large enough on its own. An attack on fewer than 200 people of the training part or 100 of the hold-out says nothing:
+minorities pooled by kind (at most six pools): from the rarest on, until a pool holds a quarter of the people, as a
+pool of nearly everybody would hide what befalls a few. The full plan attacks also every census group that is large
+enough on its own. An attack on fewer than 200 people of the training part or 100 of the hold-out says nothing:
 such a population has a reason, is shown, and is never a pass.
 
 People are attacked, not rows: of a person with several rows, one row that belongs is attacked.
@@ -23,7 +24,7 @@ from synthgen.spec import AttackPlan, SampleSpec
 from synthgen.tabular.modes import membership, people_in
 from synthgen.tabular.wishes import all_met
 
-MINORITY = 0.10
+MINORITY, POOL = 0.10, 0.25  # most people of a group that is pooled, and of a pool
 FEWEST_TRAIN, FEWEST_HOLDOUT = 200, 100
 POOLS: Mapping[str, frozenset[str]] = {
     "rare classes": frozenset({"class"}),
@@ -101,11 +102,11 @@ def populations(
 
 
 def _pools(people: _People) -> Iterator[Population]:
-    """One population a kind: the union of its minorities."""
+    """One population a kind: the union of its rarest minorities."""
     for label, kinds in POOLS.items():
-        members = tuple(i for i in people.minorities if people.groups[i].kind in kinds)
+        members = [i for i in people.minorities if people.groups[i].kind in kinds]
         if members:
-            yield people.population(label, "pool", members)
+            yield people.population(label, "pool", people.rarest(members))
 
 
 class _People:
@@ -122,12 +123,27 @@ class _People:
         self.members = [membership(groups, frame) for frame, _, _ in parts]
         self.order = [ctx.rng(f"order {name}").permutation(len(frame)) for frame, _, name in parts]
 
+        self.everybody = people_in(np.ones(len(split.train), dtype=bool), split.train_people)
+        self.held = [people_in(mask, split.train_people) for mask in self.members[0]]
+
     @property
     def minorities(self) -> list[int]:
-        """The groups that at most a tenth of the people belong to."""
-        everybody = people_in(np.ones(len(self.order[0]), dtype=bool), self.owners[0])
-        held = [people_in(mask, self.owners[0]) for mask in self.members[0]]
-        return [i for i, count in enumerate(held) if 0 < count <= MINORITY * everybody]
+        """The groups that at most a tenth of the people belong to, the rarest first."""
+        ranked = sorted(range(len(self.held)), key=lambda i: self.held[i])
+        return [i for i in ranked if 0 < self.held[i] <= MINORITY * self.everybody]
+
+    def rarest(self, members: Sequence[int]) -> tuple[int, ...]:
+        """The first of these whose union holds at most a quarter of the people, or just enough to be attacked."""
+        union = [np.zeros_like(asked) for asked in self.asked]
+        kept: list[int] = []
+        for i in members:
+            wider = [part | self.members[side][i] for side, part in enumerate(union)]
+            counts = [people_in(part, owners) for part, owners in zip(union, self.owners, strict=True)]
+            enough = counts[0] >= FEWEST_TRAIN and counts[1] >= FEWEST_HOLDOUT
+            if enough and people_in(wider[0], self.owners[0]) > POOL * self.everybody:
+                break
+            kept, union = [*kept, i], wider
+        return tuple(kept)
 
     def population(self, label: str, kind: str, members: tuple[int, ...]) -> Population:
         """The people of at least one of these groups; no group: everybody."""
