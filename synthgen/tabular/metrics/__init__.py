@@ -54,6 +54,11 @@ METRICS: dict[str, Entry] = {
     "near_copies": _entry("privacy:NearCopies", "Near copies"),
     "copied_rows": _entry("privacy:CopiedRows", "Copied rows", "lone_rows"),
     "lone_numbers": _entry("privacy:LoneNumbers", "Numbers that belong to one person"),
+    "singling_out": _entry("attacks.singling_out:SinglingOut", "Singling out", "univariate", "risk"),
+    "linkability": _entry("attacks.linkability:Linkability", "Linkability", "risk"),
+    "inference": _entry(
+        "attacks.inference:Inference", "Attribute inference", "risk", "secret_2", "secret_3", "secret_4"
+    ),
     "membership": _entry("attacks.membership:Membership", "Membership inference by distance", *_SUREST),
     "membership_density": _entry(
         "attacks.density:MembershipDensity", "Membership inference by density", *_SUREST
