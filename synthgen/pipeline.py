@@ -7,6 +7,7 @@ Each step takes only what the steps before it made. The trainer child of the wor
 from __future__ import annotations
 
 import json
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -32,6 +33,8 @@ from synthgen.runtime import RunContext
 from synthgen.spec import RunSpec, SampleSpec
 
 PREVIEW_ROWS = 50
+UNSIEVED_ROWS = 20_000
+UNSIEVED_METRICS = ("near_copies", "closest_record", "pair", "mode_census")  # cheap, and what dropping rows moves
 
 
 @dataclass(frozen=True)
@@ -154,16 +157,43 @@ def draw(
     ctx: RunContext,
     predicates: Sequence[Any] = (),
     notes: list[str] | None = None,
+    sieve: Any = None,
 ) -> Iterator[Any]:
     """Complete typed chunks: the generator's columns, fresh keys, constants and empty columns; every rule kept.
 
-    `predicates` are rules beyond those of the model; `notes` is told at the end how many rows rules took.
+    `predicates` are rules beyond those of the model; `notes` is told at the end how many rows rules took. `sieve`
+    catches what is to be dropped (see `sieve_for`).
     """
     branch = ctx.at(f"sample{request.seed}")
     chunks: Iterator[Any] = catalog.modality(spec.modality).call(
-        "complete", model.generator, schema, model.keys, rows, request, branch, model.rules, predicates, notes
+        "complete", model.generator, schema, model.keys, rows, request, branch, model.rules, predicates, notes, sieve
     )
     return chunks
+
+
+def sieve_for(prepared: Prepared, request: SampleSpec, spec: RunSpec, ctx: RunContext) -> Any:
+    """What catches the rows that a request drops; None where it drops none. Raises SpecError where none can be made."""
+    if not request.drop:
+        return None
+    catalog.check_able(spec, request)
+    branch = ctx.at(f"sieve{request.seed}")
+    return catalog.modality(spec.modality).call(
+        "learn_sieve", prepared.split.fitting, prepared.schema, request.drop, branch
+    )
+
+
+def _unsieved(model: Model, prepared: Prepared, spec: RunSpec, ctx: RunContext, out: Path) -> Scorecard:
+    """A short scorecard of the same request before anything is dropped; of its rows at most UNSIEVED_ROWS are drawn."""
+    modality = catalog.modality(spec.modality)
+    request = spec.sample.model_copy(update={"drop": ()})
+    rows = request_rows(request, len(prepared.source.data))
+    rows = rows if request.targets else min(rows, UNSIEVED_ROWS)
+    metrics = {name: modality.metrics[name] for name in UNSIEVED_METRICS if name in modality.metrics}
+    with tempfile.TemporaryDirectory(dir=out) as scratch:
+        chunks = draw(model, prepared.schema, request, rows, spec, ctx)
+        made = modality.call("write", chunks, prepared.schema, Path(scratch), request, model.generator.name)
+        branch = ctx.at("score")
+        return scoring.score(metrics, prepared.split, made, prepared.schema, prepared.groups, branch, model.generator)
 
 
 def impute(model: Model, schema: Any, data: Any, spec: RunSpec, ctx: RunContext) -> Any:
@@ -183,7 +213,8 @@ def publish(model: Model, prepared: Prepared, spec: RunSpec, ctx: RunContext, ou
     modality = catalog.modality(spec.modality)
     rows = request_rows(spec.sample, len(prepared.source.data))
     notes = list(modality.call("key_notes", prepared.schema, model.generator, model.keys))
-    chunks = draw(model, prepared.schema, spec.sample, rows, spec, ctx, notes=notes)
+    sieve = sieve_for(prepared, spec.sample, spec, ctx)
+    chunks = draw(model, prepared.schema, spec.sample, rows, spec, ctx, notes=notes, sieve=sieve)
     synthetic = modality.call(
         "write",
         _counted(chunks, rows, ctx),
@@ -194,6 +225,9 @@ def publish(model: Model, prepared: Prepared, spec: RunSpec, ctx: RunContext, ou
         notes,
     )
     scorecard = score(prepared, synthetic, spec, ctx, model.generator)
+    if sieve is not None:
+        told = {**sieve.told(), "scores": scoring.changes(_unsieved(model, prepared, spec, ctx, out), scorecard)}
+        scorecard = scorecard.model_copy(update={"filters": told})
     verdict = gate.decide(scorecard, policies.named(spec.policy))
     _write(
         out,

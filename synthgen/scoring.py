@@ -102,6 +102,16 @@ def failed(metric: str, title: str, reason: str) -> MetricResult:
     )
 
 
+def changes(before: Scorecard, after: Scorecard) -> list[dict[str, Any]]:
+    """What each metric of `before` says there and in `after`, beside unseen real rows; JSON-ready, no cell value."""
+    pairs = ((old, after.result(old.metric)) for old in before.results)
+    return [
+        {"metric": old.metric, "title": old.title, "before": old.value, "after": new.value, "holdout": new.holdout}
+        for old, new in pairs
+        if new is not None
+    ]
+
+
 def _honest_figure(figure: Figure) -> Figure:
     problem = _problem(figure.value, figure.holdout)
     if figure.status is not Status.OK or problem is None:

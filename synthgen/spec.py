@@ -116,7 +116,7 @@ class SampleSpec(Spec):
     `balance_within`: the columns in `balance` are balanced inside every value of this column, whose own shares stay as
     in the data. `fixed` holds column = wish for every row: a value, None (missing), a Range or OneOf. `targets`, when
     given, replaces `rows`. `resample` is the critic's dial: how many candidates are drawn for each row kept ("off",
-    "2x", "4x").
+    "2x", "4x"). `drop`: rows that are near copies of training rows, or outliers, are dropped and drawn again.
     """
 
     rows: int | None = Field(None, gt=0, le=100_000_000, description="None: as many as the source has.")
@@ -126,6 +126,7 @@ class SampleSpec(Spec):
     fixed: dict[str, Wish] = {}
     targets: tuple[GroupTarget, ...] = ()
     resample: Literal["off", "2x", "4x"] = "2x"
+    drop: tuple[Literal["near_copies", "outliers"], ...] = ()
     seed: int = 0
 
 

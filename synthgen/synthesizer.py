@@ -108,16 +108,17 @@ class TabularSynthesizer:
         resample: str | None = None,
         within: str | None = None,
         predicates: Sequence[Predicate] = (),
+        drop: Sequence[str] = (),
     ) -> pd.DataFrame:
         """A synthetic table with the source's dtypes and column order.
 
         `where` fixes columns: to a value, None for missing, a Range or OneOf. `balance` gives the values of its columns
         equal shares, `within` inside every value of another column. Each of the `predicates` takes a frame of the
-        modelled columns and gives one boolean a row; rows it does not keep are drawn again. Raises SpecError for what
-        cannot be met.
+        modelled columns and gives one boolean a row; rows it does not keep are drawn again. `drop`: so are
+        "near_copies" of training rows and "outliers". Raises SpecError for what cannot be met.
         """
         modality = catalog.modality("tabular")
-        request = self._request(rows, where, balance, targets, seed, resample, within)
+        request = self._request(rows, where, balance, targets, seed, resample, within, drop)
         chunks = list(self._chunks(request, predicates))
         return self._labelled(modality.call("presented", pd.concat(chunks, ignore_index=True), self.schema_))
 
@@ -132,9 +133,10 @@ class TabularSynthesizer:
         resample: str | None = None,
         within: str | None = None,
         predicates: Sequence[Predicate] = (),
+        drop: Sequence[str] = (),
     ) -> int:
         """Stream a synthetic table to a .csv or .parquet file at constant memory; returns the rows written."""
-        request = self._request(rows, where, balance, targets, seed, resample, within)
+        request = self._request(rows, where, balance, targets, seed, resample, within, drop)
         self._must_be_fitted()
         modality = catalog.modality("tabular")
         with tempfile.TemporaryDirectory() as scratch:
@@ -232,6 +234,7 @@ class TabularSynthesizer:
         seed: int,
         resample: str | None,
         within: str | None,
+        drop: Sequence[str],
     ) -> SampleSpec:
         dial = {"resample": resample} if resample else {}
         return checked(
@@ -242,6 +245,7 @@ class TabularSynthesizer:
             balance_within=within,
             fixed=dict(where or {}),
             targets=tuple(targets),
+            drop=tuple(drop),
             seed=seed,
             **dial,
         )
@@ -264,8 +268,19 @@ class TabularSynthesizer:
         else:
             pipeline.check_without_source(self.model_, request, self.spec)
         rows = pipeline.request_rows(request, self.rows_)
-        every = [*self.predicates_, *predicates]
-        return pipeline.draw(self.model_, self.schema_, request, rows, self.spec, self._context(), every)
+        every, ctx = [*self.predicates_, *predicates], self._context()
+        sieve = None
+        if request.drop:
+            sieve = pipeline.sieve_for(self._with_data("to see what is near them"), request, self.spec, ctx)
+        return pipeline.draw(self.model_, self.schema_, request, rows, self.spec, ctx, every, sieve=sieve)
+
+    def _with_data(self, what: str) -> Prepared:
+        """What the model was fitted on. Raises SpecError for a loaded model, which has none."""
+        if self.prepared_ is None:
+            raise SpecError(
+                f"A loaded model has no training data {what}.", "Do it before saving, or through the service."
+            )
+        return self.prepared_
 
     def _context(self) -> RunContext:
         return RunContext(seed=self.seed, listener=self.listener)

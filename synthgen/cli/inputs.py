@@ -22,6 +22,8 @@ from synthgen.spec import (
 
 KEEP = "A constraint every row keeps: COL=LOW..HIGH, COL<=COL, COL<COL, unique:COL,COL or together:COL,COL; repeatable."
 
+DROP = "near-copies (of training rows) or outliers: such rows are dropped and drawn again; repeatable."
+
 
 def pairs(items: Sequence[str], option: str) -> dict[str, str]:
     """["a=b", ...] as a mapping; raises SpecError for an item without '=' or a name given twice."""
@@ -86,6 +88,16 @@ def _constraint(item: str) -> Constraint | None:
     column, _, text = item.partition("=")
     wish = _wish(text)
     return Within(column=column, low=wish.low, high=wish.high) if isinstance(wish, Range) else None
+
+
+def dropped(items: Sequence[str]) -> tuple[str, ...]:
+    """What --drop names; raises SpecError for an unknown word."""
+    found = [item.strip().replace("-", "_") for item in items]
+    problems = [
+        f"item {i + 1} of --drop is unknown" for i, w in enumerate(found) if w not in ("near_copies", "outliers")
+    ]
+    raise_all(SpecError, problems, "Write --drop near-copies or --drop outliers.")
+    return tuple(found)
 
 
 def parameters(items: Sequence[str]) -> dict[str, Any]:

@@ -28,6 +28,7 @@ Group = Annotated[
     typer.Option(help="ROWS:COL=VALUE[,COL=VALUE]: so many rows of that group; repeatable, in the place of --rows."),
 ]
 Keep = Annotated[list[str] | None, typer.Option(help=inputs.KEEP)]
+Drop = Annotated[list[str] | None, typer.Option(help=inputs.DROP)]
 Seed = Annotated[int, typer.Option(min=0)]
 Follow = Annotated[bool, typer.Option("--follow", help="Watch until it is finished.")]
 
@@ -55,6 +56,7 @@ def submit(
     within: Inside = None,
     group: Group = None,
     keep: Keep = None,
+    drop: Drop = None,
     seed: Seed = 0,
     name: Annotated[str | None, typer.Option(help="Name of the dataset; the file's name when left out.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE of a generator parameter.")] = None,
@@ -75,7 +77,7 @@ def submit(
         "seed": seed,
         "policy": policy,
         "constraints": [one.model_dump(mode="json") for one in inputs.constraints(keep or [])],
-        "sample": _sample(rows, where, balance, within, group, seed),
+        "sample": _sample(rows, where, balance, within, group, drop, seed),
     }
     with connect(url, token) as service:
         dataset_id = dataset or _upload(service, file, name)  # type: ignore[arg-type]
@@ -90,6 +92,7 @@ def draw(
     balance: Balance = None,
     within: Inside = None,
     group: Group = None,
+    drop: Drop = None,
     policy: Annotated[str | None, typer.Option(help="Gate policy; that of the job when left out.")] = None,
     seed: Seed = 0,
     follow: Follow = False,
@@ -97,7 +100,7 @@ def draw(
     token: Token = None,
 ) -> None:
     """Draw another set from the model that JOB trained; it is scored and judged anew."""
-    sample = _sample(rows, where, balance, within, group, seed)
+    sample = _sample(rows, where, balance, within, group, drop, seed)
     with connect(url, token) as service:
         _started(service, service.sample(job, sample, policy), follow)
 
@@ -108,6 +111,7 @@ def _sample(
     balance: Sequence[str] | None,
     within: str | None,
     group: Sequence[str] | None,
+    drop: Sequence[str] | None,
     seed: int,
 ) -> dict[str, Any]:
     """What to draw, as the service takes it."""
@@ -118,6 +122,7 @@ def _sample(
         balance_within=within,
         fixed=inputs.conditions(where or []),
         targets=inputs.groups(group or []),
+        drop=inputs.dropped(drop or []),
         seed=seed,
     )
     return made.model_dump(mode="json")

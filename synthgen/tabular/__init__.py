@@ -26,6 +26,7 @@ TABULAR = Modality(
         "choose": "synthgen.tabular.choice:choose",
         "prepare": "synthgen.tabular.keys:prepare",
         "complete": "synthgen.tabular.keys:complete",
+        "learn_sieve": "synthgen.tabular.filtering:learn",
         "key_notes": "synthgen.tabular.keys:notes",
         "check_constraints": "synthgen.tabular.constraints:check",
         "learn_constraints": "synthgen.tabular.constraints:learn",

@@ -25,6 +25,7 @@ from synthgen.runtime import RunContext
 from synthgen.spec import SampleSpec
 from synthgen.tabular import people
 from synthgen.tabular.constraints import NO_RULES, Rules
+from synthgen.tabular.filtering import Sieve
 from synthgen.tabular.fresh_keys import Maker
 from synthgen.tabular.mending import Mender, Predicate
 from synthgen.tabular.row_source import RowSource, allotted
@@ -155,20 +156,21 @@ def complete(
     rules: Rules | None = None,
     predicates: Sequence[Predicate] = (),
     notes: list[str] | None = None,
+    sieve: Sieve | None = None,
 ) -> Iterator[pd.DataFrame]:
     """Exactly `rows` typed rows in chunks, every column of `schema` in source order, keys fresh, every rule kept.
 
-    `notes` is given, at the end, what a reader should know of the rules.
+    `notes` is given, at the end, what a reader should know of the rules; what `sieve` catches is drawn again.
     """
     maker = Maker(schema, keys.missing, ctx)
     rules = rules or NO_RULES
-    mender = Mender(rules, predicates, schema)
+    mender = Mender(rules, predicates, schema, sieve)
     for number, (part, wanted) in enumerate(_parts(request, rows)):
         here = ctx.at(f"part{number}")
         source = RowSource(generator, part, rules)
         draw = _people(source, keys, wanted, here) if keys.rows_column else _single_rows(source, wanted, here)
         for chunk, owners in draw:
-            kept = {*keys.constant, *filter(None, [keys.rows_column]), *allotted(part)}
+            kept = {*keys.constant, *filter(None, [keys.rows_column]), *allotted(part, schema.target)}
             yield maker.finish(mender.mend(chunk, source, kept, here), owners)
     if notes is not None:
         notes += mender.notes

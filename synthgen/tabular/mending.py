@@ -14,22 +14,26 @@ from synthgen.runtime import RunContext
 from synthgen.spec import Unique
 from synthgen.tabular.constraints import Rules, breaks, repeats, title
 from synthgen.tabular.conversion import presented_column
+from synthgen.tabular.filtering import Sieve
 from synthgen.tabular.row_source import RowSource
 
 Predicate = Callable[[pd.DataFrame], Any]
 ROUNDS = 30  # with the other columns given; then as many with the whole row drawn again
+SIEVE_ROUNDS = 20  # what is still caught then stays, and is told
 
 
 @dataclass
 class Mender:
     """Makes chunk after chunk of one set keep the rules, and counts the rows it drew again.
 
-    `predicates` are functions of a frame as users see it, of the modelled columns, that give one boolean a row.
+    `predicates` are functions of a frame as users see it, of the modelled columns, that give one boolean a row. `sieve`
+    catches rows that are to be dropped; unlike a rule it may give up.
     """
 
     rules: Rules
     predicates: Sequence[Predicate]
     schema: Any
+    sieve: Sieve | None = None
     rows: int = 0
     mended: dict[str, int] = field(default_factory=dict)
     seen: dict[int, pd.DataFrame] = field(default_factory=dict)
@@ -43,17 +47,51 @@ class Mender:
     def notes(self) -> tuple[str, ...]:
         """What a reader of the set should know: rules, and how many rows were drawn again for each."""
         told = [f"{n:,} of {self.rows:,} rows were drawn again to keep {what}" for what, n in self.mended.items()]
-        return (f"every row keeps the {self.count} constraints of the run", *told) if self.count else ()
+        kept = (f"every row keeps the {self.count} constraints of the run", *told) if self.count else ()
+        return (*kept, *(self.sieve.notes if self.sieve is not None else ()))
 
     def mend(self, chunk: pd.DataFrame, source: RowSource, kept: Collection[str], ctx: RunContext) -> pd.DataFrame:
         """The chunk with every rule kept; `kept` columns are not drawn again: a person's own, and allotted ones.
 
         Raises SpecError that counts the rows which could not be made.
         """
-        if not self.count or not len(chunk):
+        if not (self.count or self.sieve) or not len(chunk):
             return chunk
         self.rows += len(chunk)
-        broken = self._broken(chunk)
+        chunk, _ = self._ruled(chunk, source, kept, ctx)
+        if self.sieve is not None:
+            chunk = self._sieved(self.sieve, chunk, source, kept, ctx)
+        self._remember(chunk)
+        return chunk
+
+    def _sieved(
+        self, sieve: Sieve, chunk: pd.DataFrame, source: RowSource, kept: Collection[str], ctx: RunContext
+    ) -> pd.DataFrame:
+        """The chunk with what the sieve catches drawn again, rules kept; after the last round what is caught stays."""
+        sieve.rows += len(chunk)
+        fresh = np.arange(len(chunk))
+        for number in range(SIEVE_ROUNDS + 1):
+            caught, counts = np.zeros(len(fresh), dtype=bool), {}
+            for what, rows in sieve.catches(chunk.iloc[fresh]).items():
+                counts[what], caught = int((rows & ~caught).sum()), caught | rows
+            told = sieve.dropped if number < SIEVE_ROUNDS else sieve.left
+            for what, count in counts.items():
+                told[what] = told.get(what, 0) + count
+            fresh = fresh[caught]
+            if not len(fresh) or number == SIEVE_ROUNDS:
+                break
+            ctx.check_stop()
+            here = ctx.at(f"sieve{self.rows}/{number}")
+            chunk = _redrawn(chunk, fresh, [c for c in chunk.columns if c in kept], source, here)
+            chunk, touched = self._ruled(chunk, source, kept, here)
+            fresh = np.union1d(fresh, np.flatnonzero(touched))
+        return chunk
+
+    def _ruled(
+        self, chunk: pd.DataFrame, source: RowSource, kept: Collection[str], ctx: RunContext
+    ) -> tuple[pd.DataFrame, np.ndarray]:
+        """The chunk with every rule kept, and which rows were drawn again for it."""
+        broken, touched = self._broken(chunk), np.zeros(len(chunk), dtype=bool)
         for what, rows in broken.items():
             self.mended[self._name(what)] = self.mended.get(self._name(what), 0) + int(rows.sum())
         for number in range(2 * ROUNDS):
@@ -61,6 +99,7 @@ class Mender:
                 break
             ctx.check_stop()
             for what, rows in broken.items():
+                touched |= rows
                 columns = self._columns(what) if number < ROUNDS else list(chunk.columns)
                 held = [c for c in chunk.columns if c in kept or c not in columns]
                 here = ctx.at(f"mend{self.rows}/{number}/{what}")
@@ -68,8 +107,7 @@ class Mender:
             broken = self._broken(chunk)
         if broken:
             raise self._unmade(broken, len(chunk))
-        self._remember(chunk)
-        return chunk
+        return chunk, touched
 
     def _unmade(self, broken: dict[int, np.ndarray], rows: int) -> SpecError:
         told = [f"{int(bad.sum())} of {rows} rows break {self._name(what)}" for what, bad in broken.items()]

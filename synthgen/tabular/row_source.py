@@ -15,6 +15,7 @@ from synthgen.spec import OneOf, Range, SampleSpec, Wish
 from synthgen.tabular.allowed import FREE, Allowed
 from synthgen.tabular.constraints import NO_RULES, Rules
 from synthgen.tabular.links import confined
+from synthgen.tabular.mixes import balanced_columns
 
 
 @dataclass(frozen=True)
@@ -71,9 +72,10 @@ class RowSource:
         return confined(encoding, self.rules, encoding.allowed(self.request.fixed))
 
 
-def allotted(request: SampleSpec) -> set[str]:
-    """Columns whose values a request gives to each row: fixed to one value, or balanced."""
-    return {*one_value(request.fixed), *request.balance, *filter(None, [request.balance_within])}
+def allotted(request: SampleSpec, target: str | None = None) -> set[str]:
+    """Columns that a request gives a value in each row: fixed to one, or balanced (the `target`, if it names none)."""
+    balance = balanced_columns(request, target)
+    return {*one_value(request.fixed), *balance, *filter(None, [request.balance_within])}
 
 
 def one_value(fixed: Mapping[str, Wish]) -> set[str]:

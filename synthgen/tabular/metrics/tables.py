@@ -72,7 +72,7 @@ def tables(
     if mixed and (asked.fixed or asked.targets or balanced_columns(asked, schema.target)):
         mix = [mix_of(split, part, asked, schema, ctx.rng("mix")) for part in ("train", "holdout")]
         train, holdout = (f.iloc[np.unique(r) if once else r] for f, r in zip((train, holdout), mix, strict=True))
-    discrete, numeric = _cut(kinds(schema, split.train, drawn), columns, schema.target, ctx)
+    discrete, numeric = cut(kinds(schema, split.train, drawn), columns, schema.target, ctx)
     holdout = sample(holdout, rows, ctx.rng("hold-out rows"))
     typed = (train, holdout, drawn)
     frames = [plain(f, discrete, numeric) for f in typed]
@@ -87,9 +87,10 @@ def kinds(schema: Any, train: pd.DataFrame, synthetic: pd.DataFrame) -> tuple[tu
     return tuple(discrete), tuple(numeric)
 
 
-def _cut(
+def cut(
     kinds: tuple[tuple[str, ...], tuple[str, ...]], most: int | None, target: str | None, ctx: RunContext
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Of more than `most` columns so many drawn by the seed, and the target."""
     names = [*kinds[0], *kinds[1]]
     if most is None or len(names) <= most:
         return kinds
