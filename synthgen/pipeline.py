@@ -118,11 +118,12 @@ def export(outputs: Path, release: Release, out: Path) -> Path:
 
 
 def prepare(source: Source, spec: RunSpec, ctx: RunContext) -> Prepared:
-    """Schema, split and census of a source. Raises SpecError for constraints that do not fit it."""
+    """Schema, split and census of a source. Raises SpecError for constraints or attacks that do not fit it."""
     modality = catalog.modality(spec.modality)
     schema = modality.call("infer", source, spec)
     split = modality.call("split", source, schema, spec, ctx.at("split"))
     modality.call("check_constraints", split, schema, spec)
+    modality.call("check_attacks", spec.attacks, schema)
     return Prepared(source, schema, split, modality.call("census", split, schema, spec))
 
 

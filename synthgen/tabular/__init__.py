@@ -29,6 +29,7 @@ TABULAR = Modality(
         "learn_sieve": "synthgen.tabular.filtering:learn",
         "key_notes": "synthgen.tabular.keys:notes",
         "check_constraints": "synthgen.tabular.constraints:check",
+        "check_attacks": "synthgen.tabular.metrics.attacks.secrets:check",
         "learn_constraints": "synthgen.tabular.constraints:learn",
         "load_constraints": "synthgen.tabular.constraints:Rules.load",
         "check_predicates": "synthgen.tabular.mending:check_predicates",
