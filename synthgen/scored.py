@@ -19,7 +19,7 @@ import pandas as pd
 
 from synthgen import catalog, pipeline
 from synthgen.contracts import MetricResult, Scorecard, Split, Status
-from synthgen.errors import InputError, SpecError, raise_all
+from synthgen.errors import InputError
 from synthgen.pipeline import Model, Prepared
 from synthgen.runtime import Event, RunContext, ignore
 from synthgen.spec import AttackPlan, ColumnOverride, RunSpec, SampleSpec, checked
@@ -90,7 +90,6 @@ def score_files(
     made = raw(synthetic)  # before anything is worked out
     source = _source(real)
     prepared = _whole(pipeline.prepare(source, spec, ctx), spec)
-    _check_plan(plan, prepared.schema)
     if holdout is None:
         card = score_frames(prepared, made, spec, ctx, unjudged=Unjudged(Status.INSUFFICIENT, NEEDED))
         return card.model_copy(update={"notes": (*card.notes, NO_HOLDOUT)}), prepared.schema
@@ -192,11 +191,3 @@ def _whole(prepared: Prepared, spec: RunSpec) -> Prepared:
     split = replace(split, train=train, train_people=people, validation=train.iloc[:0], validation_people=None)
     groups = catalog.modality(spec.modality).call("census", split, prepared.schema, spec)
     return replace(prepared, split=split, groups=groups)
-
-
-def _check_plan(plan: AttackPlan, schema: Any) -> None:
-    modelled = {c.name for c in schema.modelled}
-    given = {"secret": plan.secrets, "known": plan.known}
-    wrong = [f"{name!r} ({what})" for what, names in given.items() for name in names if name not in modelled]
-    problems = [f"The attacks name columns that the table has not, or that are not modelled: {', '.join(wrong)}."]
-    raise_all(SpecError, problems if wrong else [], "Name modelled columns of the real table.")
