@@ -49,6 +49,9 @@ def choose(spec: RunSpec, data: FitData, schema: Any) -> tuple[RunSpec, str]:
     """The spec with its generator named, and why: "auto" is settled by the modality's rule on the training rows."""
     if spec.generator != "auto":
         return spec, "Named by the specification."
+    if spec.privacy is not None:  # a rule that looks at the rows would have to be paid for
+        named = spec.model_copy(update={"generator": generator_name(spec)})
+        return named, '"auto" chose it without looking at the rows, for differential privacy.'
     name, reason = modality(spec.modality).call("choose", data, schema, spec)
     return spec.model_copy(update={"generator": name}), f'"auto" chose it: {reason}'
 
@@ -68,6 +71,7 @@ def check(spec: RunSpec) -> None:
     known = modality(spec.modality).metrics
     _params(spec, generator_name(spec))
     check_able(spec, spec.sample)
+    check_private(spec)
     named = policies.metrics(spec.policy) if isinstance(spec.policy, GatePolicy) else ()
     raise_all(SpecError, _unknown(named, known), "Correct the policy; synthgen's own policies are good examples.")
     policies.named(spec.policy)
@@ -87,6 +91,25 @@ def check_able(spec: RunSpec, request: SampleSpec) -> None:
     for what, words in missing.items():
         others = ", ".join(sorted(n for n, entry in known.items() if what in (entry.capabilities or ())))
         raise SpecError(f"Generator {name!r} cannot {words}.", f"Leave that out, or choose one of: {others}.")
+    if request.drop and spec.privacy is not None:
+        raise SpecError(
+            "Dropping near copies or outliers reads training rows while sampling, which no privacy budget pays for.",
+            "Leave `drop` out, or differential privacy.",
+        )
+
+
+def check_private(spec: RunSpec) -> None:
+    """Raise SpecError if a spec asks for differential privacy and for what has no accounting."""
+    if spec.privacy is None:
+        return
+    known, name = generators(spec.modality), generator_name(spec)
+    if not known[name].private:
+        others = ", ".join(sorted(n for n, entry in known.items() if entry.private))
+        raise SpecError(
+            f"Generator {name!r} has no differential privacy: nothing bounds what one person does to it.",
+            f"Choose one of: {others}.",
+        )
+    modality(spec.modality).call("check_private", spec)
 
 
 def holds_records(spec: RunSpec) -> bool:
@@ -105,10 +128,14 @@ def _unknown(named: Iterable[str], known: Mapping[str, Entry]) -> Iterator[str]:
             yield f"The policy names a figure that metric {name!r} does not have, {figure!r} (there are: {there})."
 
 
-def build(spec: RunSpec) -> Generator:
-    """A new, unfitted generator as the spec describes it."""
+def build(spec: RunSpec, declared: Any = None) -> Generator:
+    """A new, unfitted generator as the spec describes it; `declared` is what a private one may know without looking."""
     name = generator_name(spec)
     params = _params(spec, name)
+    if spec.privacy is not None:
+        check_private(spec)
+        private: Generator = resolve(generators(spec.modality)[name].private)(params, spec.privacy, declared)
+        return private
     kind = generators(spec.modality)[name].load()
     built: Generator = kind() if params is None else kind(params)
     return built

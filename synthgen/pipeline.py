@@ -35,6 +35,7 @@ from synthgen.spec import RunSpec, SampleSpec
 PREVIEW_ROWS = 50
 UNSIEVED_ROWS = 20_000
 UNSIEVED_METRICS = ("near_copies", "closest_record", "pair", "mode_census")  # cheap, and what dropping rows moves
+WITHHELD = "withheld: whoever knows all rows but one could try out that one"
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,10 @@ def export(outputs: Path, release: Release, out: Path) -> Path:
 def prepare(source: Source, spec: RunSpec, ctx: RunContext) -> Prepared:
     """Schema, split and census of a source. Raises SpecError for constraints or attacks that do not fit it."""
     modality = catalog.modality(spec.modality)
+    catalog.check_private(spec)
     schema = modality.call("infer", source, spec)
+    if spec.privacy is not None:
+        schema = modality.call("private_schema", schema, spec)
     split = modality.call("split", source, schema, spec, ctx.at("split"))
     modality.call("check_constraints", split, schema, spec)
     modality.call("check_attacks", spec.attacks, schema)
@@ -128,7 +132,12 @@ def prepare(source: Source, spec: RunSpec, ctx: RunContext) -> Prepared:
 
 
 def check_request(prepared: Prepared, request: SampleSpec, spec: RunSpec) -> None:
-    """Refuse fixed values and target groups that too few people of the source meet. Raises SpecError."""
+    """Refuse fixed values and target groups that too few people of the source meet. Raises SpecError.
+
+    Under differential privacy nobody is counted here: `publish` asks the model what its noisy counts can tell.
+    """
+    if spec.privacy is not None:
+        return
     catalog.modality(spec.modality).call("check_request", request, prepared.split, prepared.schema, spec)
 
 
@@ -140,12 +149,15 @@ def check_without_source(model: Model, request: SampleSpec, spec: RunSpec) -> No
 
 def fit(prepared: Prepared, spec: RunSpec, ctx: RunContext) -> Model:
     """Train the generator the spec names; the hold-out is not handed to it."""
-    data, schema, keys = catalog.modality(spec.modality).call("prepare", prepared.split.fitting, prepared.schema)
+    modality = catalog.modality(spec.modality)
+    step = "prepare" if spec.privacy is None else "prepare_private"
+    data, schema, keys = modality.call(step, prepared.split.fitting, prepared.schema)
     timed = replace(ctx, deadline=time.monotonic() + spec.time_budget)
     chosen, why = catalog.choose(spec, data, schema)
     ctx.log(f"Generator {chosen.generator}. {why}")
-    generator = catalog.build(chosen).fit(data, schema, prepared.groups, timed.at("fit"))
-    rules = catalog.modality(spec.modality).call("learn_constraints", prepared.split.fitting, prepared.schema, spec)
+    declared = None if spec.privacy is None else modality.call("declared_private", schema, spec)
+    generator = catalog.build(chosen, declared).fit(data, schema, prepared.groups, timed.at("fit"))
+    rules = modality.call("learn_constraints", prepared.split.fitting, prepared.schema, spec)
     return Model(generator, keys, why, rules)
 
 
@@ -212,8 +224,10 @@ def impute_file(model: Model, schema: Any, source: Source, path: Path, spec: Run
 def publish(model: Model, prepared: Prepared, spec: RunSpec, ctx: RunContext, out: Path) -> Outcome:
     """Sample, score and decide, and write everything a reviewer needs to `out`."""
     modality = catalog.modality(spec.modality)
+    if spec.privacy is not None:
+        check_without_source(model, spec.sample, spec)
     rows = request_rows(spec.sample, len(prepared.source.data))
-    notes = list(modality.call("key_notes", prepared.schema, model.generator, model.keys))
+    notes = [*modality.call("key_notes", prepared.schema, model.generator, model.keys), *_limits(model)]
     sieve = sieve_for(prepared, spec.sample, spec, ctx)
     chunks = draw(model, prepared.schema, spec.sample, rows, spec, ctx, notes=notes, sieve=sieve)
     synthetic = modality.call(
@@ -239,15 +253,26 @@ def publish(model: Model, prepared: Prepared, spec: RunSpec, ctx: RunContext, ou
             "preview": modality.call("set_preview", synthetic, prepared.schema, PREVIEW_ROWS),
             "summary": summary(synthetic, scorecard, verdict),
             "spec": spec.model_dump(mode="json"),
-            "evidence": {
-                "source_sha256": prepared.source.sha256,
-                "choice": model.choice,
-                "settled_spec_sha256": settled(spec, model).digest(),
-                "training": dict(model.generator.report()),
-            },
+            "evidence": evidence(prepared, model, spec),
         },
     )
     return Outcome(synthetic, scorecard, verdict)
+
+
+def evidence(prepared: Prepared, model: Model, spec: RunSpec) -> dict[str, Any]:
+    """What the card tells of how the set came to be."""
+    return {
+        "source_sha256": prepared.source.sha256 if spec.privacy is None else WITHHELD,
+        "choice": model.choice,
+        "settled_spec_sha256": settled(spec, model).digest(),
+        "training": dict(model.generator.report()),
+    }
+
+
+def _limits(model: Model) -> list[str]:
+    """What a reader of a set must know of its differential privacy, if it has any."""
+    told = model.generator.report().get("privacy")
+    return [] if told is None else [f"epsilon {told['epsilon']:g}, delta {told['delta']:.2g}: {told['limits']}"]
 
 
 def score(

@@ -250,6 +250,25 @@ class AttackPlan(Spec):
     known: tuple[str, ...] = Field((), description="Columns an attacker knows already; empty: all but the secret.")
 
 
+class DifferentialPrivacy(Asked):
+    """Differential privacy of the released rows to a stated epsilon and delta, with one person as unit.
+
+    What one person's rows can change about the set is bounded whatever an attacker knows: the chance of any outcome by
+    a factor of e^epsilon, but for a chance of delta. Numbers of people and rows, and what the schema says of kinds and
+    formats, are taken as known to everybody.
+    """
+
+    epsilon: float = Field(gt=0, le=100)
+    delta: float | None = Field(None, gt=0, lt=0.01, description="None: a tenth of one over the people trained on.")
+    counts_share: float = Field(
+        0.2, gt=0, lt=1, description="Share of the budget for levels, bins, ranges, gaps and group weights."
+    )
+    rows_per_person: int = Field(4, ge=1, le=64, description="Rows of a person that are used; others by chance not.")
+    kinds_declared: bool = Field(
+        False, description="Refuse columns whose kind the owner did not declare, instead of taking kinds as known."
+    )
+
+
 class RunSpec(Spec):
     """One augmentation job, complete: with the dataset it is enough to repeat the run."""
 
@@ -267,7 +286,15 @@ class RunSpec(Spec):
     constraints: tuple[Constraint, ...] = ()
     sample: SampleSpec = SampleSpec()
     attacks: AttackPlan = AttackPlan()
+    privacy: DifferentialPrivacy | None = Field(None, description="None: no differential privacy.")
     policy: GatePolicy | str = "standard"
+
+
+def private(epsilon: float | None, delta: float | None) -> DifferentialPrivacy | None:
+    """The differential privacy that two numbers mean, None for none. Raises SpecError for a delta alone."""
+    if epsilon is None and delta is not None:
+        raise SpecError("A delta was given and no epsilon.", "Give both, or epsilon alone.")
+    return None if epsilon is None else DifferentialPrivacy(epsilon=epsilon, delta=delta)
 
 
 def checked(kind: type[S], **fields: Any) -> S:

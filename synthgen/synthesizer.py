@@ -22,7 +22,17 @@ from synthgen.errors import SpecError
 from synthgen.pipeline import Model, Prepared
 from synthgen.runtime import Event, RunContext, ignore
 from synthgen.scored import must_be_table, raw, score_files, score_frames, with_holdout
-from synthgen.spec import ColumnOverride, Constraint, GroupTarget, RunSpec, SampleSpec, Wish, checked
+from synthgen.spec import (
+    ColumnOverride,
+    Constraint,
+    DifferentialPrivacy,
+    GroupTarget,
+    RunSpec,
+    SampleSpec,
+    Wish,
+    checked,
+    private,
+)
 
 __all__ = ["TabularSynthesizer", "score_files", "score_frames"]
 
@@ -32,7 +42,8 @@ Predicate = Callable[[pd.DataFrame], Any]
 class TabularSynthesizer:
     """A table in, synthetic tables out.
 
-    `fit` uses every row it is given for training and validation; keep a hold-out of your own for `score`.
+    `fit` uses every row it is given for training and validation; keep a hold-out of your own for `score`. With
+    `epsilon` (and `delta`), or all of it in `privacy`, model and rows are differentially private, one person a unit.
     """
 
     def __init__(
@@ -47,6 +58,9 @@ class TabularSynthesizer:
         k_floor: int = 10,
         constraints: Sequence[Constraint] = (),
         listener: Callable[[Event], None] = ignore,
+        epsilon: float | None = None,
+        delta: float | None = None,
+        privacy: DifferentialPrivacy | None = None,
     ) -> None:
         self.generator = generator
         self.params = params
@@ -58,6 +72,9 @@ class TabularSynthesizer:
         self.k_floor = k_floor
         self.constraints = constraints
         self.listener = listener
+        self.epsilon = epsilon
+        self.delta = delta
+        self.privacy = privacy
 
     @property
     def spec(self) -> RunSpec:
@@ -74,6 +91,7 @@ class TabularSynthesizer:
             holdout_share=0.0,
             time_budget=self.time_budget,
             seed=self.seed,
+            privacy=self.privacy or private(self.epsilon, self.delta),
         )
 
     def fit(self, data: pd.DataFrame | str | Path, predicates: Sequence[Predicate] = ()) -> Self:
@@ -220,6 +238,7 @@ class TabularSynthesizer:
             spec.columns,
             spec.k_floor,
             spec.constraints,
+            privacy=spec.privacy,
         )
         loaded.predicates_ = ()
         loaded.prepared_, loaded.schema_, loaded.rows_, loaded.model_ = None, schema, rows, model
@@ -263,7 +282,7 @@ class TabularSynthesizer:
     def _chunks(self, request: SampleSpec, predicates: Sequence[Predicate]) -> Iterator[pd.DataFrame]:
         self._must_be_fitted()
         catalog.check_able(self.spec.model_copy(update={"generator": self.model_.generator.name}), request)
-        if self.prepared_ is not None:
+        if self.prepared_ is not None and self.spec.privacy is None:
             pipeline.check_request(self.prepared_, request, self.spec)
         else:
             pipeline.check_without_source(self.model_, request, self.spec)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
+
+import typer
 
 from synthgen.errors import SpecError, raise_all
 from synthgen.spec import (
@@ -21,6 +23,12 @@ from synthgen.spec import (
 )
 
 KEEP = "A constraint every row keeps: COL=LOW..HIGH, COL<=COL, COL<COL, unique:COL,COL or together:COL,COL; repeatable."
+
+Epsilon = Annotated[
+    float | None,
+    typer.Option(min=0.01, help="Differential privacy to this epsilon, one person a unit; none if left out."),
+]
+Delta = Annotated[float | None, typer.Option(help="Its delta; a tenth of one over the people when left out.")]
 
 DROP = "near-copies (of training rows) or outliers: such rows are dropped and drawn again; repeatable."
 

@@ -26,6 +26,10 @@ TABULAR = Modality(
         "choose": "synthgen.tabular.choice:choose",
         "prepare": "synthgen.tabular.keys:prepare",
         "complete": "synthgen.tabular.keys:complete",
+        "check_private": "synthgen.tabular.private.refusals:check",
+        "private_schema": "synthgen.tabular.private.checking:private_schema",
+        "declared_private": "synthgen.tabular.private.checking:declared_ends",
+        "prepare_private": "synthgen.tabular.private.checking:prepare",
         "learn_sieve": "synthgen.tabular.filtering:learn",
         "key_notes": "synthgen.tabular.keys:notes",
         "check_constraints": "synthgen.tabular.constraints:check",
@@ -50,6 +54,7 @@ TABULAR = Modality(
             "Autoregressive conditional GAN with the worst-case surprise loss",
             "synthgen.tabular.params:AutoregressiveParams",
             capabilities=FACTORED | {"log_prob"},
+            private="synthgen.tabular.private.gan:PrivateGAN",
         ),
         "critic_gan": Entry(
             "synthgen.tabular.critic_gan:CriticGAN",

@@ -27,7 +27,9 @@ def split(source: Source, schema: Schema, spec: RunSpec, ctx: RunContext) -> Spl
     if (refused := refusal(schema, count)) is not None:
         raise refused
     rng = ctx.at("split").rng("assign")
-    part = _assign(_strata(frame, schema, people, count), spec, rng)[people]
+    alike = np.zeros(count, dtype=np.int64)  # under differential privacy one person's target must move nobody else
+    strata = _strata(frame, schema, people, count) if spec.privacy is None else alike
+    part = _assign(strata, spec, rng)[people]
     keyed = schema.person is not None
     frames = [frame[part == number].reset_index(drop=True) for number in range(3)]
     owners = [people[part == number] if keyed else None for number in range(3)]
