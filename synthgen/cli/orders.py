@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from synthgen.cli import inputs
-from synthgen.cli.local import WHERE
+from synthgen.cli.local import WHERE, AttackSize
 from synthgen.cli.remote import follow_job
 from synthgen.cli.session import Token, Url, connect
 from synthgen.cli.terminal import Progress
@@ -49,7 +49,10 @@ def submit(
     positive: Annotated[str | None, typer.Option(help="The value of the target to look for.")] = None,
     generator: Annotated[str, typer.Option(help="auto, or a generator of the catalog.")] = "auto",
     time_budget: Annotated[int, typer.Option(min=5, help="Seconds of training to plan for.")] = 180,
-    policy: Annotated[str, typer.Option(help="Gate policy.")] = "standard",
+    policy: Annotated[str, typer.Option(help="Gate policy: open, standard or strict.")] = "standard",
+    attacks: Annotated[AttackSize, typer.Option(help="How much is attacked.")] = AttackSize.standard,
+    secrets: Annotated[list[str] | None, typer.Option(help="Column an attacker wants to know; repeatable.")] = None,
+    known: Annotated[list[str] | None, typer.Option(help="Column an attacker knows already; repeatable.")] = None,
     rows: Rows = None,
     where: Where = None,
     balance: Balance = None,
@@ -76,6 +79,7 @@ def submit(
         "time_budget": time_budget,
         "seed": seed,
         "policy": policy,
+        "attacks": {"size": attacks.value, "secrets": secrets or [], "known": known or []},
         "constraints": [one.model_dump(mode="json") for one in inputs.constraints(keep or [])],
         "sample": _sample(rows, where, balance, within, group, drop, seed),
     }
