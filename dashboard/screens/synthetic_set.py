@@ -6,8 +6,20 @@ import streamlit as st
 
 from dashboard import links, session
 from dashboard.backend import Backend
-from dashboard.components import answers, artifacts, charts, decision, health, layout, lists, mix, scorecard, wording
-from synthgen.contracts import Scorecard
+from dashboard.components import (
+    answers,
+    artifacts,
+    attacks,
+    charts,
+    decision,
+    health,
+    layout,
+    lists,
+    mix,
+    scorecard,
+    wording,
+)
+from synthgen.contracts import Scorecard, Verdict
 
 CENSUS = "mode_census"
 GLANCED = 24
@@ -34,10 +46,12 @@ def show() -> None:
     st.caption(f"Asked for: {mix.told(spec.get('sample') or {}, one.rows)}.")
     answers.show(card, found, spec.get("target"))
     health.ended(card)
-    names = ["Minorities", "Scores", "Real against synthetic", "Rows", "Rules", "Decide", "Sample again"]
-    minorities, scores, plots, rows, rules, decide, again = st.tabs(names)
+    names = ["Minorities", "Privacy", "Scores", "Real against synthetic", "Rows", "Rules", "Decide", "Sample again"]
+    minorities, privacy, scores, plots, rows, rules, decide, again = st.tabs(names)
     with minorities:
         _minorities(card)
+    with privacy:
+        _privacy(card, found)
     with scores:
         _scores(card)
     with plots:
@@ -61,6 +75,12 @@ def _minorities(card: Scorecard) -> None:
     scorecard.both_ends(card)
 
 
+def _privacy(card: Scorecard, found: Verdict) -> None:
+    attacks.show(card, found)
+    layout.section("Privacy scores", "What was measured beside; attacks with their figures too.")
+    scorecard.family(card, "privacy")
+
+
 def _scores(card: Scorecard) -> None:
     st.caption(
         f"{wording.count(card.compared_rows)} synthetic rows were compared with {wording.count(card.train_rows)} rows "
@@ -68,6 +88,8 @@ def _scores(card: Scorecard) -> None:
         "In the last column the dot is this set, the line its interval, the grey mark real hold-out data."
     )
     for name, title in wording.FAMILIES.items():
+        if name == "privacy":
+            continue  # it has a page of its own
         layout.section(title)
         scorecard.family(card, name, skip=(CENSUS,))
     for note in card.notes:
