@@ -10,10 +10,11 @@ from dashboard import backend, links, session
 from dashboard.backend import Backend
 from dashboard.components import artifacts, layout, mix, overrides, parameters, wishes, wording
 from synthgen.service.read_models import DatasetView
-from synthgen.spec import GateRule, RunSpec, SampleSpec, checked
+from synthgen.spec import AttackPlan, AttackRule, GateRule, RunSpec, SampleSpec, checked
 
 BUDGETS = (15, 30, 60, 180, 600, 1800, 3600, 3 * 3600, 8 * 3600)
 NO_TARGET = "No target"
+MOST_SECRETS = 4  # attacked in one scoring
 
 
 def show() -> None:
@@ -45,10 +46,11 @@ def show() -> None:
     with st.container(border=True):
         layout.section("The gate", "A set that misses a rule of its policy is blocked; the others wait for a person.")
         policy = _policy()
+        attacks = _attacks(_modelled(schema))
     changed = service.overrides(dataset.id)
     if changed:
         layout.banner("busy", "Columns you corrected", [overrides.describe(changed)])
-    asked = {"target": target, "positive": positive, "columns": changed, "constraints": constraints}
+    asked = {"target": target, "positive": positive, "columns": changed, "constraints": constraints, "attacks": attacks}
     _submit(service, dataset, checked(RunSpec, sample=sample, policy=policy, **asked, **training))
 
 
@@ -134,7 +136,54 @@ def _policy() -> str:
     chosen = st.segmented_control("Policy", names, default="standard", format_func=str.capitalize) or "standard"
     with st.expander(f"Its {wording.plural(len(known[chosen].rules), 'rule')}"):
         layout.table(("About", "Why", "Must be there"), map(_rule, known[chosen].rules))
+        asked = known[chosen].attacks
+        if asked is not None:
+            st.caption(_asked(asked))
     return chosen
+
+
+def _asked(rule: AttackRule) -> str:
+    """What a policy asks of the attacks, in words."""
+    safe = f"must be shown to gain at most {rule.threshold:g} over unseen people"
+    return (
+        f"{len(rule.metrics)} attacks on the whole set and on groups of people: the set is blocked where any of them "
+        f"gains more than chance makes ({rule.level:.0%} over all of them together, after Holm). "
+        + (
+            f"On the whole each {safe}: that takes some hundred people in the hold-out."
+            if rule.whole != "no_block"
+            else ""
+        )
+    )
+
+
+SIZES = {"standard": "Whole set and pooled minorities", "full": "Every large group too, and more people"}
+
+
+def _attacks(names: list[str]) -> AttackPlan:
+    """Which attacks are made on the set before it is judged: planned here, before anything is trained."""
+    with st.expander("Attacks that test the set"):
+        size = st.segmented_control(
+            "How much is attacked",
+            list(SIZES),
+            default="standard",
+            format_func=lambda name: SIZES[name],
+            help="Full takes longer.",
+        )
+        left, right = st.columns(2)
+        secrets = left.multiselect(
+            "Columns an attacker wants to know",
+            names,
+            max_selections=MOST_SECRETS,
+            placeholder="Chosen by rule",
+            help="Such as a diagnosis. By rule: the target and the columns that say most.",
+        )
+        known = right.multiselect(
+            "Columns an attacker knows already",
+            names,
+            placeholder="All but the secret",
+            help="Such as age, sex and place of living.",
+        )
+    return checked(AttackPlan, size=size or "standard", secrets=tuple(secrets), known=tuple(known))
 
 
 def _rule(rule: GateRule) -> tuple[str, str, str]:

@@ -181,6 +181,7 @@ def _not_made(rule: AttackRule, result: MetricResult, state: State) -> Reason:
         "not_applicable": "does not apply",
     }[state]
     reason = result.reason if result.status is not Status.OK else "a number is missing or is none"
+    reason = "" if state == "insufficient" else reason  # it counts people, and reasons leave the house with the set
     ending = "The policy does not require it; nothing is claimed." if passed else "The policy asks for it: blocked."
     hint = f" {HELP}" if state == "insufficient" and not passed else ""
     why = f" ({reason.rstrip('.')})" if reason else ""

@@ -11,8 +11,8 @@ LEVEL = 0.05  # chance that a set which no attack gains from is blocked
 
 ALWAYS_TOLD = ("copied_rows", "near_copies", "closest_record")  # no policy takes "cannot be told" for an answer here
 COPYING = (*ALWAYS_TOLD, "lone_numbers")
-ATTACKS = COPYING
-NEED_NOT_APPLY = ("lone_numbers",)  # a table whose numbers all repeat has none that one person owns
+ATTACKS = ("singling_out", "linkability", "inference", "membership", "membership_density", *COPYING)
+NEED_NOT_APPLY = ("singling_out", "linkability", "inference", "lone_numbers")  # one column: nothing to attack with
 
 _NOT_FROM_HOLDOUT = (
     GateRule(

@@ -125,6 +125,51 @@ def test_a_blocked_set_cannot_be_released(application, client, dataset):
     assert client.post(f"/sets/{set_id}/reject", json={"reason": "blocked"}).json()["state"] == "rejected"
 
 
+def second_person(client):
+    """Headers of a person whom the first one invited."""
+    token = client.post("/people/invitations").json()["token"]
+    account = {"name": "otto", "password": "a few unrelated words"}
+    assert client.post("/join", json={"token": token, **account}).status_code == 201
+    return {"Authorization": f"Bearer {client.post('/tokens', json=account).json()['token']}"}
+
+
+def test_two_people_override_the_gate(application, client, dataset):
+    submit(client, dataset)
+    played_worker.work(application, blocked=True)
+    set_id = client.get("/sets").json()[0]["id"]
+    override = f"/sets/{set_id}/override"
+    other = second_person(client)
+    assert client.get(override).status_code == 404
+    assert client.post(f"{override}/confirm", headers=other).status_code == 404
+    assert client.post(override, json={"reason": "  "}).status_code == 422
+    assert client.post("/sets/none/override", json={"reason": "r"}).status_code == 404
+    asked = client.post(override, json={"reason": "stays in the house"})
+    assert asked.status_code == 201, asked.text
+    assert (asked.json()["failed"], asked.json()["confirmed_by"]) == (["worst_group"], None)
+    assert client.post(override, json={"reason": "again"}).status_code == 409
+    assert client.post(f"{override}/confirm").status_code == 403
+    assert client.post(f"{override}/confirm", headers=other).json()["confirmed_by"] == "otto"
+    assert client.post(f"{override}/confirm", headers=other).status_code == 409
+    assert client.get(override).json()["requested_by"] == "steward"
+    assert [person["name"] for person in client.get("/people").json()] == ["steward", "otto"]
+    assert client.post("/people/invitations", headers=other).status_code == 403
+    answer = client.post(f"/sets/{set_id}/release", json={"purpose": "p", "recipient": "r"})
+    assert answer.status_code == 201, answer.text
+
+
+def test_a_set_that_passed_needs_no_override(application, client, dataset):
+    submit(client, dataset)
+    played_worker.work(application)
+    set_id = client.get("/sets").json()[0]["id"]
+    assert client.post(f"/sets/{set_id}/override", json={"reason": "r"}).status_code == 409
+
+
+def test_the_attack_plan_reaches_the_job(application, client, dataset):
+    plan = {"size": "full", "secrets": ["stroke"], "known": ["age"]}
+    job = submit(client, dataset, attacks=plan)
+    assert job["spec"]["attacks"] == plan
+
+
 def test_a_release_needs_purpose_and_recipient(application, client, dataset):
     submit(client, dataset)
     played_worker.work(application)

@@ -140,6 +140,32 @@ def test_sets_are_listed_with_their_groups_and_one_is_rejected(logged_in, worker
     assert "rejected" in done.stderr
 
 
+def test_two_people_override_the_gate(web, logged_in, worker, tmp_path):
+    table = tmp_path / "blocked.csv"
+    table.write_text("age,sex\n41,F\n52,M\n")
+    ordered = ("--policy", "strict", "--attacks", "full", "--secrets", "sex", "--known", "age")
+    done = logged_in("submit", str(table), "--time-budget", "5", "--follow", *ordered)
+    assert done.returncode == 0, done.stderr
+    set_id = next(line.split()[0] for line in logged_in("sets").stdout.splitlines() if "blocked.csv" in line)
+    assert "nobody asked" in logged_in("override", set_id).stderr.lower()
+    assert logged_in("override", set_id, "--reason", "r", "--confirm").returncode == 1
+    done = logged_in("override", set_id, "--reason", "stays in the house")
+    assert done.returncode == 0, done.stderr
+    assert "Not confirmed yet" in logged_in("override", set_id).stdout
+    done = logged_in("override", set_id, "--confirm")
+    assert done.returncode == 1
+    assert "cannot confirm" in done.stderr
+    invited = logged_in("invite").stdout.strip().split("token=")[1]
+    with Client(web.url) as client:
+        client.join(invited, "otto", PASSWORD)
+        token = client.sign_in("otto", PASSWORD)
+    done = logged_in("override", set_id, "--confirm", "--token", token)
+    assert done.returncode == 0, done.stderr
+    assert "worst_group" in done.stdout
+    assert "Confirmed by otto" in logged_in("override", set_id).stdout
+    assert "awaiting review" in line_of(logged_in("sets"), set_id)
+
+
 def test_releases_are_listed_and_one_is_withdrawn(logged_in, worker, tmp_path):
     set_id = submitted(logged_in, tmp_path, "given.csv")
     done = logged_in("release", set_id, "--purpose", "teaching", "--recipient", "college", "--expires", "2099-12-31")

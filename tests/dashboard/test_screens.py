@@ -195,7 +195,7 @@ def test_what_a_generator_cannot_do_is_told_before_the_job_starts(service, datas
 def test_a_token_is_shown_once_and_works(service):
     page, _ = draw("admin")
     page.text_input[0].set_value("nightly")
-    page.button[0].click().run()
+    next(button for button in page.button if button.label == "Make a token").click().run()
     token = page.code[0].value
     assert people.actor_for_token(service.app, token).name == "Vera"
 
@@ -407,3 +407,72 @@ def test_the_page_of_a_set_answers_four_questions_with_intervals_and_what_real_r
     job = fitted(service, dataset, blocked=True)
     _, text = draw("synthetic_set", id=job.set_id)
     assert "1 rule not met" in text
+
+
+def test_attacks_are_told_in_words_with_controls_guesses_and_corrected_p_values(service, dataset):
+    job = fitted(service, dataset)
+    page, text = draw("synthetic_set", id=job.set_id)
+    told = text.split("Attackers gain something from this set.")[1]
+    assert "linkability on rare pairs" in told
+    for word in ("Gains nothing measurable", "Not shown safe", "Gains: blocked", "Too few people to tell"):
+        assert word in told
+    line = told.split("Attribute inference")[1].split("</tr>")[0]
+    for number in ("0.620", "0.600", "0.550", "1,000", "1.000"):
+        assert number in line
+    assert "&lt; .001" in told
+    assert any("clusters" in caption.value for caption in page.caption)
+
+
+def test_a_set_from_before_attacks_were_made_says_so(service, dataset, monkeypatch):
+    monkeypatch.setattr(played_worker, "attacked", tuple)
+    job = fitted(service, dataset)
+    _, text = draw("synthetic_set", id=job.set_id)
+    assert "Failed" in text or "No attack was made" in text
+
+
+def test_the_attack_plan_and_the_policy_reach_the_job(service, dataset):
+    page, _ = draw("new_job", dataset=dataset)
+    boxes = {box.label: box for box in page.multiselect}
+    boxes["Columns an attacker wants to know"].set_value(["stroke"])
+    boxes["Columns an attacker knows already"].set_value(["age", "sex"])
+    spec = ordered(service, page)
+    assert (spec.attacks.size, spec.attacks.secrets, spec.attacks.known) == ("standard", ("stroke",), ("age", "sex"))
+    assert spec.policy == "standard"
+    assert any("gain at most 0.09 over unseen people" in caption.value for caption in page.caption)
+
+
+def button(page, label):
+    return next(button for button in page.button if button.label == label)
+
+
+def test_a_blocked_set_is_overridden_by_two_people_and_not_by_one(service, dataset, monkeypatch):
+    job = fitted(service, dataset, blocked=True)
+    page, _ = draw("synthetic_set", id=job.set_id)
+    button(page, "Ask a second person").click().run()
+    assert any("reason" in error.value for error in page.error)
+    next(area for area in page.text_area if "released" in area.label).set_value(f"stays in the house {NASTY}")
+    button(page, "Ask a second person").click().run()
+    page, text = draw("synthetic_set", id=job.set_id)
+    assert "Vera" in text
+    assert "<img" not in text
+    assert all(each.label != "Confirm the override" for each in page.button)
+    token = people.invite(service.app, service.actor)
+    second = Backend(service.app, people.join(service.app, token, "Otto", "a few unrelated words"))
+    monkeypatch.setattr(session, "connect", lambda: second)
+    page, _ = draw("synthetic_set", id=job.set_id)
+    assert button(page, "Confirm the override").disabled
+    page.checkbox[0].set_value(True).run()
+    button(page, "Confirm the override").click().run()
+    assert service.synthetic_set(job.set_id).state == "awaiting_review"
+    page, text = draw("synthetic_set", id=job.set_id)
+    assert "Blocked by the gate, overridden, awaiting your review." in text
+    assert any(each.label == "Release this set" for each in page.button)
+
+
+def test_a_person_is_invited_with_a_link_that_is_shown_once(service):
+    page, text = draw("admin")
+    assert "Vera" in text
+    button(page, "Invite a person").click().run()
+    token = page.code[0].value.split("token=")[1]
+    assert people.join(service.app, token, "Otto", "a few unrelated words").role == "member"
+    assert "Otto" in draw("admin")[1]
