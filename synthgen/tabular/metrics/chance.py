@@ -23,9 +23,12 @@ def more_often(hits: float, n: float, control_hits: float, m: float) -> float:
 def below_order_statistic(count: float, n: int, place: int, m: int) -> float:
     """P-value that so many of `n` values lie below the `place`-th smallest of `m` values of the same law.
 
-    The edge is an estimate itself: their number is beta-binomial with parameters `place` and `m` + 1 - `place`.
+    The edge is an estimate itself: their number is beta-binomial with parameters `place` and `m` + 1 - `place`. So many
+    lie there when the first `count` + `place` - 1 of all values hold at least `count` of the `n`: hypergeometric, which
+    keeps its digits in the tail.
     """
-    return float(stats.betabinom.sf(math.floor(count + 1e-9) - 1, n, place, m + 1 - place))
+    seen = math.floor(count + 1e-9)
+    return float(stats.hypergeom.sf(seen - 1, n + m, n, seen + place - 1))
 
 
 def unseen_mass(times: np.ndarray) -> tuple[float, float]:

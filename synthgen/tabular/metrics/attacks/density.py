@@ -17,7 +17,8 @@ class MembershipDensity(MembershipAttack):
     explanation = (
         "The attacker also has data on other people of the same kind, here one half of the hold-out while the other "
         "half is the control, and calls a member whoever lies where the set is denser than people are. That tells "
-        "members in sparse regions from those whom chance alone puts near a synthetic row. The value is the area "
+        "members in sparse regions from those whom chance alone puts near a synthetic row. A difference in one "
+        "category is forgiven, so that a copy with a category changed still counts as near. The value is the area "
         "under the ROC curve, 0.5 being guessing; both halves take their turn, and the error is that of one."
     )
     source = (
@@ -30,7 +31,7 @@ class MembershipDensity(MembershipAttack):
         if near is None:
             return None
         first = _half(attack)
-        to_set = attack.scored(near.to_synthetic, near.most)
+        to_set = attack.scored(lambda part, rows: near.forgiving(near.synthetic, near.points(part, rows)), near.most)
         return [_ratio(attack, near, to_set, known) for known in (first, ~first)]
 
 
@@ -47,11 +48,11 @@ def _ratio(attack: Attack, near: Neighbours, to_set: Scores, known: np.ndarray) 
 
     A nearest-neighbour density is 1 / distance to the power of the columns: the ratio's order is that of the densities.
     """
-    rows = attack.rows(near.most)[1]
-    reference = rows[known[rows]]
-    to_known = attack.scored(lambda part, others: near.to_holdout(reference, part, others), near.most)
+    people = attack.crowd[0].holdout[: near.most]
+    among = near.points(1, people[known[people]])
+    to_known = attack.scored(lambda part, others: near.forgiving(among, near.points(part, others)), near.most)
     train, holdout = (
         np.round(np.log(b + ALIKE) - np.log(a + ALIKE), 3)
         for a, b in ((to_set.train, to_known.train), (to_set.holdout, to_known.holdout))
     )
-    return Scores(train, holdout, ~known)
+    return Scores(train, holdout, ~known, near.most)

@@ -30,20 +30,21 @@ GROUP_SURE = 200  # people of the hold-out that a population needs for its sures
 
 @dataclass(frozen=True)
 class Scores:
-    """One attack's score of every attacked row of the split's frames, NaN elsewhere.
+    """One attack's score of every attacked row of the split's frames.
 
-    `control`: the hold-out rows that count as others; the rest were given to the attacker.
+    `control`: the hold-out rows that count as others; the rest were given to the attacker. `most`: of every population
+    so many people are attacked, the first; that more of it were scored as part of a minority must not count.
     """
 
     train: np.ndarray
     holdout: np.ndarray
     control: np.ndarray
+    most: int
 
     def trial(self, people: Population) -> Trial:
-        """The scores of one population; whoever was not scored is not attacked."""
-        members = self.train[people.train]
-        others = self.holdout[people.holdout[self.control[people.holdout]]]
-        return Trial(members[~np.isnan(members)], others[~np.isnan(others)])
+        """The scores of one population."""
+        train, holdout = people.train[: self.most], people.holdout[: self.most]
+        return Trial(self.train[train], self.holdout[holdout[self.control[holdout]]])
 
 
 @dataclass(frozen=True)
@@ -63,9 +64,7 @@ class Attack:
         train, holdout = ([getattr(p, part)[:most] for p in self.crowd] for part in ("train", "holdout"))
         return np.unique(np.concatenate(train)), np.unique(np.concatenate(holdout))
 
-    def scored(
-        self, score: Callable[[int, np.ndarray], np.ndarray], most: int, control: np.ndarray | None = None
-    ) -> Scores:
+    def scored(self, score: Callable[[int, np.ndarray], np.ndarray], most: int) -> Scores:
         """The scores by `score(part, rows)`, part 0 being training and 1 the hold-out."""
         filled = []
         for part, (frame, rows) in enumerate(zip((self.split.train, self.split.holdout), self.rows(most), strict=True)):
@@ -73,7 +72,7 @@ class Attack:
             out = np.full(len(frame), np.nan)
             out[rows] = np.nan_to_num(score(part, rows), nan=0.0, posinf=1e12, neginf=-1e12)
             filled.append(out)
-        return Scores(filled[0], filled[1], np.ones(len(filled[1]), bool) if control is None else control)
+        return Scores(filled[0], filled[1], np.ones(len(filled[1]), bool), most)
 
 
 class MembershipAttack(Measure, ABC):
@@ -163,4 +162,4 @@ class Membership(MembershipAttack):
         near = Neighbours.of(attack.split, attack.synthetic, attack.schema, attack.plan, attack.ctx)
         if near is None:
             return None
-        return [attack.scored(lambda part, rows: -np.round(near.to_synthetic(part, rows), 3), near.most)]
+        return [attack.scored(lambda part, rows: -np.round(near.distance(part, rows), 3), near.most)]

@@ -12,7 +12,7 @@ import pandas as pd
 from synthgen.contracts import Split, SyntheticSet
 from synthgen.runtime import RunContext
 from synthgen.spec import AttackPlan
-from synthgen.tabular.metrics.distances import nearest, space
+from synthgen.tabular.metrics.distances import BLOCK, nearest, space
 from synthgen.tabular.metrics.tables import Tables, plain, tables
 
 PEOPLE = {"standard": 30_000, "full": 100_000}  # attacked on either side, at most
@@ -29,6 +29,7 @@ class Neighbours:
     tables: Tables
     to: Callable[[pd.DataFrame], np.ndarray]
     synthetic: np.ndarray
+    words: int  # places of a vector, the first ones, that are levels of discrete columns
     most: int
 
     @classmethod
@@ -45,22 +46,38 @@ class Neighbours:
             return None
         drawn = _finite(t.synthetic, t)
         to = space(replace(t, train=drawn))
+        words = space(replace(t, train=drawn, numeric=()))(drawn.iloc[:0]).shape[1] if t.discrete else 0
         points = to(drawn)
         affordable = int(PRODUCTS[plan.size] / max(points.size, 1))
-        return cls(split, t, to, points, min(PEOPLE[plan.size], max(FEWEST_PEOPLE, affordable)))
+        return cls(split, t, to, points, words, min(PEOPLE[plan.size], max(FEWEST_PEOPLE, affordable)))
 
-    def to_synthetic(self, part: int, rows: np.ndarray) -> np.ndarray:
+    def distance(self, part: int, rows: np.ndarray) -> np.ndarray:
         """The distance of rows of a part (0 training, 1 the hold-out) to the nearest synthetic row."""
-        return self._distance(self.synthetic, part, rows)
+        return np.asarray(np.sqrt(nearest(self.synthetic, self.points(part, rows))[0]))
 
-    def to_holdout(self, reference: np.ndarray, part: int, rows: np.ndarray) -> np.ndarray:
-        """Their distance to the nearest of the hold-out's rows `reference`."""
-        return self._distance(self._points(1, reference), part, rows)
+    def forgiving(self, among: np.ndarray, points: np.ndarray) -> np.ndarray:
+        """The distance of `points` to the nearest of `among`, where a difference in one discrete column costs nothing.
 
-    def _distance(self, among: np.ndarray, part: int, rows: np.ndarray) -> np.ndarray:
-        return np.asarray(np.sqrt(nearest(among, self._points(part, rows))[0]))
+        Whoever changes a category to hide a copy gains nothing by it. Precise to about .01.
+        """
+        words, count = self.words, len(self.tables.discrete)
+        norms = (among[:, words:] ** 2).sum(axis=1)
+        found = []
+        for start in range(0, len(points), BLOCK):
+            block = points[start : start + BLOCK]
+            apart = block[:, words:] @ among[:, words:].T
+            apart *= -2
+            apart += norms
+            if count > 1:
+                differ = block[:, :words] @ among[:, :words].T
+                differ *= -2
+                differ += count - 1
+                apart += np.maximum(differ, 0, out=differ)
+            found.append(apart.min(axis=1) + (block[:, words:] ** 2).sum(axis=1))
+        return np.sqrt(np.maximum(np.concatenate([np.zeros(0), *found]), 0))
 
-    def _points(self, part: int, rows: np.ndarray) -> np.ndarray:
+    def points(self, part: int, rows: np.ndarray) -> np.ndarray:
+        """The vectors of rows of a part."""
         frame = (self.split.train, self.split.holdout)[part].iloc[rows]
         return self.to(_finite(plain(frame, self.tables.discrete, self.tables.numeric), self.tables))
 

@@ -2,7 +2,8 @@
 
 A trial holds the scores of people who were trained on (members) and of as good as equal people who were not (others);
 a higher score is a firmer "member". Without a leak both are draws of one law, whatever their numbers, and every p-value
-here is exact or tie-corrected for that. Several trials may share people: their errors are counted as one.
+here is exact or tie-corrected for that. Several trials may share people: their
+normal scores are averaged as if they were one, which is never too bold however much they share.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from synthgen.tabular.metrics.chance import below_order_statistic
 from synthgen.tabular.metrics.measure import against_holdout, mean
 
 SURE, SUREST = 0.01, 0.001  # false positives at which the surest guesses are counted
+LEAST = 1e-300  # p-value that a normal score can hold
 
 
 @dataclass(frozen=True)
@@ -46,15 +48,13 @@ def surest(trials: Sequence[Trial], share: float) -> dict[str, Any]:
     """True-positive rate where `share` of the others are accused: the same fields, `holdout` being that share.
 
     The threshold is an order statistic of the others, so `holdout` is the share they expect above it. Of scores equal
-    to the threshold as large a part counts as makes that share. Beta-binomial p-value; several trials: twice their
-    mean p-value, which holds whatever they share (Rueschendorf 1982).
+    to the threshold as large a part counts as makes that share. Beta-binomial p-value.
     """
     found = [_above(trial, share) for trial in trials]
-    value, expected, p_value = (mean(part) for part in zip(*found, strict=True))
+    value, expected, z = (mean(part) for part in zip(*found, strict=True))
     people, others = (min(len(getattr(t, side)) for t in trials) for side in ("members", "others"))
     interval = against_holdout(value, people, expected, others)
-    p_value = p_value if len(trials) == 1 else min(1.0, 2 * p_value)
-    return _told(trials, value=value, holdout=expected, interval=interval, p_value=p_value)
+    return _told(trials, value=value, holdout=expected, interval=interval, p_value=float(stats.norm.sf(z)))
 
 
 def _told(trials: Sequence[Trial], **found: Any) -> dict[str, Any]:
@@ -78,11 +78,12 @@ def _area(trial: Trial) -> tuple[float, float, float]:
 
 
 def _above(trial: Trial, share: float) -> tuple[float, float, float]:
-    """Share of members above the threshold, the share of others expected there, and the p-value."""
+    """Share of members above the threshold, the share of others expected there, and the p-value as a normal score."""
     m, n = len(trial.members), len(trial.others)
     place = math.ceil(share * (n + 1))
     expected, edge = place / (n + 1), np.sort(trial.others)[n - place]
     tied = (trial.others == edge).mean()
     part = np.clip((expected - (trial.others > edge).mean()) / tied, 0, 1)
     value = float((trial.members > edge).mean() + part * (trial.members == edge).mean())
-    return value, expected, below_order_statistic(value * m, m, place, n)
+    chance = below_order_statistic(value * m, m, place, n)
+    return value, expected, float(stats.norm.isf(np.clip(chance, LEAST, 1 - 1e-9)))
