@@ -23,6 +23,7 @@ CRITIC = {
     "2x": "2 candidates for each row kept",
     "4x": "4 candidates for each row kept: slowest, most faithful",
 }
+DROPS = {"near_copies": "Near copies of training rows", "outliers": "Outliers"}
 DISCRETE = ("boolean", "category", "code")
 MODELLED = (*DISCRETE, "number", "integer", "date", "datetime")
 
@@ -58,6 +59,8 @@ def told(sample: Mapping[str, Any], rows: int) -> str:
         parts.append("groups as often as in the data")
     if sample.get("fixed"):
         parts.append(f"held fixed: {', '.join(sample['fixed'])}")
+    if sample.get("drop"):
+        parts.append(f"without {' or '.join(DROPS[what].lower() for what in sample['drop'])}")
     return "; ".join(parts)
 
 
@@ -115,4 +118,13 @@ def _draw(key: str) -> dict[str, Any]:
         )
     with right:
         seed = st.number_input("Seed of the sample", 0, 2**31, 0, key=f"{key}-seed", help="The same seed repeats it.")
-    return {"resample": dial, "seed": int(seed)}
+    drop = st.multiselect(
+        "Rows to drop and draw again",
+        list(DROPS),
+        format_func=DROPS.__getitem__,
+        key=f"{key}-drop",
+        placeholder="None",
+        help="By distances to training rows, with edges from validation rows. The scorecard shows what it did. To drop "
+        "near copies proves no privacy: it leaves holes around real people. Not with differential privacy.",
+    )
+    return {"resample": dial, "seed": int(seed), "drop": tuple(drop)}

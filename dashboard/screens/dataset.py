@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import streamlit as st
@@ -92,7 +93,7 @@ def _schema(service: Backend, dataset: DatasetView, schema: dict[str, Any], prev
 
 
 def _column(column: dict[str, Any], counted: dict[str, Any]) -> tuple[Cell, ...]:
-    because = layout.text(str(column.get("reason", "")).removeprefix(f"read as {column['kind']} because "))
+    because = layout.text(re.sub(r"^read as .*? because ", "", str(column.get("reason", ""))))
     if column.get("order"):
         because += f"<br><small>{layout.text(str(counted.get('format', '')))}</small>"
     if column.get("warning"):

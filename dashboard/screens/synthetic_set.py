@@ -72,6 +72,7 @@ def _minorities(card: Scorecard) -> None:
         f"Groups of at least {card.k_floor} real people: classes, rare categories, rare pairs, spikes and tails.",
     )
     scorecard.census(card)
+    augmentation.merged(card)
     scorecard.both_ends(card)
 
 
@@ -91,7 +92,10 @@ def _scores(card: Scorecard) -> None:
         if name == "privacy":
             continue  # it has a page of its own
         layout.section(title)
-        scorecard.family(card, name, skip=(CENSUS,))
+        scorecard.family(card, name, skip=(CENSUS, "augmentation"))
+        if name == "utility":
+            augmentation.show(card)
+    augmentation.dropped(card)
     for note in card.notes:
         st.caption(note)
 

@@ -39,6 +39,7 @@ METRICS: dict[str, Entry] = {
     "missingness": _entry("gaps:Missingness", "Missing cells", "share", "together"),
     "detection": _entry("detection:Detection", "Telling synthetic from real"),
     "mode_census": _entry("census:ModeCensus", "Mode census", *_WORDS, *_SHARES),
+    "merged": _entry("merged:Merged", "Categories of too few people"),
     "worst_group": _entry("coverage:WorstGroup", "Worst group: distance", "mean", "worst_tenth"),
     "surprise": _entry(
         "coverage:Surprise", "Worst group: surprise",

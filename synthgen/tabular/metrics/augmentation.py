@@ -245,7 +245,7 @@ def _figures(question: Question, means: Means, chosen: Gain, task: _Task) -> Ite
         arm = there.get(name, Arm(name, name.replace("_", " "), missing="Only for a target of classes."))
         for measure, words in MEASURES.items():
             words = words if task.discrete or measure != "score" else "explained variance"
-            title = f"{arm.title}: {words}"
+            title = f"{_beside(arm)}: {words}"
             draws = means.draws.get(measure, {}).get(name)
             if draws is None:
                 yield absent(f"{name}_{measure}", title, arm.missing or "Only for a target of classes.")
@@ -270,3 +270,8 @@ def _figures(question: Question, means: Means, chosen: Gain, task: _Task) -> Ite
 
 def _known(frame: pd.DataFrame, target: str) -> pd.DataFrame:
     return frame[frame[target].notna()].reset_index(drop=True)
+
+
+def _beside(arm: Arm) -> str:
+    """How a figure names an arm: what is learnt from, the real rows among it."""
+    return arm.title if arm.title.startswith("Real") else f"Real and synthetic, {arm.title[0].lower()}{arm.title[1:]}"
