@@ -10,6 +10,7 @@ from dashboard.components import (
     answers,
     artifacts,
     attacks,
+    augmentation,
     charts,
     decision,
     health,
