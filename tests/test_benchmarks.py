@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import bars, children, emphasis, figure, rare_class, report, tables, tabular
+from benchmarks import bars, children, emphasis, figure, membership, rare_class, report, tables, tabular
 from benchmarks.contestants import Contestant, ours, peer
 
 FIGURES = {
@@ -231,3 +231,25 @@ def test_emphasis_is_held_against_its_bars(steps, excess, outcomes):
     found = {"table": "t", "emphasis": steps, "seeds": runs, "differences": emphasis.differences(runs), "bars": found}
     told = report.emphasised([found]) + report.missed([found])
     assert told.count(f"t, {steps} of the steps") == 1 + outcomes.count("MISS")
+
+
+def test_membership_bars_take_the_best_attack_and_nothing_measured_is_a_miss():
+    attacks = {"membership": {"auc": 0.7}, "membership_likelihood": {"auc": 0.9}, "membership_density": {"auc": None}}
+    found = membership.bars({"overfitted": {"attacks": attacks}, "default": {"attacks": attacks}})
+    assert [(bar.value, bar.outcome) for bar in found] == [(0.9, "floor"), (0.9, "MISS")]
+    unmeasured = {"attacks": {"membership": {"auc": None}}}
+    assert {bar.outcome for bar in membership.bars({"overfitted": unmeasured, "default": unmeasured})} == {"MISS"}
+
+
+def test_attacks_that_gain_fit_in_lines():
+    attack = {
+        "status": "ok", "auc": 0.71, "interval": [0.66, 0.76], "p_value": 0.001, "tpr_at_1": 0.2, "tpr_at_01": None,
+        "populations": 2, "worst_auc": 0.8,
+    }  # fmt: skip
+    model = {"rows": 300, "holdout_rows": 300, "cpu_seconds": 1.0, "peak_memory_mib": 100}
+    told = membership.lines(
+        "overfitted", {**model, "attacks": {"membership": attack, "other": {**attack, "auc": None}}}
+    )
+    assert "auc 0.7100 (0.6600 to 0.7600)" in told[1]
+    assert "tpr_at_01" not in told[1]
+    assert "worst of 2 pools 0.8000" in told[1]
