@@ -6,6 +6,7 @@ import zipfile
 import numpy as np
 import pandas as pd
 import pytest
+from scenes import hospital
 
 from synthgen import pipeline
 from synthgen.contracts import Release, Verdict
@@ -139,3 +140,13 @@ def test_a_stop_leaves_nothing_published(table, tmp_path):
     with pytest.raises(Stopped):
         pipeline.run(table, "t", SPEC, RunContext(seed=3, stop=lambda: True), tmp_path)
     assert not (tmp_path / "summary.json").exists()
+
+
+@pytest.mark.slow
+def test_a_set_of_a_table_that_is_large_enough_passes_the_standard_policy_and_leaves(tmp_path):
+    """800 unseen people show that no attack gains more than the policy allows."""
+    hospital(4000, 1).to_csv(tmp_path / "hospital.csv", index=False)
+    spec = RunSpec(generator="gaussian_copula", target="outcome", positive="died", policy="standard", seed=1)
+    outcome = pipeline.run(tmp_path / "hospital.csv", "hospital", spec, RunContext(seed=1), tmp_path / "out")
+    assert outcome.verdict.outcome == "awaiting_review", [r.message for r in outcome.verdict.failed]
+    assert zipfile.is_zipfile(pipeline.export(tmp_path / "out", RELEASE, tmp_path / "bundle"))

@@ -129,11 +129,11 @@ def named(policy: GatePolicy | str) -> GatePolicy:
 def _with_copying(own: AttackRule) -> AttackRule:
     """The rule with the attacks that look for copies, which no policy leaves out, or makes optional, or looser."""
     missing = tuple(name for name in COPYING if name not in own.metrics)
-    optional = {*own.optional, *missing} - set(ALWAYS_TOLD)
+    optional = tuple(name for name in (*own.optional, *missing) if name not in ALWAYS_TOLD)
     return own.model_copy(
         update={
             "metrics": (*own.metrics, *missing),
-            "optional": tuple(sorted(optional)),
+            "optional": optional,
             "level": max(own.level, LEVEL),
         }
     )

@@ -203,10 +203,15 @@ def test_reasons_are_plain_and_name_no_cell(good_card):
         assert "burns" not in reason.message
 
 
-@pytest.mark.parametrize("policy", ["open", "standard", "strict"])
+@pytest.mark.parametrize("policy", ["open", "standard"])
 def test_fresh_rows_pass(good_card, policy):
     verdict = decide(good_card, policy)
     assert verdict.outcome == "awaiting_review", [r.message for r in verdict.failed]
+
+
+def test_fresh_rows_fail_the_strict_policy_only_where_600_unseen_people_cannot_show_safety(good_card):
+    failed = decide(good_card, "strict").failed
+    assert all("not shown safe" in r.message for r in failed), [r.message for r in failed]
 
 
 @pytest.mark.parametrize("policy", ["open", "standard", "strict"])
