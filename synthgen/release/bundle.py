@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from synthgen.errors import GateError
+from synthgen.release import rendering as published
 from synthgen.release import report, typed_values
 from synthgen.release.gate import ReleasedSet
 
@@ -52,7 +53,7 @@ chance: see copied_rows in the report.
 data.csv, data.parquet   the rows (data.xlsx too where the source was an Excel workbook)
 schema.json              the columns: kind, type, how cells are written
 report.html              what was measured, for reading (opens in any browser, needs no network)
-scorecard.json           the same as data
+scorecard.json           the same as data; scorecard.schema.json describes it (JSON Schema)
 card.json                what was done: specification, seed, versions, check sums, purpose, recipient, expiry
 
 Purpose:    {purpose}
@@ -99,12 +100,13 @@ def _data(released: ReleasedSet, folder: Path) -> list[Path]:
 
 def _texts(released: ReleasedSet, folder: Path) -> list[Path]:
     title = "Synthetic data: release report"
-    rendering = report.release(released.scorecard, released.verdict, released.release, title)
+    rendering = report.release(released.scorecard, released.verdict, released.release, title, released.evidence)
     notice = {name: value or "not set" for name, value in released.release.model_dump().items()}
     notice["override"] = _overridden(released)
     texts = {
         "schema.json": _json(safe_schema(released.schema)),
         "scorecard.json": _json(rendering),
+        "scorecard.schema.json": published.text(),
         "report.html": report.html(rendering),
         "README.txt": README.format(**notice),
     }

@@ -23,7 +23,9 @@ RECORD = Release(
     expires_at="2027-11-21T00:00:00Z",
     note="Asked for by telephone.",
 )
-FILES = {"data.csv", "data.parquet", "schema.json", "scorecard.json", "report.html", "card.json", "README.txt"}
+FILES = {"data.csv", "data.parquet", "schema.json", "scorecard.json", "report.html", "card.json", "README.txt"} | {
+    "scorecard.schema.json"
+}
 CANARY_WORDS = ("zyzzyva", "quokka", "xylothek")
 CANARY_NUMBERS = ("987654.32", "987654", "654321.09", "654321", "0.17", "1887")
 
