@@ -31,8 +31,8 @@ class Effort:
 
 
 def effort(plan: AttackPlan, whole: int, group: int, seconds: float) -> Effort:
-    """The effort of the standard plan; the full plan attacks as many, of more groups, and searches eight times more."""
-    return Effort(whole, group, seconds * (8.0 if plan.size == "full" else 1.0))
+    """The effort of the standard plan; the full plan attacks as many, of more groups, and searches five times longer."""
+    return Effort(whole, group, seconds * (5.0 if plan.size == "full" else 1.0))
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any, Literal
 
 import numpy as np
@@ -68,14 +69,21 @@ def _singled(
 
 
 def descriptions(rows: pd.DataFrame, mode: Mode, planned: int, rng: np.random.Generator) -> list[Any]:
-    """At most `planned` queries that each fit one of the synthetic rows, from 20 tries each."""
+    """At most `planned` queries that each fit one of the synthetic rows, from 20 tries each.
+
+    polars counts values in no order that could be repeated: of the univariate queries all are made, and some drawn.
+    """
     from anonymeter.evaluators import singling_out_evaluator as anonymeter
 
+    logging.getLogger(anonymeter.__name__).setLevel(logging.ERROR)  # it warns where it finds fewer than planned
     table = polars_table(rows).unique(maintain_order=True)
-    if mode == "univariate":
-        return anonymeter.univariate_singling_out_queries(table, planned, rng)
-    named = columns_named(rows.shape[1])
-    return anonymeter.multivariate_singling_out_queries(table, planned, named, TRIES * planned, rng)
+    if mode == "multivariate":
+        named = columns_named(rows.shape[1])
+        return anonymeter.multivariate_singling_out_queries(table, planned, named, TRIES * planned, rng)
+    every = sorted(
+        anonymeter.univariate_singling_out_queries(table, 3 * table.width * (table.height + 1), rng), key=str
+    )
+    return [every[i] for i in rng.permutation(len(every))[:planned]]
 
 
 def columns_named(columns: int) -> int:
@@ -87,8 +95,12 @@ def columns_named(columns: int) -> int:
 
 
 def _blind(rows: pd.DataFrame, mode: Mode, rng: np.random.Generator) -> list[Any]:
-    """Queries of random columns, values and comparisons."""
+    """Queries of random columns, values and comparisons, as anonymeter's naive attacker makes them."""
     from anonymeter.evaluators import singling_out_evaluator as anonymeter
 
+    table = polars_table(rows)
+    values = {c: table[c].unique(maintain_order=True).to_list() for c in table.columns}
+    sorts = {c: anonymeter._convert_polars_dtype(table[c].dtype) for c in table.columns}
     named = 1 if mode == "univariate" else columns_named(rows.shape[1])
-    return anonymeter._random_queries(polars_table(rows), NAIVE, named, rng)
+    chosen = [rng.choice(table.columns, named, replace=False).tolist() for _ in range(NAIVE)]
+    return [anonymeter._random_query(values, columns, sorts, rng) for columns in chosen]

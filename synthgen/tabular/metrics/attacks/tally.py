@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import fisher_exact
 
 from synthgen.contracts import Figure, Interval
+from synthgen.tabular.metrics.chance import more_often
 from synthgen.tabular.metrics.measure import against_holdout
 
 
@@ -65,11 +65,7 @@ class Tally:
         return Figure(name="risk", title="Risk as anonymeter states it", value=found.value, interval=interval)
 
     def _exact(self) -> float:
-        table = [
-            [self.hits, self.attempts - self.hits],
-            [self.control, self.control_attempts - self.control],
-        ]
-        return float(fisher_exact(table, alternative="greater")[1])
+        return more_often(self.hits, self.attempts, self.control, self.control_attempts)
 
 
 def figure(name: str, title: str, tally: Tally) -> Figure:
