@@ -31,7 +31,7 @@ class Effort:
 
 
 def effort(plan: AttackPlan, whole: int, group: int, seconds: float) -> Effort:
-    """The effort of the standard plan; the full plan attacks as many, of more groups, and searches five times longer."""
+    """The effort of the standard plan; the full plan attacks more groups, with five times the work."""
     return Effort(whole, group, seconds * (5.0 if plan.size == "full" else 1.0))
 
 
