@@ -8,11 +8,11 @@ import pytest
 from prepared import prepared
 from scenes import hospital
 
-from synthgen import pipeline
+from synthgen import catalog, pipeline
 from synthgen.contracts import FitData
 from synthgen.errors import SpecError
 from synthgen.runtime import RunContext
-from synthgen.spec import GroupTarget, RunSpec, SampleSpec, Unique, Within
+from synthgen.spec import DifferentialPrivacy, GroupTarget, RunSpec, SampleSpec, Unique, Within
 from synthgen.synthesizer import TabularSynthesizer
 from synthgen.tabular import conversion, io, keys
 from synthgen.tabular.constraints import Rules, breaks
@@ -134,6 +134,12 @@ def test_where_unseen_rows_equal_real_ones_nothing_is_a_near_copy_and_it_is_said
     sieve = learn(found.data, found.schema, ("near_copies",), RunContext())
     assert not sieve.catches(found.split.train)["near_copies"].any()
     assert any("no row counts as a near copy" in note for note in sieve.notes)
+
+
+def test_differential_privacy_and_dropping_do_not_go_together():
+    private = RunSpec(privacy=DifferentialPrivacy(epsilon=2.0), sample=SampleSpec(drop=("outliers",)))
+    with pytest.raises(SpecError, match="no privacy budget"):
+        catalog.check(private)
 
 
 def test_a_library_user_drops_with_targets_and_conditions(tmp_path):
