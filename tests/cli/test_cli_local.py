@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from synthgen.contracts import Scorecard
+from synthgen.release.rendering import Rendering
 
 
 def run(*arguments):
@@ -73,11 +73,46 @@ def test_score_writes_json_and_html(model, table, tmp_path):
     made = tmp_path / "s.csv"
     run("sample", model, "--rows", "300", "--out", made)
     for name in ("card.json", "card.html"):
-        done = run("score", table, made, "--target", "outcome", "--out", tmp_path / name)
+        done = run("score", table, made, "--target", "outcome", "--out", tmp_path / "new" / name)
         assert done.returncode == 0, done.stderr
-        assert "hold-out" in done.stdout
-    assert Scorecard.model_validate_json((tmp_path / "card.json").read_text()).result("pair") is not None
-    assert (tmp_path / "card.html").read_text().lstrip().lower().startswith("<!doctype html")
+        assert "No hold-out was given" in done.stdout
+        assert "%" in done.stderr, "progress is shown"
+    shown = Rendering.model_validate_json((tmp_path / "new" / "card.json").read_text())
+    assert "pair" in {score.metric for score in shown.scores}
+    assert (tmp_path / "new" / "card.html").read_text().lstrip().lower().startswith("<!doctype html")
+
+
+@pytest.mark.slow
+def test_score_takes_a_policy_attacks_and_a_person_and_blocks_copies(table, tmp_path):
+    real = pd.read_csv(table)
+    real.insert(0, "patient", [f"P{i // 2:04d}" for i in range(len(real))])
+    unseen = real.sample(200, random_state=0).assign(patient=[f"Q{i // 2:04d}" for i in range(200)])
+    unseen = unseen.assign(age=unseen["age"] + 1, dose=unseen["dose"] + 0.3)
+    for name, frame in (("real", real), ("unseen", unseen), ("copies", real.drop(columns="patient"))):
+        frame.to_csv(tmp_path / f"{name}.csv", index=False)
+    files = [tmp_path / f"{name}.csv" for name in ("real", "copies")]
+    known = ["--person", "patient", "--holdout", tmp_path / "unseen.csv", "--target", "outcome", "--positive", "yes"]
+    attacks = ["--attacks", "standard", "--secrets", "outcome", "--known", "age", "--known", "sex"]
+    policy = ["--policy", "standard", "--fail-on-block", "--out", tmp_path / "card.html"]
+    done = run("score", *files, *known, *attacks, *policy)
+    assert done.returncode == 3, done.stderr
+    assert "Verdict: blocked" in done.stdout
+    assert "copied_rows" in done.stdout
+    assert "Blocked by the gate" in (tmp_path / "card.html").read_text()
+
+
+def test_a_policy_is_checked_before_anything_is_measured(table, tmp_path):
+    for options, said in (
+        (("--policy", "lax"), "lax"),
+        (("--fail-on-block",), "--policy"),
+        (("--secrets", "height"), "height"),
+        (("--person", "height"), "height"),
+    ):
+        done = run("score", table, table, "--out", tmp_path / "card.html", *options)
+        assert done.returncode == 1, done.stdout
+        assert said in done.stderr
+        assert "Traceback" not in done.stderr
+    assert not (tmp_path / "card.html").exists()
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,11 @@
 """Our scores agree with a judge that shares no code with them."""
 
-import importlib.util
-
 import numpy as np
 import pandas as pd
 import pytest
 from scenes import scene
 
+from benchmarks import judging
 from synthgen.tabular import conversion
 
 pytestmark = pytest.mark.slow
@@ -15,9 +14,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def judged(judge, shared_data, tmp_path_factory):
     """Adult, a part of each cell shuffled away: (our scene, the judge's figures)."""
-    described = importlib.util.spec_from_file_location("judge_tabular", judge)
-    module = importlib.util.module_from_spec(described)
-    described.loader.exec_module(module)
+    module = judging.module(judge)
     model = module.model
     module.model = lambda kind="LGBMClassifier": model(kind).set_params(n_jobs=1)  # threads that wait for each other
     table = pd.read_csv(shared_data / "tabular" / "adult_train.csv", skipinitialspace=True).sample(9000, random_state=0)
