@@ -40,6 +40,8 @@ def fit(
     seed: Seed = 0,
     k_floor: Annotated[int, typer.Option(min=2, help="People a category or extreme needs to be kept.")] = 10,
     keep: Annotated[list[str] | None, typer.Option(help=inputs.KEEP)] = None,
+    epsilon: inputs.Epsilon = None,
+    delta: inputs.Delta = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE of a generator parameter.")] = None,
 ) -> None:
     """Train a generator on FILE, without any service."""
@@ -57,6 +59,8 @@ def fit(
         k_floor=k_floor,
         constraints=inputs.constraints(keep or []),
         listener=progress.listen,
+        epsilon=epsilon,
+        delta=delta,
     )
     synthesizer.must_be_savable()
     try:
@@ -113,10 +117,6 @@ def score(
     out: Annotated[Path, typer.Option(help="Scorecard file: .html, or .json by the published schema.")],
     holdout: Annotated[Path | None, typer.Option(help="Real rows that training never saw.")] = None,
     target: Annotated[str | None, typer.Option(help="Column to predict for usefulness.")] = None,
-    seed: Seed = 0,
-) -> None:
-    """Score SYNTHETIC against REAL, without any service."""
-    for path in (real, synthetic, *([holdout] if holdout else [])):
     positive: Annotated[str | None, typer.Option(help="The value of the target to look for.")] = None,
     person: Annotated[str | None, typer.Option(help="Column that says which rows belong to one person.")] = None,
     policy: Annotated[str | None, typer.Option(help="Policy to judge it by: open, standard or strict.")] = None,
@@ -124,12 +124,16 @@ def score(
     attacks: Annotated[AttackSize, typer.Option(help="How much is attacked.")] = AttackSize.standard,
     secrets: Annotated[list[str] | None, typer.Option(help="Column an attacker wants to know; repeatable.")] = None,
     known: Annotated[list[str] | None, typer.Option(help="Column an attacker knows already; repeatable.")] = None,
-        _must_be_readable(path)
+    seed: Seed = 0,
     k_floor: Annotated[int, typer.Option(min=2, help="People a category or group needs to be looked at.")] = 10,
-    from synthgen import scored
-    from synthgen.spec import AttackPlan
+) -> None:
+    """Score SYNTHETIC against REAL, without any service."""
     _check_ending(out, (".json", ".html"))
     scores.check_policy(policy, fail_on_block)
+    for path in (real, synthetic, *([holdout] if holdout else [])):
+        _must_be_readable(path)
+    from synthgen import scored
+    from synthgen.spec import AttackPlan
 
     progress = Progress()
     try:
@@ -151,12 +155,12 @@ def score(
     scores.write(card, verdict, out)
     typer.echo("\n".join(scores.lines(card, verdict)))
     typer.echo(f"Scorecard written to {out}.")
+    if fail_on_block and verdict is not None and verdict.outcome == "blocked":
+        raise typer.Exit(BLOCKED)
 
 
 def _must_be_readable(path: Path) -> None:
     """Read the file once in a limited child first: a table that crashes, hangs or eats memory ends there."""
-    if fail_on_block and verdict is not None and verdict.outcome == "blocked":
-        raise typer.Exit(BLOCKED)
     if not path.is_file():
         raise InputError(f"There is no file at {path}.", "Check the path.")
     from synthgen.isolation import GIB, run_limited

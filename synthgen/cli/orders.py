@@ -14,7 +14,7 @@ from synthgen.cli.remote import follow_job
 from synthgen.cli.session import Token, Url, connect
 from synthgen.cli.terminal import Progress
 from synthgen.errors import InputError
-from synthgen.spec import SampleSpec, checked
+from synthgen.spec import SampleSpec, checked, private
 
 if TYPE_CHECKING:
     from synthgen.client import Client, Job
@@ -60,6 +60,8 @@ def submit(
     group: Group = None,
     keep: Keep = None,
     drop: Drop = None,
+    epsilon: inputs.Epsilon = None,
+    delta: inputs.Delta = None,
     seed: Seed = 0,
     name: Annotated[str | None, typer.Option(help="Name of the dataset; the file's name when left out.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE of a generator parameter.")] = None,
@@ -83,6 +85,8 @@ def submit(
         "constraints": [one.model_dump(mode="json") for one in inputs.constraints(keep or [])],
         "sample": _sample(rows, where, balance, within, group, drop, seed),
     }
+    if (asked := private(epsilon, delta)) is not None:
+        spec["privacy"] = asked.model_dump(mode="json")
     with connect(url, token) as service:
         dataset_id = dataset or _upload(service, file, name)  # type: ignore[arg-type]
         spec["columns"] = _corrected(service, dataset_id, corrections)

@@ -139,6 +139,7 @@ def _bisected(enough: Callable[[float], bool], low: float, high: float) -> float
     return high
 
 
+@lru_cache(maxsize=256)
 def spent(history: History, delta: float) -> float:
     """Epsilon of a history by Opacus' accountant of privacy loss distributions: an upper bound."""
     from opacus.accountants import PRVAccountant
@@ -154,6 +155,8 @@ def renyi(history: History, delta: float) -> float:
 
 
 def _accounted(accountant: Any, history: History, delta: float) -> float:
+    if any(noise == 0 for noise, _, steps in history if steps):
+        return math.inf
     accountant.history = [part for part in history if part[2] > 0]
     with (
         warnings.catch_warnings()

@@ -41,6 +41,8 @@ def _undeclared(column: Column, said: ColumnOverride, strict: bool) -> Iterator[
 def _bare(column: Column, said: ColumnOverride) -> Column:
     return column.model_copy(
         update={
+            "reason": "its kind is taken as known",
+            "warning": "",
             "order": tuple(said.order or ()),
             "codes": tuple(said.codes or ()),
             "public": bool(said.public),

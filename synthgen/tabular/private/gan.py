@@ -28,8 +28,9 @@ RATE = 2.0  # times the learning rate without noise
 
 LIMITS = (
     "The guarantee covers the rows and the model. It does not cover the scorecard, whose numbers are measured on real "
-    "rows, nor kinds and formats of the columns and the numbers of people and rows, which are taken as known. Noise "
-    "comes from the operating system's secrets, so the same seed gives another set."
+    "rows, nor kinds and formats of the columns and the numbers of people and rows, which are taken as known. Every "
+    "further fit on the same people spends anew, and what is spent adds up. Noise comes from the operating system's "
+    "secrets, so the same seed gives another set."
 )
 
 Ends = Mapping[str, tuple[int, int]]
@@ -100,7 +101,7 @@ class PrivateGAN(AutoregressiveGAN):
         )
         trained = trainer.run(ctx)
         load_weights(self.network, trained.weights)
-        calibration.calibrate(self.network, shares, ctx.rng("calibration"))
+        calibration.calibrate(self.network, shares, len(trainer.rows), ctx.rng("calibration"))
         kept = {n: v.detach().clone() for n, v in self.network.named_parameters()}
         self.ends = {"chosen": kept, "worst": kept}  # one stage: both ends of the dial are the same model
         return trained
