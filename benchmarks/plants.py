@@ -23,7 +23,7 @@ from synthgen.tabular import io
 from synthgen.tabular.modes import DISCRETE, NUMERIC, people_in
 
 MOVED = 0.01  # of the interquartile range: how far the numbers of a near copy are moved
-LEAKED = "derived_from_number"
+LEAKED, KEY = "derived_score", "case_key"
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,11 @@ class Case:
         return _put(self.third, places, self.train.iloc[who]), places, who
 
 
-def clean(table: Table, rows: int, seed: int, derived: bool = False) -> Case:
-    """Three samples of `rows` rows each of a table; `derived`: with a column worked out from its most telling number.
+def clean(table: Table, rows: int, seed: int, derived: bool = False, keyed: bool = False) -> Case:
+    """Three samples of `rows` rows each of a table.
 
-    Exits with a message where the table has too few rows.
+    `derived`: with a column worked out from its most telling number; `keyed`: with a key of every row. Exits with a
+    message where the table has too few rows.
     """
     frame = io.read(table.file).data.drop(columns=list(table.drop))
     if table.test_file is not None:
@@ -76,6 +77,8 @@ def clean(table: Table, rows: int, seed: int, derived: bool = False) -> Case:
         number = _telling(frame)
         frame[LEAKED] = (7 * pd.to_numeric(frame[number]) + 3).astype("int64").astype(str)
         override = {LEAKED: ColumnOverride(determined_by="")}
+    if keyed:
+        frame[KEY] = [f"C{number:07d}" for number in rng.choice(10**7, len(frame), replace=False)]
     spec = RunSpec(
         target=table.target, positive=table.positive, seed=seed, holdout_share=0, columns=override, policy="standard"
     )
@@ -124,6 +127,11 @@ def derived_column(case: Case) -> pd.DataFrame:
     return case.third.assign(**{LEAKED: _drawn(case.train[LEAKED], len(case.third), case.rng)})
 
 
+def handed_on_keys(case: Case) -> pd.DataFrame:
+    """Clean rows under the keys of real people."""
+    return case.third.assign(**{KEY: _drawn(case.train[KEY], len(case.third), case.rng)})
+
+
 def from_the_holdout(case: Case) -> pd.DataFrame:
     """The set is the hold-out itself."""
     frame: pd.DataFrame = case.prepared.split.holdout
@@ -150,6 +158,7 @@ PLANTS: dict[str, Callable[[Case], pd.DataFrame]] = {
     "one minority memorised": memorised_group,
     "numbers of single people": lone_numbers,
     "leak through a derived column": derived_column,
+    "keys of real people": handed_on_keys,
     "made from the hold-out": from_the_holdout,
     "a mode dropped": dropped_mode,
     "the label shuffled": shuffled_label,

@@ -99,7 +99,9 @@ def _kept(table: Table, name: str, seed: int, options: argparse.Namespace) -> di
 
 
 def _verdict(table: Table, name: str, seed: int, rows: int) -> dict[str, Any]:
-    case = plants.clean(table, rows, seed, derived=name == "leak through a derived column")
+    case = plants.clean(
+        table, rows, seed, derived=name == "leak through a derived column", keyed=name == "keys of real people"
+    )
     made = PLANTS[name](case) if name else case.third
     verdict = judged(case, made, thrower() if name == THROWS else needed())
     failed = [reason.rule for reason in verdict.failed]

@@ -10,9 +10,9 @@ from synthgen.spec import AttackRule, GatePolicy, GateRule
 LEVEL = 0.05  # chance that a set which no attack gains from is blocked
 
 ALWAYS_TOLD = ("copied_rows", "near_copies", "closest_record")  # no policy takes "cannot be told" for an answer here
-COPYING = (*ALWAYS_TOLD, "lone_numbers")
+COPYING = (*ALWAYS_TOLD, "lone_numbers", "copied_keys")
 ATTACKS = ("singling_out", "linkability", "inference", "membership", "membership_density", *COPYING)
-NEED_NOT_APPLY = ("singling_out", "linkability", "inference", "lone_numbers")  # one column: nothing to attack with
+NEED_NOT_APPLY = ("singling_out", "linkability", "inference", "lone_numbers", "copied_keys")  # nothing to attack
 
 _NOT_FROM_HOLDOUT = (
     GateRule(
@@ -42,6 +42,12 @@ _MODES = (
         at_most=0,
         required=False,
         because="Every value of the target must survive.",
+    ),
+    GateRule(
+        metric="mode_census/lost_large",
+        at_most=0,
+        required=False,
+        because="No group of people that is large enough to be told from chance may vanish.",
     ),
     GateRule(
         metric="mode_census/lost_share",

@@ -11,7 +11,7 @@ _HERE = "synthgen.tabular.metrics"
 
 _GAPS = ("auc", "auc_gap", "ap", "ap_gap", "worst_recall", "worst_recall_gap", "r2", "r2_gap")
 _WORDS = ("represented", "thin", "lost", "too_few_to_tell")
-_SHARES = ("lost_classes", "thin_classes", "lost_share", "thin_share")
+_SHARES = ("lost_large", "lost_classes", "thin_classes", "lost_share", "thin_share")
 _SUREST = ("tpr_at_1", "tpr_at_01")
 _ARMS = (
     "real", "class_weights", "smote", "smote_balance", "more_25", "more_50", "more_100", "more_balance", "all",
@@ -55,6 +55,7 @@ METRICS: dict[str, Entry] = {
     "near_copies": _entry("privacy:NearCopies", "Near copies"),
     "copied_rows": _entry("privacy:CopiedRows", "Copied rows", "lone_rows"),
     "lone_numbers": _entry("privacy:LoneNumbers", "Numbers that belong to one person"),
+    "copied_keys": _entry("identifiers:CopiedKeys", "Identifiers handed on"),
     "singling_out": _entry("attacks.singling_out:SinglingOut", "Singling out", "univariate", "risk"),
     "linkability": _entry("attacks.linkability:Linkability", "Linkability", "risk"),
     "inference": _entry(

@@ -65,11 +65,11 @@ class ModeCensus(Measure):
         other = counts.lines(membership(groups, split.holdout.iloc[held]).sum(axis=1), len(held))
         people = [people_in(mask, split.train_people) for mask in real]
         lines = tuple(_line(g, n, a, b) for g, n, a, b in zip(groups, people, own, other, strict=True))
-        return self._summed(lines, own, other)
+        return self._summed(lines, own, other, schema.k_floor)
 
-    def _summed(self, lines: tuple[GroupFigure, ...], own: list[_Line], other: list[_Line]) -> MetricResult:
+    def _summed(self, lines: tuple[GroupFigure, ...], own: list[_Line], other: list[_Line], k: int) -> MetricResult:
         figures = [_word_figure(word, own, other) for word in WORDS]
-        figures += [_class_figure(lines, word) for word in ("lost", "thin")]
+        figures += [_large_figure(lines, k), *(_class_figure(lines, word) for word in ("lost", "thin"))]
         told, held = [x for x in own if x.told], [x for x in other if x.told]
         figures += [_share_figure(word, own, other) for word in ("lost", "thin")]
         if not told:
@@ -150,6 +150,15 @@ def _share_figure(word: str, own: list[_Line], other: list[_Line]) -> Figure:
     if not told:
         return absent(name, title, "Every group has too few rows to tell.", Status.INSUFFICIENT)
     return Figure(name=name, title=title, value=mean(told), holdout=mean(held) if held else None)
+
+
+def _large_figure(lines: Iterable[GroupFigure], k: int) -> Figure:
+    """Groups of twice the k-floor that are lost: smaller ones come and go by chance over hundreds of groups."""
+    name, title = "lost_large", f"Groups of at least {2 * k} people that are lost"
+    told = [x for x in lines if x.census != "too few to tell" and (x.real_count or 0) >= 2 * k]
+    if not told:
+        return absent(name, title, "No group of that size can be told.", Status.INSUFFICIENT)
+    return Figure(name=name, title=title, value=float(sum(x.census == "lost" for x in told)))
 
 
 def _class_figure(lines: Iterable[GroupFigure], word: str) -> Figure:
