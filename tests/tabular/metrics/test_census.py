@@ -45,6 +45,8 @@ def test_a_lost_class_is_counted_and_named(good, tmp_path):
     assert figures["lost_classes"].value == 1
     assert figures["lost"].value == len(lost)
     assert figures["lost"].holdout == 0
+    large = [g for g in result.groups if g.census == "lost" and (g.real_count or 0) >= 20]
+    assert figures["lost_large"].value == len(large) > 0
 
 
 def test_a_thinned_group_is_thin(good, tmp_path):
