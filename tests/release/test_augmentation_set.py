@@ -26,7 +26,7 @@ def test_a_bundle_of_rows_of_the_rare_class_holds_none_of_the_table(tmp_path):
     spec = RunSpec(generator="gaussian_copula", target="outcome", positive="died", sample=asked, policy=policy)
     real, ctx = hospital(1500, 1), RunContext(seed=1)
     ready = pipeline.prepare(io.from_memory(real), spec, ctx)
-    outcome = pipeline.publish(pipeline.fit(ready, spec, ctx), ready, spec, ctx, tmp_path)
+    pipeline.publish(pipeline.fit(ready, spec, ctx), ready, spec, ctx, tmp_path)
     bundle = pipeline.export(tmp_path, RELEASE, tmp_path / "out")
     with zipfile.ZipFile(bundle) as archive:
         made = pd.read_csv(streams.BytesIO(archive.read("data.csv")), parse_dates=["admitted"])
