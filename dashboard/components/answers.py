@@ -10,12 +10,15 @@ import streamlit as st
 from dashboard.components import layout, wording
 from dashboard.components.layout import Html
 from synthgen.contracts import Figure, MetricResult, Scorecard, Status, Verdict
+from synthgen.release import attacks
+from synthgen.release.policies import ATTACKS
+from synthgen.spec import AttackRule
 
 Shown = MetricResult | Figure
 LIKENESS = ("pair", "detection", "quality", "diagnostic", "marginal")
 GROUPS = ("mode_census", "worst_group", "surprise")
-COPYING = ("near_copies", "copied_rows", "closest_record", "lone_numbers")
 USE = ("utility",)
+OPEN = AttackRule(metrics=ATTACKS)  # for verdicts from before policies asked about attacks
 
 
 def show(card: Scorecard, verdict: Verdict, target: str | None) -> None:
@@ -23,7 +26,7 @@ def show(card: Scorecard, verdict: Verdict, target: str | None) -> None:
     cards = (
         _card("Is it like the real table?", _likeness(card), verdict, LIKENESS),
         _card("Did the small groups survive?", _groups(card), verdict, GROUPS),
-        _card("Are there signs of copying?", _copying(card), verdict, COPYING),
+        _card("Are there signs of copying?", _copying(card, verdict), verdict, ATTACKS),
         _card("Can one learn from it?", _use(card, target), verdict, USE),
     )
     st.html(f'<div class="sg-answers">{"".join(cards)}</div>')
@@ -74,7 +77,7 @@ def _groups(card: Scorecard) -> Iterator[str]:
         )
 
 
-def _copying(card: Scorecard) -> Iterator[str]:
+def _copying(card: Scorecard, verdict: Verdict) -> Iterator[str]:
     near, copied, closest = (_ok(card, name) for name in ("near_copies", "copied_rows", "closest_record"))
     if near is None:
         result = card.result("near_copies")
@@ -88,6 +91,11 @@ def _copying(card: Scorecard) -> Iterator[str]:
     if closest is not None:
         near_train = f"{_percent(closest.value)} lie closer to training rows than to unseen ones"
         yield f"{near_train}; {_interval(closest)}chance is 50 %"
+    lines = [line for line in attacks.lines(verdict.policy.attacks or OPEN, card) if line.p_value is not None]
+    gains = sum(line.state == "gains" for line in lines)
+    if lines:
+        found = f"{gains} gain something" if gains else "none gains more than chance makes"
+        yield f"{wording.plural(len(lines), 'attack')} on it and on groups of people: {found}"
 
 
 def _use(card: Scorecard, target: str | None) -> Iterator[str]:

@@ -9,7 +9,7 @@ import streamlit as st
 from dashboard.components import charts, layout, wording
 from dashboard.components.layout import Cell
 from dashboard.components.wording import Tone
-from synthgen.contracts import GroupFigure, Scorecard, Verdict
+from synthgen.contracts import Figure, GroupFigure, Scorecard, Verdict
 from synthgen.release import attacks, policies
 from synthgen.release.attacks import Line
 from synthgen.spec import AttackRule
@@ -22,7 +22,9 @@ WORDS: dict[str, tuple[str, Tone]] = {
     "not_applicable": ("Does not apply", "calm"),
     "error": ("Failed", "bad"),
 }
-HEADINGS = ("", "Attack", "On people in it", "On unseen people", "Guessing without it", "People attacked", "p (Holm)")
+HEADINGS = ("", "Attack", "People in it", "Unseen people", "Guessing", "Attacked", "p (Holm)")
+GROUP_WIDTHS = (22, 17, 17, 9, 10, 8, 8, 9)
+WIDTHS = (24, 28, 10, 11, 9, 9, 9)
 
 
 def show(card: Scorecard, found: Verdict) -> None:
@@ -41,7 +43,12 @@ def show(card: Scorecard, found: Verdict) -> None:
         return
     layout.banner(*_summary(rule, lines))
     charts.gains(_gains(whole), rule.threshold if rule.whole == "shown_safe" else None, "gains-whole")
-    layout.table(HEADINGS, map(_row, whole), numbers=(2, 3, 4, 5, 6))
+    layout.table(HEADINGS, map(_row, whole), numbers=(2, 3, 4, 5, 6), widths=WIDTHS)
+    st.caption(
+        "How often the attack works on people the set was made from, on people who are not in it, and by guessing "
+        "without the set; how many people were attacked; the chance of such a difference where nothing is gained, "
+        "corrected by Holm over all attacks. Membership: 0.5 is guessing. Of copies: shares of the rows."
+    )
     _populations(rule, lines)
 
 
@@ -63,20 +70,25 @@ def _summary(rule: AttackRule, lines: Sequence[Line]) -> tuple[Tone, str, list[C
         return "bad", "Attackers gain something from this set.", [f"They do: {where}.", *told]
     open_ = [line for line in lines if line.whole and line.state in ("unclear", "insufficient", "error")]
     if open_ and rule.whole == "shown_safe":
-        names = "; ".join(dict.fromkeys(line.title for line in open_))
+        names = "; ".join(map(_label, open_))
         return "warn", "No attack gains anything measurable, but not all are shown safe.", [f"Open: {names}.", *told]
     return "good", "No attack gains anything measurable.", told
 
 
 def _where(line: Line) -> str:
-    return line.title if line.whole else f"{line.metric.replace('_', ' ')} on {line.title}"
+    return _label(line) if line.whole else f"{line.metric.replace('_', ' ')} on {line.title}"
+
+
+def _label(line: Line) -> str:
+    """An attack on the whole by a name of its own: two attacks may have figures of one title."""
+    return f"{line.metric.replace('_', ' ')}: {line.title}" if isinstance(line.found, Figure) else line.title
 
 
 def _row(line: Line) -> tuple[Cell, ...]:
     found = line.found
     return (
         layout.badge(*words(line)),
-        line.title,
+        _label(line),
         _rate(found.value),
         _rate(found.holdout),
         _rate(found.baseline),
@@ -97,7 +109,7 @@ def _gains(lines: Iterable[Line]) -> list[charts.Gain]:
     """The points of a chart: what an attack gains over unseen people, with its interval."""
     return [
         charts.Gain(
-            line.title,
+            _label(line),
             (line.found.value or 0.0) - line.found.holdout,
             line.found.interval.low - line.found.holdout,
             line.found.interval.high - line.found.holdout,
@@ -132,7 +144,9 @@ def _populations(rule: AttackRule, lines: Sequence[Line]) -> None:
     if few:
         st.caption(f"Too few people to be attacked, so nothing is known about them: {wording.plain(', '.join(few))}.")
     with st.expander(f"All {len(groups)} attacks on groups"):
-        layout.table(("", "Attack", "Group", *HEADINGS[2:]), map(_group, groups), numbers=(3, 4, 5, 6, 7))
+        layout.table(
+            ("", "Attack", "Group", *HEADINGS[2:]), map(_group, groups), numbers=(3, 4, 5, 6, 7), widths=GROUP_WIDTHS
+        )
 
 
 def _rates(lines: Sequence[Line]) -> list[charts.Rate]:

@@ -16,7 +16,7 @@ from synthgen.contracts import Plot
 
 REAL, SYNTHETIC = "#7c8a99", "#0d9488"
 TONES: dict[Tone, str] = {"good": SYNTHETIC, "warn": "#d97706", "bad": "#c2362b", "busy": "#2563eb", "calm": "#94a3b8"}
-ROW = 26  # height of one line of an interval chart
+ROW = 34  # height of one line of an interval chart
 WIDEST = 30
 FEW = 4  # bins whose labels fit side by side
 HEIGHT = 250
@@ -141,7 +141,7 @@ def gains(points: Sequence[Gain], allowed: float | None, key: str) -> None:
     frame = pd.DataFrame([asdict(p) for p in points])
     if frame.empty:
         return
-    y = alt.Y("attack:N", sort=None, title=None, axis=alt.Axis(labelLimit=260, ticks=False, domain=False))
+    y = alt.Y("attack:N", sort=None, title=None, axis=_names(360))
     span = [min(frame["low"].min(), -0.02), max(frame["high"].max(), allowed or 0.0) + 0.02]
     scale = alt.Scale(domain=span, nice=False)
     title = "gain over unseen people (dashed: what the policy allows)" if allowed else "gain over unseen people"
@@ -152,13 +152,13 @@ def gains(points: Sequence[Gain], allowed: float | None, key: str) -> None:
         base.mark_rule(strokeWidth=3, opacity=0.55).encode(x=low, x2="high:Q"),
         base.mark_point(filled=True, size=90, opacity=1).encode(x="gain:Q"),
     ]
-    st.altair_chart(alt.layer(*layers).properties(height=ROW * len(points) + 40), key=key)
+    st.altair_chart(alt.layer(*layers).properties(height=ROW * len(points) + 60), key=key)
 
 
 def rates(points: Sequence[Rate], title: str, key: str) -> None:
     """One attack on every population: dot and interval, a grey mark for unseen people, a hollow one for guessing."""
     frame = pd.DataFrame([asdict(p) for p in points])
-    y = alt.Y("people:N", sort=None, title=None, axis=alt.Axis(labelLimit=150, ticks=False, domain=False))
+    y = alt.Y("people:N", sort=None, title=None, axis=_names(170))
     tooltip = _tooltip("rate", "low", "high", "unseen", "guess", "attacked", "word")
     base = alt.Chart(frame).encode(y=y, tooltip=tooltip)
     scale = alt.Scale(zero=False, nice=True)
@@ -171,7 +171,12 @@ def rates(points: Sequence[Rate], title: str, key: str) -> None:
         base.mark_point(filled=True, size=80, opacity=1).encode(x="rate:Q", color=_tone()),
     ]
     heading = alt.TitleParams(title, fontSize=13, anchor="start", offset=8)
-    st.altair_chart(alt.layer(*layers).properties(height=ROW * len(points) + 30, title=heading), key=key)
+    st.altair_chart(alt.layer(*layers).properties(height=ROW * len(points) + 60, title=heading), key=key)
+
+
+def _names(limit: int) -> alt.Axis:
+    """Every name, none left out where it is tight."""
+    return alt.Axis(labelLimit=limit, labelOverlap=False, ticks=False, domain=False, labelPadding=8)
 
 
 def _tone() -> alt.Color:

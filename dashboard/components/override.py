@@ -59,7 +59,7 @@ def _request(service: Backend, one: SetView, found: Verdict) -> None:
 
 
 def _confirm(service: Backend, one: SetView) -> None:
-    sure = st.checkbox("I have read the rules that were not met and the reason, and I take this on with my name.")
+    sure = st.checkbox("I have read this and take it on with my name.")
     if st.button("Confirm the override", type="primary", icon=":material/how_to_reg:", disabled=not sure):
         said(lambda: service.confirm_override(one.id))
         session.flash("Confirmed. The set waits for review.")
