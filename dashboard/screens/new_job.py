@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard import backend, links, session
 from dashboard.backend import Backend
-from dashboard.components import artifacts, layout, mix, overrides, parameters, wishes, wording
+from dashboard.components import artifacts, layout, mix, overrides, parameters, private, wishes, wording
 from synthgen.service.read_models import DatasetView
 from synthgen.spec import AttackPlan, AttackRule, GateRule, RunSpec, SampleSpec, checked
 
@@ -33,7 +33,7 @@ def show() -> None:
         target, positive = _target(service, dataset, schema)
     with st.container(border=True):
         layout.section("Training")
-        training = _training(dataset)
+        training = {**_training(dataset), "privacy": private.form(f"private-{dataset.id}")}
     with st.container(border=True):
         layout.section(
             "The synthetic set", "More sets can be drawn from the same model later, with scores of their own."

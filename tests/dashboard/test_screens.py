@@ -441,6 +441,15 @@ def test_the_attack_plan_and_the_policy_reach_the_job(service, dataset):
     assert any("gain at most 0.09 over unseen people" in caption.value for caption in page.caption)
 
 
+def test_differential_privacy_reaches_the_job(service, dataset):
+    page, _ = draw("new_job", dataset=dataset)
+    next(each for each in page.toggle if each.label == "Differential privacy").set_value(True).run()
+    next(each for each in page.number_input if each.label == "Epsilon").set_value(3.0)
+    spec = ordered(service, page)
+    assert spec.privacy is not None
+    assert spec.privacy.epsilon == 3.0
+
+
 def button(page, label):
     return next(button for button in page.button if button.label == label)
 
