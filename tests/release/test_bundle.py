@@ -4,6 +4,7 @@ import json
 import re
 import zipfile
 
+import jsonschema
 import numpy as np
 import pandas as pd
 import pytest
@@ -99,6 +100,22 @@ def test_no_canary_leaves_in_any_file(written):
         if name in ("schema.json", "scorecard.json", "report.html", "README.txt"):
             for number in CANARY_NUMBERS:
                 assert not _stands_alone(number, text), (name, number)
+
+
+def test_what_no_canary_is_in_holds_attacks_on_minorities_and_every_kind_of_score(written, canaries):
+    """So that the test above cannot pass because the parts with groups and columns were left out."""
+    shown = json.loads(contents(written)["scorecard.json"])
+    assert {s["metric"] for s in shown["scores"]} == {r.metric for r in canaries[1].scorecard.results}
+    people = {line["population"] for risk in shown["risks"] for line in risk["lines"]}
+    assert {"everybody", "rare categories", "tails"} <= people
+    named = {s["metric"] for s in shown["scores"] if s["groups"]}
+    assert {"pair", "triples", "correlation", "tails", "dates", "missingness", "detection", "mode_census"} <= named
+    jsonschema.validate(shown, json.loads(contents(written)["scorecard.schema.json"]))
+    k = canaries[0].schema.k_floor
+    for score in shown["scores"]:
+        for group in score["groups"]:
+            counts = [n for n in (group["real_count"], group["attempts"]) if n is not None]
+            assert all(n >= k and n % 5 == 0 for n in counts), (score["metric"], group["kind"])
 
 
 def _stands_alone(number, text):
