@@ -53,3 +53,9 @@ def test_conditions_are_read_as_they_are_meant(typed, meant):
 def test_a_condition_without_a_sign_or_given_twice_is_told():
     with pytest.raises(SpecError, match="2 problems"):
         inputs.conditions(["ward", "age=1", "age=2"])
+
+
+def test_what_is_dropped_is_named_in_words_of_the_command_line():
+    assert inputs.dropped(["near-copies", "outliers"]) == ("near_copies", "outliers")
+    with pytest.raises(SpecError, match="item 2"):
+        inputs.dropped(["outliers", "all"])
