@@ -67,7 +67,7 @@ class PrivateGAN(AutoregressiveGAN):
             noisy = encoding.fit(frame, columns, counter, self.params.bins, schema.k_floor, self.declared)
             self.encoding, self.target = noisy.encoding, schema.target
             self._lay_out()
-            self._build(ctx.seed_for("networks"), ctx.device)
+            self._build(ctx.seed_for("networks"), "cpu")  # small networks, in a closed form written for it
             self.critics.slope = 0.0
             trained = self._learn(self._active_codes(frame), people, noisy, paid, secret, ctx) if self.active else None
             self._report = self._account(paid, trained, each, counter.people)

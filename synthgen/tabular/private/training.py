@@ -23,7 +23,8 @@ from synthgen.tabular.private.gradients import PersonGradients
 from synthgen.training.optimiser import AdamW
 
 PASSES, MOST_STEPS = 60, 1500
-LARGEST_RATE, FEWEST = 0.25, 64  # a person's chance to be in a step; people expected in one
+LARGEST_RATE = 0.25  # a person's chance to be in a step
+FEWEST, MOST = 64, 2048  # people expected in a step
 QUANTILE, FOLLOW, COUNT_NOISE = 0.7, 0.2, 0.05  # of lengths under the clip; its step; noise of its count in people
 WARM_UP, LAST_RATE = 0.05, 0.05
 ROWS_AT_ONCE = 2048
@@ -43,7 +44,7 @@ def plan(people: int, params: AutoregressiveParams) -> Steps:
     if params.batch:
         rate = min(LARGEST_RATE, params.batch / people)
     else:
-        rate = min(LARGEST_RATE, max(PASSES / MOST_STEPS, FEWEST / people))
+        rate = min(LARGEST_RATE, max(FEWEST / people, min(PASSES / MOST_STEPS, MOST / people)))
     return Steps(rate, max(1, round(params.epochs / rate)) if params.epochs else min(MOST_STEPS, round(PASSES / rate)))
 
 
