@@ -24,8 +24,8 @@ from synthgen.tabular.private.budget import Budget
 from synthgen.tabular.private.gan import PrivateGAN
 from synthgen.tabular.schema import Column, Schema
 
-COLUMNS, LEVELS, PEOPLE = 6, 4, 300
-PARAMS = AutoregressiveParams(hidden=16, batch=75, epochs=15, reducer="mean", learning_rate=5e-3)
+COLUMNS, LEVELS, PEOPLE = 6, 4, 100
+PARAMS = AutoregressiveParams(hidden=16, batch=25, epochs=15, reducer="mean", learning_rate=5e-3)
 CONFIDENCE = 0.95
 
 
@@ -60,12 +60,13 @@ def silent(budget: Budget) -> Budget:
 
 
 def table(with_canary: bool) -> tuple[FitData, Schema]:
-    """People whose cells all agree, and perhaps one in whom no two do."""
+    """People whose cells all agree, and perhaps one in whom they do not. Categories are declared: noise hides none."""
     levels = np.arange(PEOPLE - 1) % LEVELS
     frame = pd.DataFrame({f"c{i}": [f"v{v}" for v in levels] for i in range(COLUMNS)})
     if with_canary:
         frame = pd.concat([frame, canary()], ignore_index=True)
-    schema = Schema(columns=tuple(Column(name=name, kind="category") for name in frame.columns))
+    known = tuple(f"v{level}" for level in range(LEVELS))
+    schema = Schema(columns=tuple(Column(name=name, kind="category", codes=known) for name in frame.columns))
     return FitData(frame, frame.iloc[:0]), schema
 
 
