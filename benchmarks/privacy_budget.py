@@ -6,7 +6,8 @@
 runs with and without a canary, and the same with noise off (`benchmarks.canary_audit`). *table*: the whole table at
 epsilon 2.4, by the neutral judge's marginals and pairs. *groups*: utility per group against epsilon, objectives "mean"
 and "worst" (group weights from noisy counts), on a sample of the table. Noise comes from the operating system, so no
-figure repeats exactly; runs are kept under benchmarks/results/cache, `--fresh NAME` starts others.
+figure repeats exactly; runs are kept by the library's sources and the settings, `--fresh NAME` starts others.
+`--publish` writes the result for `python -m benchmarks.report`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import numpy as np
 
 from benchmarks import canary_audit, children, judging, tables
 from benchmarks.bars import Bar
+from benchmarks.contestants import library
 from synthgen.spec import ColumnOverride, DifferentialPrivacy
 from synthgen.synthesizer import TabularSynthesizer
 from synthgen.tabular.private import accounting
@@ -37,14 +39,19 @@ def main() -> int:
     options = _options()
     os.environ.update(children.ONE_THREAD)
     bars: list[Bar] = []
+    groups: list[dict[str, Any]] = []
     if "audit" in options.parts:
         bars += audited(options)
     if {"table", "receipt"} & set(options.parts):
         bars += whole(options)
     if "groups" in options.parts:
-        by_group(options)
+        groups = by_group(options)
     for bar in bars:
         print(bar.line())
+    if options.publish:
+        told = [{**bar.__dict__, "outcome": bar.outcome} for bar in bars]
+        found = {"scorecard": "privacy budget", "table": options.data, "sample": options.sample, "budgets": groups}
+        children.publish({**found, "bars": told}, options.publish, f"privacy_budget_{'_'.join(options.parts)}")
     return sum(bar.outcome == "MISS" for bar in bars)
 
 
@@ -91,8 +98,9 @@ def whole(options: argparse.Namespace) -> list[Bar]:
     return bars
 
 
-def by_group(options: argparse.Namespace) -> None:
+def by_group(options: argparse.Namespace) -> list[dict[str, Any]]:
     """Utility per group against epsilon: groups are values of discrete columns, figures the judge's."""
+    lines: list[dict[str, Any]] = []
     print(f"{options.data}, {options.sample} rows; the most that epsilon may be, 100, is nearly without noise")
     print(f"{'epsilon':>8s} {'objective':9s} " + " ".join(f"{name:>13s}" for name in SHOWN))
     for epsilon in options.epsilons:
@@ -100,9 +108,11 @@ def by_group(options: argparse.Namespace) -> None:
             found = figures(options, options.sample, epsilon, objective)
             row = " ".join(f"{found.get(name, float('nan')):13.4f}" for name in SHOWN)
             print(f"{epsilon:8g} {objective:9s} {row}", flush=True)
-    print(
-        f"{'':8s} {'hold-out':9s} " + " ".join(f"{found.get(name + '_holdout', float('nan')):13.4f}" for name in SHOWN)
-    )
+            shown = {name: round(found[name], 4) for name in SHOWN if name in found}
+            lines.append({"epsilon": epsilon, "objective": objective, **shown})
+    held = {name: round(found[f"{name}_holdout"], 4) for name in SHOWN if f"{name}_holdout" in found}
+    print(f"{'':8s} {'hold-out':9s} " + " ".join(f"{held.get(name, float('nan')):13.4f}" for name in SHOWN))
+    return [*lines, {"epsilon": None, "objective": "unseen real rows", **held}]
 
 
 def figures(options: argparse.Namespace, sample: int | None, epsilon: float, objective: str) -> dict[str, Any]:
@@ -110,7 +120,7 @@ def figures(options: argparse.Namespace, sample: int | None, epsilon: float, obj
     table = tables.named(options.data, options.tables)
     folder = children.RESULTS / f"private-{table.name}-{sample or 'whole'}"
     train, test = tables.split(table, 0, sample, folder)
-    key = f"private-{tables.digest(train, test)}-{epsilon:g}-{objective}{options.fresh}"
+    key = f"private-{tables.digest(library(), train, test)}-{epsilon:g}-{objective}{options.fresh}"
     return children.remembered(key, lambda: _measured(table, train, test, epsilon, objective, folder))
 
 
@@ -159,6 +169,7 @@ def _options() -> argparse.Namespace:
         "--epsilons", type=lambda text: [float(e) for e in text.split(",")], default=[1.0, STATED, 8.0, 100.0]
     )
     parser.add_argument("--runs", type=int, default=200, help="small runs of each audit")
+    parser.add_argument("--publish", type=Path, help="also write the result as JSON in this folder")
     parser.add_argument("--fresh", default="", help="a name for runs of their own")
     return parser.parse_args()
 

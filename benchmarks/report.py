@@ -51,6 +51,7 @@ def main() -> int:
     parts += [modes(kinds["modes"])] if kinds["modes"] else []
     parts += [sizes(kinds["scale"])] if kinds["scale"] else []
     parts += [scorecards(kinds["scorecard"])] if kinds["scorecard"] else []
+    parts += [budgets(r["budgets"]) for r in kinds["scorecard"] if r.get("budgets")]
     print("\n\n".join([*parts, missed(r for found in kinds.values() for r in found)]))
     return 0
 
@@ -153,6 +154,17 @@ def scorecards(results: Sequence[dict[str, Any]]) -> str:
             name = b["measure"] if "set" not in b else f"{b['measure']}, {b['set']}"
             lines.append(_row([f"{r['scorecard']}: {name}", own, asked, b["outcome"]]))
     return "\n".join(lines)
+
+
+def budgets(lines: Sequence[dict[str, Any]]) -> str:
+    """What differential privacy leaves of groups, by epsilon and objective."""
+    names = [name for name in lines[0] if name not in ("epsilon", "objective")]
+    rows = [_row(["epsilon", "objective", *(name.replace("_", " ") for name in names)])]
+    rows.append(_row(["---"] * (len(names) + 2)))
+    for line in lines:
+        epsilon = "" if line["epsilon"] is None else f"{line['epsilon']:g}"
+        rows.append(_row([epsilon, line["objective"], *(_shown(line.get(name)) for name in names)]))
+    return "\n".join(rows)
 
 
 def missed(results: Iterable[dict[str, Any]]) -> str:
