@@ -61,7 +61,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 def lines(rule: AttackRule, scorecard: Scorecard) -> tuple[Line, ...]:
     """Every attack of the scorecard that the rule names, on the whole and on groups, with its corrected p-value."""
-    results = [r for name in rule.metrics if (r := scorecard.result(name)) is not None]
+    results = [r for name in _named(rule) if (r := scorecard.result(name)) is not None]
     made = [(result, found) for result in results for found in _attacks(result)]
     tested = [i for i, (_, found) in enumerate(made) if _is_whole_answer(found)]
     corrected = dict(zip(tested, holm([made[i][1].p_value or 0.0 for i in tested]), strict=True))
@@ -71,7 +71,12 @@ def lines(rule: AttackRule, scorecard: Scorecard) -> tuple[Line, ...]:
 def judge(rule: AttackRule, scorecard: Scorecard) -> tuple[Reason, ...]:
     """One reason for each attack on the whole, and one for the groups of each that has some."""
     found = lines(rule, scorecard)
-    return tuple(reason for name in rule.metrics for reason in _reasons(rule, name, scorecard, found))
+    return tuple(reason for name in _named(rule) for reason in _reasons(rule, name, scorecard, found))
+
+
+def _named(rule: AttackRule) -> tuple[str, ...]:
+    """The metrics of a rule, each once: named twice, an attack would count twice in the correction and weaken it."""
+    return tuple(dict.fromkeys(rule.metrics))
 
 
 def _attacks(result: MetricResult) -> Iterator[Found]:
@@ -201,7 +206,7 @@ def _told(rule: AttackRule, result: MetricResult, line: Line) -> str:
         return f"{beside}; more than chance (p {_p(line.p_value)} after Holm's correction). {rule.because}".strip()
     if rule.whole == "no_block":
         return f"{beside}; no gain that chance does not make."
-    people = f" with {found.attempts:,} people attacked" if found.attempts else ""
+    people = f" with about {5 * round(found.attempts / 5):,} people attacked" if found.attempts else ""
     if line.state == "safe":
         return f"{beside}; shown to gain at most {shown(line.most)} (allowed: {shown(rule.threshold)})."
     most = f"not shown safe, it may gain up to {shown(line.most)}{people} (allowed: {shown(rule.threshold)})"

@@ -54,7 +54,14 @@ def group(found: MetricResult, line: GroupFigure, k: int) -> GroupFigure:
     if line.attempts is not None or line.p_value is not None or (line.kind == POOL):
         return _attacked(line, k)
     if line.real_count is None:
-        return line.model_copy(update={"value": _coarse(line.value, 3), "holdout": _coarse(line.holdout, 3)})
+        return line.model_copy(
+            update={
+                "value": _coarse(line.value, 3),
+                "interval": _decimals(line.interval, 3),
+                "holdout": _coarse(line.holdout, 3),
+                "reason": reason(line),
+            }
+        )
     return line.model_copy(
         update={
             "real_count": rounded(line.real_count, k),

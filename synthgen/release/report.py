@@ -26,7 +26,7 @@ TITLES = {
     "privacy": "Privacy: can anything be learnt about the people behind it?",
 }
 EMPHASIS = ("reducer", "emphasis", "emphasised", "overfitted", "largest_weight", "mean_excess", "worst_excess")
-RECEIPT = "differential_privacy"
+RECEIPT = "privacy"  # what a private generator's report calls it
 Evidence = Mapping[str, Any]
 
 

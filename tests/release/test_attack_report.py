@@ -137,7 +137,7 @@ def test_reasons_leave_without_counts():
 
 
 def test_the_receipt_of_differential_privacy_is_on_the_card_where_there_is_one():
-    evidence = {"training": {"differential_privacy": {"epsilon": 2.4, "delta": 1e-6, "unit": "one person"}}}
+    evidence = {"training": {"privacy": {"epsilon": 2.4, "delta": 1e-6, "unit": "one person"}}}
     found = card(attack())
     with_it, without = (report.review(found, None, evidence=e) for e in (evidence, {"training": {}}))
     assert "epsilon 2.4" in said(with_it, "made")["text"]

@@ -83,6 +83,11 @@ def test_the_correction_is_over_all_metrics_figures_and_groups_together():
     assert crowded["linkability"].p_value == pytest.approx(0.11)
 
 
+def test_an_attack_named_many_times_does_not_weaken_the_correction():
+    found = judge(AttackRule(metrics=("linkability",) * 1000), card(attack(0.5, 0.2, 0.05, 1e-3)))
+    assert [(reason.passed, reason.p_value) for reason in found] == [(False, 1e-3)]
+
+
 @pytest.mark.parametrize(("half", "passes"), [(0.08, True), (0.1, False)])
 def test_shown_safe_looks_at_the_upper_end(half, passes):
     reason = judged(attack(0.2, 0.2, half, 0.5))["linkability"]

@@ -97,10 +97,19 @@ def default_delta(people: int) -> float:
 
 @lru_cache(maxsize=64)
 def _noises(epsilon: float, delta: float, share: float, rate: float, steps: int) -> tuple[float, float]:
-    """Noise multipliers of counts and training. Counts get `share` of what one Gaussian of that epsilon would give."""
+    """Noise multipliers of counts and training. Counts get `share` of what one Gaussian of that epsilon would give.
+
+    Raises SpecError for an epsilon so small that the accountant cannot show it to be kept.
+    """
     whole = _bisected(lambda noise: gaussian_delta(noise, epsilon) <= delta, LEAST, MOST)
     counts = whole / math.sqrt(share)
-    return counts, _training_noise(counts, epsilon, delta, rate, steps)
+    training = _training_noise(counts, epsilon, delta, rate, steps)
+    if not spent(((counts, 1.0, 1), (training, rate, steps)), delta) <= epsilon:
+        raise SpecError(
+            f"No noise was found that an accountant shows to keep within epsilon {epsilon:g}.",
+            "Choose a larger epsilon, from about 0.05 on.",
+        )
+    return counts, training
 
 
 def _training_noise(counts: float, epsilon: float, delta: float, rate: float, steps: int) -> float:
@@ -117,7 +126,7 @@ def _training_noise(counts: float, epsilon: float, delta: float, rate: float, st
         cost = spent(history(noise), delta)
         if cost <= epsilon:
             safe = min(safe, noise)
-        if CLOSE * epsilon <= cost <= epsilon:
+        if CLOSE * epsilon <= cost <= epsilon or not math.isfinite(cost):
             break
         noise *= cost / (AIM * epsilon)
     return safe
@@ -162,4 +171,7 @@ def _accounted(accountant: Any, history: History, delta: float) -> float:
         warnings.catch_warnings()
     ):  # of logarithms of zero at a sampling rate of one, and of orders at the end of their range
         warnings.simplefilter("ignore")
-        return float(accountant.get_epsilon(delta))
+        try:
+            return float(accountant.get_epsilon(delta))
+        except ValueError:  # its numbers ran out: nothing is shown
+            return math.inf

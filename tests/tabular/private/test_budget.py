@@ -54,6 +54,12 @@ def test_more_vectors_of_counts_get_more_noise_each():
     assert many.noise_multiplier == few.noise_multiplier
 
 
+@pytest.mark.parametrize("eps", [0.01, 0.001])
+def test_an_epsilon_that_cannot_be_shown_to_be_kept_is_refused(eps):
+    with pytest.raises(SpecError, match="within epsilon"):
+        budget.plan(DifferentialPrivacy(epsilon=eps), 20_000, 40, 0.05, 1200)
+
+
 def test_a_delta_that_gives_a_person_away_is_refused():
     with pytest.raises(SpecError, match="outright"):
         budget.plan(DifferentialPrivacy(epsilon=1.0, delta=0.005), 300, 5, 0.1, 10)

@@ -8,8 +8,9 @@ import pytest
 from scenes import WARDS, hospital
 
 from synthgen import catalog, pipeline
-from synthgen.contracts import FitData
+from synthgen.contracts import FitData, Scorecard
 from synthgen.errors import SpecError
+from synthgen.release import report
 from synthgen.runtime import RunContext
 from synthgen.spec import ColumnOverride, DifferentialPrivacy, FixedCombinations, RunSpec, SampleSpec, Within
 from synthgen.synthesizer import TabularSynthesizer
@@ -207,6 +208,8 @@ def test_the_evidence_holds_the_receipt_and_no_hash_of_the_source(tmp_path):
     assert all(c.formula is None and c.determined_by is None and c.sentinels == () for c in prepared.schema.columns)
     receipt = pipeline.evidence(prepared, model, spec)
     assert receipt["training"]["privacy"]["epsilon"] == 2.0
+    few = Scorecard(results=(), rows=9, compared_rows=9, holdout_rows=9, train_rows=9, k_floor=5, generator="x")
+    assert report.review(few, evidence=receipt)["differential_privacy"]["unit"] == "person"
     assert prepared.source.sha256 not in json.dumps(receipt)
     assert prepared.source.sha256 in json.dumps(
         pipeline.evidence(prepared, model, spec.model_copy(update={"privacy": None}))
