@@ -22,11 +22,15 @@ from synthgen.tabular.metrics.chance import below_order_statistic, more_often, r
 from synthgen.tabular.metrics.distances import nearest, space
 from synthgen.tabular.metrics.measure import Measure, against_holdout, mean
 from synthgen.tabular.metrics.tables import MOST_COLUMNS, Tables, sample, tables
+from synthgen.tabular.splitting import people_of
 
 FEWEST = 30
 NEAR_PLACE = 5  # at least the fifth smallest distance of the hold-out: fewer say nothing
 MOST_REFERENCE, MOST_SYNTHETIC, MOST_NEAR = 12_000, 5_000, 4_000
+FEW_PEOPLE = f"Fewer than {FEWEST} people on either side."
 TIE = 1e-4  # squared distances that differ by less are equal: single precision
+
+Owners = Sequence[np.ndarray] | None  # whose training, hold-out and synthetic rows are, in numbers; None: strangers
 
 
 class _Privacy(Measure, ABC):
@@ -52,11 +56,12 @@ class _Privacy(Measure, ABC):
             return self.not_applicable("No modelled column.")
         if min(len(t.train), len(t.holdout), len(t.synthetic)) < FEWEST:
             return self.insufficient(f"Fewer than {FEWEST} training, hold-out or synthetic rows.")
-        return self._judge(t, ctx, rows_are_people(split))
+        strangers = rows_are_people(split)
+        return self._judge(t, ctx, None if strangers else [people_of(frame, schema) for frame in t.typed])
 
     @abstractmethod
-    def _judge(self, t: Tables, ctx: RunContext, strangers: bool) -> MetricResult:
-        """The result on tables that are large enough; `strangers`: no two training rows are of one person."""
+    def _judge(self, t: Tables, ctx: RunContext, owners: Owners) -> MetricResult:
+        """The result on tables that are large enough."""
 
 
 class ClosestRecord(_Privacy):
@@ -70,14 +75,15 @@ class ClosestRecord(_Privacy):
     )
     source = "Platzer and Reutterer (2021); standard error from swapping training and hold-out rows."
 
-    def _judge(self, t: Tables, ctx: RunContext, strangers: bool) -> MetricResult:
-        k = min(len(t.train), len(t.holdout), MOST_REFERENCE)
+    def _judge(self, t: Tables, ctx: RunContext, owners: Owners) -> MetricResult:
         to = space(t)
-        real = [to(sample(f, k, ctx.rng(n))) for f, n in ((t.train, "train"), (t.holdout, "hold-out"))]
+        (train, ours), (holdout, theirs), k = _as_many(t, owners, ctx)
+        if k < FEWEST:
+            return self.insufficient(FEW_PEOPLE)
         drawn = to(sample(t.synthetic, MOST_SYNTHETIC, ctx.rng("synthetic")))
-        (da, ia), (dh, ih) = (nearest(r, drawn) for r in real)
+        (da, ia), (dh, ih) = (nearest(to(frame), drawn) for frame in (train, holdout))
         closer = np.where(np.abs(da - dh) <= TIE, 0.5, da < dh)
-        share, error = float(closer.mean()), _swap_error(closer, ia, ih, k)
+        share, error = float(closer.mean()), _swap_error(closer, ours[ia], theirs[ih], k)
         interval = Interval(
             low=max(0.0, share - 1.96 * error),
             high=min(1.0, share + 1.96 * error),
@@ -92,10 +98,39 @@ class ClosestRecord(_Privacy):
         )
 
 
-def _swap_error(closer: np.ndarray, in_train: np.ndarray, in_holdout: np.ndarray, k: int) -> float:
-    """Standard error of the share if it were chance which of the 2k real rows were trained on.
+def _as_many(
+    t: Tables, owners: Owners, ctx: RunContext
+) -> tuple[tuple[pd.DataFrame, np.ndarray], tuple[pd.DataFrame, np.ndarray], int]:
+    """Rows of as many people of either part, and whose each is (0 to k - 1); and how many people these are, k.
 
-    A real row that is nearest to c synthetic rows moves the share by c at once: the variance is the sum of c squared.
+    Rows of one person lie close together: as many rows of fewer people would be further from everybody else.
+    """
+    parts = ((t.train, "train"), (t.holdout, "hold-out"))
+    if owners is None:
+        k = min(len(t.train), len(t.holdout), MOST_REFERENCE)
+        train, holdout = ((sample(f, k, ctx.rng(n)), np.arange(k)) for f, n in parts)
+        return train, holdout, k
+    ranks = [ctx.rng(n).permutation(int(who.max()) + 1)[who] for (_, n), who in zip(parts, owners, strict=False)]
+    k = min(int(rank.max()) + 1 for rank in ranks)
+    rows = max(int((rank < k).sum()) for rank in ranks)
+    k = int(k * min(1.0, MOST_REFERENCE / rows))
+    train, holdout = ((f[rank < k], rank[rank < k]) for (f, _), rank in zip(parts, ranks, strict=True))
+    return train, holdout, k
+
+
+def _one_each(frame: pd.DataFrame, owners: np.ndarray | None, rng: np.random.Generator) -> pd.DataFrame:
+    """One row of each person, drawn by chance; all rows where each is a person's own."""
+    if owners is None:
+        return frame
+    order = rng.permutation(len(frame))
+    return frame.iloc[order[np.unique(owners[order], return_index=True)[1]]]
+
+
+def _swap_error(closer: np.ndarray, in_train: np.ndarray, in_holdout: np.ndarray, k: int) -> float:
+    """Standard error of the share if it were chance which of the 2k real people were trained on.
+
+    A person whose rows are nearest to c synthetic rows moves the share by c at once: the variance is the sum of c
+    squared.
     """
     near = np.r_[in_train[closer == 1.0], in_holdout[closer == 0.0] + k]
     counts = np.bincount(near, minlength=1) if len(near) else np.zeros(1)
@@ -112,12 +147,16 @@ class NearCopies(_Privacy):
     )
     source = "Distance to the closest record at the hold-out's first percentile."
 
-    def _judge(self, t: Tables, ctx: RunContext, strangers: bool) -> MetricResult:
-        to = space(t)
+    def _judge(self, t: Tables, ctx: RunContext, owners: Owners) -> MetricResult:
+        to, whose = space(t), owners or (None, None, None)
+        unseen = _one_each(t.holdout, whose[1], ctx.rng("one each of the hold-out"))
+        made = _one_each(t.synthetic, whose[2], ctx.rng("one each of the set"))
+        if min(len(unseen), len(made)) < FEWEST:
+            return self.insufficient(FEW_PEOPLE)
         real = to(sample(t.train, 2 * MOST_REFERENCE, ctx.rng("train")))
         held, drawn = (
             nearest(real, to(sample(frame, MOST_NEAR, ctx.rng(part))))[0]
-            for frame, part in ((t.holdout, "hold-out"), (t.synthetic, "synthetic"))
+            for frame, part in ((unseen, "hold-out"), (made, "synthetic"))
         )
         share, q = near_share(held, drawn)
         return self.result(
@@ -158,11 +197,11 @@ class CopiedRows(_Privacy):
     )
     source = "Exact match share; Fisher's exact test; unseen mass after Good (1953) and Esty (1983)."
 
-    def _judge(self, t: Tables, ctx: RunContext, strangers: bool) -> MetricResult:
+    def _judge(self, t: Tables, ctx: RunContext, owners: Owners) -> MetricResult:
         train, holdout, drawn = (_row_keys(f) for f in (t.train, t.holdout, t.synthetic))
         known, times = np.unique(train, return_counts=True)
         lone = known[times == 1]
-        equal, rows = unseen_mass(times) if strangers else (0.0, 0.0)
+        equal, rows = unseen_mass(times) if owners is None else (0.0, 0.0)
         hits, held_hits = float(np.isin(drawn, known).sum()), np.isin(holdout, known).sum() + equal
         share, unseen = hits / len(drawn), len(holdout) + rows
         held = float(held_hits / unseen)
@@ -199,8 +238,8 @@ class LoneNumbers(_Privacy):
     )
     source = "Exact match share of values that occur once; Fisher's exact test on rows that hold any."
 
-    def _judge(self, t: Tables, ctx: RunContext, strangers: bool) -> MetricResult:
-        found = [_lone(t, c) for c in t.numeric]
+    def _judge(self, t: Tables, ctx: RunContext, owners: Owners) -> MetricResult:
+        found, strangers = [_lone(t, c) for c in t.numeric], owners is None
         mostly = [one for one in found if one.mostly]
         groups = tuple(one.line(strangers) for one in found)
         if not mostly:

@@ -6,7 +6,7 @@ from scenes import hospital, scene
 from synthgen.contracts import Status
 from synthgen.release import attacks, policies
 from synthgen.release.gate import decide
-from synthgen.spec import SampleSpec
+from synthgen.spec import ColumnOverride, SampleSpec
 from synthgen.tabular.metrics.chance import below_order_statistic, more_often, unseen_mass
 from synthgen.tabular.metrics.measure import against_holdout, wilson
 from synthgen.tabular.metrics.privacy import near_share
@@ -171,3 +171,32 @@ def test_an_unseen_row_is_expected_as_often_as_training_rows_repeat():
     hits, rows = unseen_mass(np.array([2, 2, 1, 1, 1, 1, 1, 1]))
     assert hits / rows == pytest.approx(0.4)
     assert rows == pytest.approx(10 * 0.24 / 0.64)
+
+
+def visits(seed, people, each=10):
+    """A long table: rows of one person lie close together."""
+    rng = np.random.default_rng(seed)
+    middle = np.repeat(rng.normal(size=(people, 5)), each, axis=0)
+    frame = pd.DataFrame(middle + 0.05 * rng.normal(size=middle.shape), columns=list("abcde")).round(3)
+    return frame.assign(pid=np.repeat(10_000 * seed + np.arange(people), each))
+
+
+def long(real, fresh, directory, seed=0):
+    person = {"pid": ColumnOverride(kind="person")}
+    return scene(real, fresh, directory, columns=person, target=None, positive=None, seed=seed)
+
+
+@pytest.mark.parametrize("metric", ["closest_record", "near_copies"])
+def test_fewer_unseen_people_with_several_rows_each_accuse_no_clean_set(metric, tmp_path):
+    """Rows of one person are no independent ones: 200 people in training are nearer to all than 60 unseen ones."""
+    found = [long(visits(i, 260), visits(i + 50, 200), tmp_path / str(i)).measured(metric) for i in range(1, 9)]
+    assert sum(one.p_value <= 0.05 for one in found) <= 2
+    assert np.median([one.p_value for one in found]) > 0.05
+
+
+def test_people_with_several_rows_who_are_copied_are_found(tmp_path):
+    found = long(visits(1, 260), visits(2, 200), tmp_path / "clean")
+    nearly = found.split.train.assign(a=found.split.train["a"] + 0.001)
+    copied = found.with_set(nearly, tmp_path / "copied")
+    assert copied.measured("closest_record").p_value < 0.01  # of three people copied one is among as many as are unseen
+    assert copied.measured("near_copies").p_value < 1e-6
