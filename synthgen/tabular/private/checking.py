@@ -13,6 +13,7 @@ import pandas as pd
 from synthgen.contracts import FitData
 from synthgen.errors import SpecError, raise_all
 from synthgen.spec import ColumnOverride, RunSpec, Within
+from synthgen.tabular import cells
 from synthgen.tabular.keys import KeyModel
 from synthgen.tabular.private import numbers
 from synthgen.tabular.schema import NUMERIC, TIMES, Column, Schema
@@ -34,6 +35,9 @@ def _undeclared(column: Column, said: ColumnOverride, strict: bool) -> Iterator[
         yield f"column {column.name!r}: that every cell is the same is read from the rows and would be released"
     elif strict and said.kind is None:
         yield f"column {column.name!r}: its kind was read from the rows"
+    words = [t for t in (column.true_token, column.false_token) if t is not None]
+    if column.kind == "boolean" and words and cells.boolean_pair(words) is None:
+        yield f"column {column.name!r}: its two words are read from the rows (name them as codes of a category)"
     if strict and column.numeric and said.decimals is None:
         yield f"column {column.name!r}: its decimals were read from the rows"
 

@@ -172,6 +172,17 @@ def test_a_constant_and_undeclared_kinds_are_refused_with_the_column():
         checking.private_schema(inference.infer(io.from_memory(table(600)), run), run)
 
 
+def test_the_words_of_a_declared_flag_are_cells_and_refused():
+    flag = {"flag": ColumnOverride(kind="boolean")}
+    usual, own = (
+        table(600).assign(flag=lambda f, w=w: np.where(f.index == 5, *w)) for w in (("yes", "no"), (RARE, "-"))
+    )
+    ready(usual, columns=flag)
+    with pytest.raises(SpecError, match="two words") as told:
+        ready(own, columns=flag)
+    assert RARE not in str(told.value)
+
+
 def test_the_split_of_others_does_not_hang_on_one_persons_target():
     frame = table(600)
     moved = frame.copy()
