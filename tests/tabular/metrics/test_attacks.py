@@ -165,6 +165,18 @@ def test_secrets_are_the_target_and_columns_that_say_most(good):
     assert secrets.chosen(AttackPlan(), good.schema, good.split.train, columns) == ("outcome", "ward", "sex", "charge")
 
 
+def test_no_plan_makes_the_attack_inapplicable(good):
+    """What does not apply passes the gate: neither a constant secret nor knowing everything may lead there."""
+    train, free = good.split.train, good.schema.model_copy(update={"target": None})
+    columns = frames.columns_of(good.schema, train, good.synthetic.take(30), (), RunContext())
+    less = frames.Columns(tuple(n for n in columns.names if n != "smoker"), columns.discrete)  # as if it were constant
+    default = secrets.chosen(AttackPlan(), good.schema, train, less)
+    assert secrets.chosen(AttackPlan(secrets=("smoker",)), good.schema, train, less) == default
+    assert secrets.chosen(AttackPlan(known=columns.names), free, train, columns) == secrets.chosen(
+        AttackPlan(), free, train, columns
+    )
+
+
 def test_the_plans_secrets_and_known_columns_are_taken(good):
     plan = AttackPlan(secrets=("ward", "age"), known=("sex", "charge", "ward"))
     result = replace(good, ctx=RunContext(seed=7, attacks=plan)).measured("inference")

@@ -20,21 +20,23 @@ DISCRETE, NUMBERS = 2, 1  # places for columns beside the target
 def chosen(plan: AttackPlan, schema: Any, train: pd.DataFrame, columns: Columns) -> tuple[str, ...]:
     """The plan's secrets that vary; by default the target and the columns that say most, at most four in all.
 
-    A default secret is discrete with 2 to 50 values or a number; no date, and no column that another one determines
-    or that follows from others, as knowing those tells it of anybody. Of each sort come first those whose commonest
-    value is rarest: it is there that a guess without the set is poor.
+    A plan whose secrets do not vary, or that leaves none by what it takes as known, gets the default: no plan makes an
+    attack inapplicable. A default secret is discrete with 2 to 50 values or a number; no date, and no column that
+    another one determines or that follows from others, as knowing those tells it of anybody. Of each sort come first
+    those whose commonest value is rarest: it is there that a guess without the set is poor.
     """
-    if plan.secrets:
-        return tuple(s for s in plan.secrets if s in columns.names)
+    if named := tuple(s for s in plan.secrets if s in columns.names):
+        return named
     free = [c.name for c in schema.modelled if c.name in columns.names and _free(c)]
-    rest = [c for c in free if c != schema.target and c not in plan.known]
+    target = [schema.target] if schema.target in columns.names else []
+    others = [c for c in free if c not in target]
+    rest = [c for c in others if c not in plan.known] or ([] if target else others)
     shares = {c: float(train[c].value_counts(normalize=True).iloc[0]) for c in rest if train[c].notna().any()}
     ranked = sorted(shares, key=lambda c: shares[c])
     words = [c for c in ranked if c in columns.discrete and FEWEST_LEVELS <= train[c].nunique() <= MOST_LEVELS]
     numbers = [c for c in ranked if c not in columns.discrete]
     places = DISCRETE + NUMBERS
     kept = [*words[:DISCRETE], *numbers[:NUMBERS], *words[DISCRETE:], *numbers[NUMBERS:]][:places]
-    target = [schema.target] if schema.target in columns.names else []
     return (*target, *kept)
 
 
