@@ -265,3 +265,9 @@ def test_missing_and_extreme_cells_are_no_obstacle(good, column, tmp_path):
     found = good.with_set(frame, tmp_path)
     for name in ATTACKS:
         assert found.measured(name).status is Status.OK
+
+
+def test_a_flagrant_leak_in_one_group_outlasts_a_correction_over_thousands_of_attacks():
+    fit = np.zeros((300, 200), dtype=bool)
+    fit[np.arange(200), np.arange(200)] = True
+    assert isolation.by_chance(fit, np.zeros_like(fit), np.random.default_rng(0))[0] < 0.05 / 4000
