@@ -101,7 +101,7 @@ def whole(options: argparse.Namespace) -> list[Bar]:
 def by_group(options: argparse.Namespace) -> list[dict[str, Any]]:
     """Utility per group against epsilon: groups are values of discrete columns, figures the judge's."""
     lines: list[dict[str, Any]] = []
-    print(f"{options.data}, {options.sample} rows; the most that epsilon may be, 100, is nearly without noise")
+    print(f"{options.data}, {options.sample} rows; the most that epsilon may be is 20")
     print(f"{'epsilon':>8s} {'objective':9s} " + " ".join(f"{name:>13s}" for name in SHOWN))
     for epsilon in options.epsilons:
         for objective in OBJECTIVES:
@@ -166,7 +166,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--tables", type=Path, default=tables.TABLES)
     parser.add_argument("--sample", type=int, default=8000, help="training rows of the utility per group")
     parser.add_argument(
-        "--epsilons", type=lambda text: [float(e) for e in text.split(",")], default=[1.0, STATED, 8.0, 100.0]
+        "--epsilons", type=lambda text: [float(e) for e in text.split(",")], default=[1.0, STATED, 8.0, 20.0]
     )
     parser.add_argument("--runs", type=int, default=200, help="small runs of each audit")
     parser.add_argument("--publish", type=Path, help="also write the result as JSON in this folder")

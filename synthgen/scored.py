@@ -19,7 +19,7 @@ import pandas as pd
 
 from synthgen import catalog, pipeline
 from synthgen.contracts import MetricResult, Scorecard, Split, Status
-from synthgen.errors import InputError
+from synthgen.errors import InputError, SpecError
 from synthgen.pipeline import Model, Prepared
 from synthgen.runtime import Event, RunContext, ignore
 from synthgen.spec import AttackPlan, ColumnOverride, RunSpec, SampleSpec, checked
@@ -88,14 +88,36 @@ def score_files(
     spec = checked(RunSpec, columns=known, attacks=plan, **wanted)
     ctx = RunContext(seed=seed, listener=listener)
     made = raw(synthetic)  # before anything is worked out
-    source = _source(real)
-    prepared = _whole(pipeline.prepare(source, spec, ctx), spec)
-    if holdout is None:
-        card = score_frames(prepared, made, spec, ctx, unjudged=Unjudged(Status.INSUFFICIENT, NEEDED))
-        return card.model_copy(update={"notes": (*card.notes, NO_HOLDOUT)}), prepared.schema
-    compared, unjudged, notes = with_holdout(prepared, holdout)
-    card = score_frames(compared, made, spec, ctx, unjudged=unjudged)
+    prepared, spec, useless = _prepared(_source(real), spec, ctx)
+    unjudged: Unjudged | None
+    notes: tuple[str, ...]
+    compared, unjudged, notes = prepared, Unjudged(Status.INSUFFICIENT, NEEDED), (NO_HOLDOUT,)
+    if holdout is not None:
+        compared, unjudged, notes = with_holdout(prepared, holdout)
+    card = _without_target(score_frames(compared, made, spec, ctx, unjudged=unjudged), useless)
     return card.model_copy(update={"notes": (*card.notes, *notes)}), prepared.schema
+
+
+def _prepared(source: Any, spec: RunSpec, ctx: RunContext) -> tuple[Prepared, RunSpec, str]:
+    """The source made ready; where its target cannot be predicted (one value, a key), without it, and why."""
+    useless = ""
+    try:
+        prepared = pipeline.prepare(source, spec, ctx)
+    except SpecError as problem:
+        if spec.target is None or spec.target not in source.data:
+            raise
+        useless, spec = problem.message, spec.model_copy(update={"target": None, "positive": None})
+        prepared = pipeline.prepare(source, spec, ctx)
+    return _whole(prepared, spec), spec, useless
+
+
+def _without_target(card: Scorecard, reason: str) -> Scorecard:
+    """The card with an error in every score of usefulness, where the target that was named is of no use."""
+    if not reason:
+        return card
+    blank = {"status": Status.ERROR, "reason": reason, "value": None, "holdout": None, "interval": None}
+    found = (r.model_copy(update=blank | {"figures": ()}) if r.family == "utility" else r for r in card.results)
+    return card.model_copy(update={"results": tuple(found)})
 
 
 def with_holdout(prepared: Prepared, holdout: Table) -> tuple[Prepared, Unjudged | None, tuple[str, ...]]:

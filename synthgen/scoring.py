@@ -63,15 +63,15 @@ def _measure(
     try:
         result = entry.load()().compute(split, synthetic, schema, groups, ctx, generator)
         if not isinstance(result, MetricResult):
-            return failed(name, entry.title, f"it returned {type(result).__name__} instead of a result")
+            return failed(name, entry, f"it returned {type(result).__name__} instead of a result")
         return honest(result.model_copy(update={"metric": name}))
     except Stopped:
         raise
     except SynthgenError as problem:
-        return failed(name, entry.title, problem.message)
+        return failed(name, entry, problem.message)
     except Exception as problem:  # a message of foreign code may quote a cell: only the class is told
         ctx.log(f"metric {name} failed: {trail(problem)}")
-        return failed(name, entry.title, f"it stopped with {type(problem).__name__}")
+        return failed(name, entry, f"it stopped with {type(problem).__name__}")
 
 
 def honest(result: MetricResult) -> MetricResult:
@@ -87,12 +87,16 @@ def honest(result: MetricResult) -> MetricResult:
     )
 
 
-def failed(metric: str, title: str, reason: str) -> MetricResult:
+def failed(metric: str, entry: Entry, reason: str) -> MetricResult:
     """What stands in the scorecard where a metric could not be computed."""
+    try:
+        family = entry.load().family
+    except Exception:  # what cannot even be imported has no family of its own
+        family = "fidelity"
     return MetricResult(
         metric=metric,
-        title=title,
-        family="fidelity",
+        title=entry.title,
+        family=family,
         better="higher",
         low=0.0,
         high=1.0,

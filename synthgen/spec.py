@@ -258,7 +258,7 @@ class DifferentialPrivacy(Asked):
     formats, are taken as known to everybody.
     """
 
-    epsilon: float = Field(gt=0, le=100)
+    epsilon: float = Field(gt=0, le=20)
     delta: float | None = Field(None, gt=0, lt=0.01, description="None: a tenth of one over the people trained on.")
     counts_share: float = Field(
         0.2, gt=0, lt=1, description="Share of the budget for levels, bins, ranges, gaps and group weights."

@@ -209,7 +209,6 @@ def test_a_hold_out_without_a_column_is_refused(real, made, unseen):
     ("options", "error"),
     [
         ({"target": "height"}, SpecError),
-        ({"target": "constant"}, SpecError),
         ({"person": "nobody"}, SchemaError),
         ({"positive": "died"}, SpecError),
         ({"attacks": "all"}, SpecError),
@@ -289,3 +288,10 @@ def test_an_empty_file_is_refused(real, unseen, tmp_path):
         (tmp_path / name).write_text(text)
         with pytest.raises(SynthgenError):
             synthgen.score(real, tmp_path / name, unseen)
+
+
+@pytest.mark.metrics("utility", "augmentation", "pair")
+def test_a_target_of_one_value_is_an_error_of_what_needs_it_and_of_nothing_else(real, made, unseen):
+    one = [frame.assign(verdict="x") for frame in (real, made, unseen)]
+    found = answers(synthgen.score(one[0], one[1], holdout=one[2], target="verdict"))
+    assert found == {"pair": Status.OK, "utility": Status.ERROR, "augmentation": Status.ERROR}

@@ -56,7 +56,11 @@ _MODES = (
     ),
 )
 
-OPEN = GatePolicy(name="open", rules=_NOT_FROM_HOLDOUT, attacks=_attacks("no_block"))
+_SAME_COLUMNS = GateRule(
+    metric="diagnostic", at_least=0.0, because="A column that nobody could look at must not leave the house."
+)
+
+OPEN = GatePolicy(name="open", rules=(*_NOT_FROM_HOLDOUT, _SAME_COLUMNS), attacks=_attacks("no_block"))
 
 STANDARD = GatePolicy(
     name="standard",

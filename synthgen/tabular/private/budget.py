@@ -63,7 +63,7 @@ class Budget:
             "delta": self.delta,
             "epsilon_spent": spent(self.history(steps), self.delta - self.selection_delta),
             "unit": "person",
-            "neighbours": "one person's rows blanked; how many people and rows there are is taken as known",
+            "neighbours": "one person gives nothing to any count or gradient; numbers of people and rows are known",
             "delta_of_thresholds": self.selection_delta,
             "delta_of_noise": self.delta - self.selection_delta,
             "accountant": "privacy loss distribution (opacus PRVAccountant), upper bound",

@@ -41,9 +41,15 @@ class Inference(Attack):
         assert whole is not None  # its people were counted before
         pairs = enumerate(zip(secrets[1:], others, strict=True), start=2)
         figures = [figure(f"secret_{i}", f"Guessing {s}", t) for i, (s, t) in pairs if t is not None]
-        told = f"{self.explanation} Here the value is about {secrets[0]!r}."
+        told = f"{self.explanation} Here the value is about {secrets[0]!r}. {_weakened(scene, secrets[0])}".strip()
         found_out = {**whole.fields(), "figures": (whole.risk(), *figures), "groups": scene.lines(tallies)}
         return self.result(**found_out, explanation=told)
+
+
+def _weakened(scene: Scene, secret: str) -> str:
+    """Whether the plan's attacker knows less than an attacker might: the card must not hide it."""
+    known, others = known_of(scene.plan, scene.columns, secret), len(scene.columns.names) - 1
+    return f"By the plan he knows {len(known)} of {others} other columns only." if len(known) < others else ""
 
 
 Places = tuple[np.ndarray, np.ndarray]
