@@ -27,20 +27,22 @@ FLAGS = (
 )
 TRAINING = 400_000  # milliseconds a job may take on a busy machine
 SOON = 60_000
+CHART = "[data-testid=stVegaLiteChart]"
+PEOPLE = 3000
 
 
 @pytest.fixture
 def table(tmp_path):
-    """600 patients with a rare outcome."""
+    """Patients with a rare outcome; on a few hundred the attacks find what a short training memorised."""
     rng = np.random.default_rng(7)
-    age = rng.integers(20, 90, 600)
+    age = rng.integers(20, 90, PEOPLE)
     frame = pd.DataFrame(
         {
-            "patient": [f"P{i:05d}" for i in range(600)],
+            "patient": [f"P{i:05d}" for i in range(PEOPLE)],
             "age": age,
-            "ward": rng.choice(["A", "B", "C", "D"], 600, p=[0.5, 0.3, 0.15, 0.05]),
-            "pressure": np.round(110 + 0.4 * age + rng.normal(0, 9, 600), 1),
-            "readmitted": np.where(rng.random(600) < (age - 10) / 400, "yes", "no"),
+            "ward": rng.choice(["A", "B", "C", "D"], PEOPLE, p=[0.5, 0.3, 0.15, 0.05]),
+            "pressure": np.round(110 + 0.4 * age + rng.normal(0, 9, PEOPLE), 1),
+            "readmitted": np.where(rng.random(PEOPLE) < (age - 10) / 400, "yes", "no"),
         }
     )
     path = tmp_path / "ward-records.csv"
@@ -130,7 +132,9 @@ def submit(page):
     for _ in range(3):
         slider.press("ArrowLeft")
     page.get_by_text("after about 15 s of training").wait_for()
-    page.get_by_role("radio", name="Open").click()  # 120 unseen people cannot show that attacks gain little
+    page.get_by_role(
+        "radio", name="Open"
+    ).click()  # the mildest: a training of 15 s is not what the standard policy is for
     page.get_by_role("button", name="Start the job").click()
     page.get_by_role("heading", name="Train and score: ward-records").wait_for()
     page.get_by_role("button", name="Review the synthetic set").wait_for(timeout=TRAINING)
@@ -159,7 +163,7 @@ def review(page):
     for family in ("Coverage of minorities", "Fidelity", "Usefulness"):
         page.get_by_role("heading", name=family).wait_for()
     tab(page, "Real against synthetic")
-    page.locator("[data-testid=stVegaLiteChart] canvas, [data-testid=stVegaLiteChart] svg").first.wait_for()
+    page.locator(f"{CHART} canvas:visible, {CHART} svg:visible").first.wait_for()
     tab(page, "Rules")
     assert page.locator(".sg-badge", has_text="met").count() >= 3
 

@@ -9,17 +9,19 @@ from pathlib import Path
 import psutil
 import pytest
 
-from synthgen.service import bootstrap, broker, datasets, exports, jobs, operations, reviews
+from synthgen.service import bootstrap, broker, datasets, exports, gate_overrides, jobs, operations, reviews
 from synthgen.service.artifacts import keys
-from synthgen.service.db.tables import Job
+from synthgen.service.db.tables import Job, Person
 from synthgen.service.processes import Part
 from synthgen.service.read_models import Actor
 from synthgen.service.settings import Settings
-from synthgen.spec import RunSpec, SampleSpec
+from synthgen.spec import GatePolicy, GateRule, RunSpec, SampleSpec
 
 pytestmark = [pytest.mark.valkey, pytest.mark.timeout(300)]
 
 EVA = Actor(user_id="1", name="eva", project_id="default")
+ROWS = 3000
+UNMEETABLE = GatePolicy(name="unmeetable", rules=(GateRule(metric="detection", at_most=0.0),))
 WARDS = ["zqnorth", "zqsouth", "zqeast", "zqwest"]
 PATIENCE = 120.0  # seconds; a bound, not a plan: on a quiet machine nothing here waits longer than twenty
 
@@ -135,7 +137,7 @@ def workers(home):
 def dataset(home):
     """A table that a worker read."""
     worker = home.worker()
-    view = datasets.add(home.app, EVA, name="patients", filename="patients.csv", chunks=[patients(500)])
+    view = datasets.add(home.app, EVA, name="patients", filename="patients.csv", chunks=[patients(ROWS)])
     home.state(view.inspect_job_id, "succeeded")
     assert [w.pid for w in operations.workers(home.app, EVA)] == [worker.process.pid]
     assert operations.health(home.app)["ok"]
@@ -145,7 +147,7 @@ def dataset(home):
 
 
 def test_a_table_was_read_through_the_queue(home, dataset):
-    assert (dataset.rows, dataset.columns) == (500, 4)
+    assert (dataset.rows, dataset.columns) == (ROWS, 4)
     kinds = {column["name"]: column["kind"] for column in datasets.schema(home.app, EVA, dataset.id)["columns"]}
     assert kinds["ward"] == "category"
     assert kinds["charge"] == "number"
@@ -153,7 +155,8 @@ def test_a_table_was_read_through_the_queue(home, dataset):
 
 def test_a_fit_survives_a_killed_worker_and_a_shutdown_and_gives_one_result(home, dataset, workers):
     first = workers()
-    job = jobs.submit_fit(home.app, EVA, dataset.id, RunSpec(time_budget=15, policy="open"), idempotency_key="fit")
+    spec = RunSpec(time_budget=15, policy=UNMEETABLE)
+    job = jobs.submit_fit(home.app, EVA, dataset.id, spec, idempotency_key="fit")
     home.until(lambda: home.checkpointed(job.id), "a checkpoint")
     first.process.send_signal(signal.SIGKILL)
     first.process.wait()
@@ -172,28 +175,35 @@ def test_a_fit_survives_a_killed_worker_and_a_shutdown_and_gives_one_result(home
     done = home.state(job.id, "succeeded", "failed")
     assert (done.state, done.attempts) == ("succeeded", 2), done.error
     made = [found for found in reviews.list_sets(home.app, EVA) if found.job_id == job.id]
-    assert [found.rows for found in made] == [500]
+    assert [found.rows for found in made] == [ROWS]
     assert done.set_id == made[0].id
 
     folder = f"{keys.dataset_folder('default', dataset.id)}/jobs/{job.id}"
     attempts = {key.removeprefix(f"{folder}/").split("/")[0] for key in home.app.store.keys(folder)}
     assert attempts == {"3", keys.SPEC_FILE}
-    assert (
-        jobs.submit_fit(home.app, EVA, dataset.id, RunSpec(time_budget=15, policy="open"), idempotency_key="fit").id
-        == job.id
-    )
+    assert jobs.submit_fit(home.app, EVA, dataset.id, spec, idempotency_key="fit").id == job.id
 
     again = jobs.submit_sample(home.app, EVA, job.id, SampleSpec(rows=40, resample="off"), policy="open")
     sampled = home.state(again.id, "succeeded", "failed")
     assert sampled.state == "succeeded", sampled.error
     assert reviews.get_set(home.app, EVA, sampled.set_id).rows == 40
 
+    assert "detection" in [r.rule for r in reviews.verdict(home.app, EVA, done.set_id).failed]
+    gate_overrides.request(home.app, EVA, done.set_id, "the rule is one that nothing meets")
+    gate_overrides.confirm(home.app, somebody_else(home.app), done.set_id)
     release = reviews.release(home.app, EVA, done.set_id, purpose="a test", recipient="nobody")
     assert home.state(release.export_job_id, "succeeded", "failed").state == "succeeded"
     _, size, frames = exports.open_bundle(home.app, EVA, release.id)
     bundle = b"".join(frames)
     assert (len(bundle), bundle[:2]) == (size, b"PK")
     no_cell_value_is_in_the_database_the_broker_or_a_log(home.settings)
+
+
+def somebody_else(app):
+    """A second person of the project."""
+    with app.unit() as unit:
+        person = unit.add(Person, name="otto", role="member", password_hash="none")
+        return Actor(user_id=person.id, name=person.name, project_id=person.project_id, role="member")
 
 
 def no_cell_value_is_in_the_database_the_broker_or_a_log(settings):
