@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 import re
+from typing import Any
 
-from synthgen.contracts import Figure, GroupFigure, Interval, MetricResult, Plot, Status
+from synthgen.contracts import Figure, GroupFigure, Interval, MetricResult, Plot, Status, Verdict
 from synthgen.release.attacks import POOL
 from synthgen.release.rendering import Bin, ShownPlot
 
@@ -33,10 +34,17 @@ def rounded(count: int, k: int) -> int:
 def result(found: MetricResult, k: int) -> MetricResult:
     """A score on the whole set, with the lines of its breakdown that may be named."""
     groups = tuple(group(found, g, k) for g in found.groups if nameable(found, g, k))
-    figures = tuple(_figure(f, k) for f in found.figures)
+    decimals = 2 if found.family == "privacy" else 3
+    figures = tuple(_figure(f, k, decimals) for f in found.figures)
     return found.model_copy(
-        update={**_attempts(found, k), "groups": groups, "figures": figures, "reason": reason(found)}
+        update={**_whole(found, k, decimals), "groups": groups, "figures": figures, "reason": reason(found)}
     )
+
+
+def verdict(found: Verdict) -> Verdict:
+    """The verdict with the numbers of its reasons as they are told in words."""
+    reasons = (r.model_copy(update={"value": _coarse(r.value, 3)}) for r in found.reasons)
+    return found.model_copy(update={"reasons": tuple(reasons)})
 
 
 def nameable(found: MetricResult, line: GroupFigure, k: int) -> bool:
@@ -110,14 +118,17 @@ def _inner(found: Plot, i: int, keep: list[int]) -> str:
     return "lowest" if i == numbered[0] else "highest" if i == numbered[-1] else found.bins[i]
 
 
-def _figure(found: Figure, k: int) -> Figure:
-    return found.model_copy(update={**_attempts(found, k), "reason": reason(found)})
+def _figure(found: Figure, k: int, decimals: int) -> Figure:
+    return found.model_copy(update={**_whole(found, k, decimals), "reason": reason(found)})
 
 
-def _attempts(found: MetricResult | Figure, k: int) -> dict[str, float | None]:
-    """People attacked and the p-value of an attack on the whole set."""
+def _whole(found: MetricResult | Figure, k: int, decimals: int) -> dict[str, Any]:
+    """The numbers of a score on the whole set: a share among a few hundred people or more must not count one of them."""
     p = found.p_value
     return {
+        "value": _coarse(found.value, 3),
+        "interval": _decimals(found.interval, decimals),
+        "holdout": _coarse(found.holdout, decimals),
         "attempts": None if found.attempts is None else rounded(found.attempts, k),
         "p_value": None if p is None else float(f"{p:.2g}"),
     }

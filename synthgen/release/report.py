@@ -63,7 +63,7 @@ def release(
     plots = (coarse.plot(p, k) for p in scorecard.plots)
     train, holdout = (coarse.rounded(n, k) for n in (scorecard.train_rows, scorecard.holdout_rows))
     return _dumped(
-        **_frame(scorecard, verdict, title, f"about {train:,}", evidence),
+        **_frame(scorecard, coarse.verdict(verdict), title, f"about {train:,}", evidence),
         rendering="release",
         facts=Facts(rows=scorecard.rows, train_rows=train, holdout_rows=holdout),
         scores=scores,
