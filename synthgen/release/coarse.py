@@ -123,7 +123,7 @@ def _figure(found: Figure, k: int, decimals: int) -> Figure:
 
 
 def _whole(found: MetricResult | Figure, k: int, decimals: int) -> dict[str, Any]:
-    """The numbers of a score on the whole set: a share among a few hundred people or more must not count one of them."""
+    """The numbers of a score on the whole set: too coarse for a share to count one of a few hundred people."""
     p = found.p_value
     return {
         "value": _coarse(found.value, 3),

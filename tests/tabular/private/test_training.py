@@ -68,7 +68,7 @@ def test_without_noise_it_learns_what_goes_together():
     run = training.Trainer(network, codes, np.arange(400), None, paid, 1e-2, np.random.default_rng(0))
     from synthgen.runtime import RunContext
 
-    before = float(network.factors(codes, [0, 1])[:, 1].mean())
+    before = float(network.factors(codes, [0, 1])[:, 1].mean().detach())
     done = run.run(RunContext(seed=0))
     assert done.steps == 200
     assert float(network.factors(codes, [0, 1])[:, 1].mean()) < 0.2 * before
