@@ -13,8 +13,8 @@ from synthgen.errors import SpecError, raise_all
 from synthgen.release import policies
 from synthgen.spec import GatePolicy, RunSpec, SampleSpec, Spec
 
-MODALITIES: Mapping[str, str] = {"tabular": "synthgen.tabular:TABULAR"}
-DEFAULT_GENERATOR: Mapping[str, str] = {"tabular": "autoregressive_gan"}
+MODALITIES: Mapping[str, str] = {"tabular": "synthgen.tabular:TABULAR", "images": "synthgen.images:IMAGES"}
+DEFAULT_GENERATOR: Mapping[str, str] = {"tabular": "autoregressive_gan", "images": "conditional_gan"}
 
 
 def modality(name: str) -> Modality:

@@ -238,6 +238,7 @@ class Scorecard(Record):
     train_rows: int
     k_floor: int
     generator: str
+    modality: str = "tabular"
     emphasis: Mapping[str, Any] = {}
     filters: Mapping[str, Any] = {}  # what was dropped after drawing, and scores before and after it; no cell value
     notes: tuple[str, ...] = ()

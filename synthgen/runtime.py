@@ -60,6 +60,8 @@ class RunContext:
     deadline: float | None = None
     memory: int | None = None
     attacks: Any = None  # the spec.AttackPlan that the privacy metrics follow; None: the standard one
+    live: Path | None = None  # a folder for pictures of a run at work, which only those who may see the source see
+    memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)  # what metrics of one scoring share
     path: tuple[str, ...] = field(default=())
 
     def at(self, name: str) -> RunContext:

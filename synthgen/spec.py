@@ -127,6 +127,7 @@ class SampleSpec(Spec):
     targets: tuple[GroupTarget, ...] = ()
     resample: Literal["off", "2x", "4x"] = "2x"
     drop: tuple[Literal["near_copies", "outliers"], ...] = ()
+    truncation: float = Field(1.0, gt=0, le=1, description="Of images: below 1, likelier and less varied ones.")
     seed: int = 0
 
 
@@ -269,6 +270,19 @@ class DifferentialPrivacy(Asked):
     )
 
 
+class ImageOptions(Asked):
+    """How images are brought to one form before anything is learnt from them; None: chosen from the images.
+
+    `size` is the height and width in pixels. `fit`: images of another shape are padded to a square, stretched, or cut.
+    `grouped`: images of one source or patient, where the file names one, stay on one side of the split.
+    """
+
+    size: int | None = Field(None, ge=8, le=128)
+    channels: Literal[1, 3] | None = None
+    fit: Literal["pad", "stretch", "crop"] = "pad"
+    grouped: bool = True
+
+
 class RunSpec(Spec):
     """One augmentation job, complete: with the dataset it is enough to repeat the run."""
 
@@ -287,6 +301,7 @@ class RunSpec(Spec):
     sample: SampleSpec = SampleSpec()
     attacks: AttackPlan = AttackPlan()
     privacy: DifferentialPrivacy | None = Field(None, description="None: no differential privacy.")
+    images: ImageOptions = ImageOptions()
     policy: GatePolicy | str = "standard"
 
 
