@@ -1,7 +1,8 @@
 """Modes of a set of images: its classes, and clusters within a class, found on the training part only.
 
 Rule: a class of at least `4 k` people (`k` is the k-floor) is cut into `people / 2k` clusters, at most 8, by k-means on
-the leading principal components of its training images, averaged down to at most 16 pixels a side. Clusters of fewer than `k` people are given to their neighbours, so fewer may be left; a class of one cluster has none.
+the leading principal components of its training images, averaged down to at most 16 pixels a side. Clusters of fewer
+than `k` people are given to their neighbours, so fewer may be left; a class of one cluster has none.
 Kept are means and principal directions over many people, never an image.
 """
 
