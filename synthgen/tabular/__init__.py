@@ -5,6 +5,12 @@ from synthgen.tabular.metrics import METRICS
 
 FACTORED = frozenset({"condition", "balance", "constrain", "impute"})
 
+NOTICE = """The rows were drawn by a generative model that learnt from a real table. Some may equal a real row by
+chance: see copied_rows in the report.
+
+data.csv, data.parquet   the rows (data.xlsx too where the source was an Excel workbook)
+schema.json              the columns: kind, type, how cells are written"""
+
 TABULAR = Modality(
     name="tabular",
     title="Table",
@@ -47,6 +53,9 @@ TABULAR = Modality(
         "plots": "synthgen.tabular.preview:plots",
         "set_preview": "synthgen.tabular.preview:set_preview",
         "export_file": "synthgen.tabular.sets:export_file",
+        "summary": "synthgen.tabular.telling:summary",
+        "safe_schema": "synthgen.tabular.telling:safe_schema",
+        "nameable": "synthgen.tabular.telling:nameable",
     },
     generators={
         "autoregressive_gan": Entry(
@@ -95,4 +104,5 @@ TABULAR = Modality(
         ),
     },
     metrics=METRICS,
+    notice=NOTICE,
 )

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from synthgen.contracts import Figure
+from synthgen.measures.measure import FEWEST_ROWS
 from synthgen.runtime import RunContext
 from synthgen.tabular.metrics.compared import Compared, Part
-from synthgen.tabular.metrics.measure import FEWEST_ROWS
 from synthgen.tabular.metrics.tables import Tables
 
 COLUMNS = 60  # pairs grow with the square of them

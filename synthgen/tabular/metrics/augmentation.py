@@ -11,12 +11,12 @@ import pandas as pd
 
 from synthgen.contracts import Figure, Generator, Group, MetricResult, Split, SyntheticSet
 from synthgen.errors import SynthgenError
+from synthgen.measures.measure import Measure, absent, percentile
 from synthgen.runtime import RunContext
 from synthgen.spec import SampleSpec
 from synthgen.tabular.metrics import learners
 from synthgen.tabular.metrics.arms import ARMS, BASELINES, Arm, Question, part
 from synthgen.tabular.metrics.gains import HOW, MEASURES, Gain, Means, advice, by_person
-from synthgen.tabular.metrics.measure import Measure, absent, percentile
 from synthgen.tabular.metrics.tables import Tables, plain, tables
 from synthgen.tabular.metrics.utility import FEWEST_OF_CLASS, FEWEST_TEST, MOST_CLASSES, same_value
 from synthgen.tabular.modes import people_in

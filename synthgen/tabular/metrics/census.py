@@ -19,9 +19,9 @@ from synthgen.contracts import (
     Status,
     SyntheticSet,
 )
+from synthgen.measures.measure import Measure, absent, mean
 from synthgen.runtime import RunContext
 from synthgen.shares import FEWEST_EXPECTED, LOST, THIN, ratio_interval
-from synthgen.tabular.metrics.measure import Measure, absent, mean
 from synthgen.tabular.mixes import mix_of
 from synthgen.tabular.modes import membership, people_in
 

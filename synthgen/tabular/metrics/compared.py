@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 
 from synthgen.contracts import Figure, Generator, Group, GroupFigure, Interval, MetricResult, Split, SyntheticSet
+from synthgen.measures.measure import FEWEST_ROWS, Measure, absent
 from synthgen.runtime import RunContext
-from synthgen.tabular.metrics.measure import FEWEST_ROWS, Measure, absent
 from synthgen.tabular.metrics.tables import MOST_COLUMNS, Tables, tables
 
 MOST_PIECES, BLOCKS, SHOWN = 5, 10, 50

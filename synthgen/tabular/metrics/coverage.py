@@ -19,9 +19,9 @@ from synthgen.contracts import (
     Split,
     SyntheticSet,
 )
+from synthgen.measures.measure import FEWEST_ROWS, Measure, mean, spread_mean
 from synthgen.runtime import RunContext
 from synthgen.tabular.keys import prepare
-from synthgen.tabular.metrics.measure import FEWEST_ROWS, Measure, mean, spread_mean
 from synthgen.tabular.metrics.tables import Tables, coded, sample, tables, variation
 from synthgen.tabular.modes import membership, people_in
 

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from synthgen.contracts import Generator, Group, GroupFigure, MetricResult, Split, SyntheticSet
+from synthgen.measures.measure import Measure, percentile
 from synthgen.runtime import RunContext
 from synthgen.tabular.metrics import learners
-from synthgen.tabular.metrics.measure import Measure, percentile
 from synthgen.tabular.metrics.tables import Tables, sample, tables
 
 FOLDS = 3

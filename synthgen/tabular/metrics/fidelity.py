@@ -10,9 +10,9 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from synthgen.contracts import Generator, Group, GroupFigure, MetricResult, Split, SyntheticSet
+from synthgen.measures.measure import FEWEST_ROWS, Measure, mean
 from synthgen.runtime import RunContext
 from synthgen.tabular.metrics.compared import pieces_of
-from synthgen.tabular.metrics.measure import FEWEST_ROWS, Measure, mean
 from synthgen.tabular.metrics.tables import MOST_COLUMNS, Codes, coded, tables, variation
 
 MOST_COMBOS = 300

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from synthgen.contracts import Interval
+from synthgen.measures.measure import percentile, simultaneous
 from synthgen.tabular.metrics import learners
 from synthgen.tabular.metrics.arms import DRAWS, REPETITIONS, Arm
-from synthgen.tabular.metrics.measure import percentile
 
 MEASURES = {"score": "average precision", "recall": "recall of the class", "brier": "Brier score"}
 HOW = "bootstrap over hold-out people and repetitions"
@@ -85,17 +85,6 @@ class Means:
             interval = Interval(low=low, high=high, method=f"{HOW}, max-T over the mixes")
             found.append(Gain(arm, float(apart["score"][arm.name][0]), interval, others))
         return found
-
-
-def simultaneous(draws: np.ndarray) -> list[tuple[float, float]]:
-    """95 % intervals that hold for all rows of `draws` [rows, 1 + draws] together: single-step max-T.
-
-    The first entry of a row is the estimate, the others its bootstrap draws; draws without a number are left out.
-    """
-    value, rest = draws[:, :1], draws[:, 1:][:, np.isfinite(draws[:, 1:]).all(axis=0)]
-    error = np.maximum(rest.std(axis=1, keepdims=True), 1e-12)
-    cut = float(np.quantile((np.abs(rest - rest.mean(axis=1, keepdims=True)) / error).max(axis=0), 0.95))
-    return [(float(v - cut * e), float(v + cut * e)) for v, e in zip(value[:, 0], error[:, 0], strict=True)]
 
 
 def by_person(people: np.ndarray, rng: np.random.Generator) -> np.ndarray:

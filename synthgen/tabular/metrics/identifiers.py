@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from synthgen.contracts import Generator, Group, GroupFigure, MetricResult, Split, SyntheticSet
+from synthgen.measures.chance import more_often
+from synthgen.measures.measure import Measure, against_holdout
 from synthgen.runtime import RunContext
-from synthgen.tabular.metrics.chance import more_often
-from synthgen.tabular.metrics.measure import Measure, against_holdout
 from synthgen.tabular.schema import PLACEHOLDER
 
 KEYS = frozenset({"id", "person", "text"})

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from synthgen.contracts import Generator, Group, GroupFigure, MetricResult, Split, SyntheticSet
+from synthgen.measures.measure import Measure, wilson
 from synthgen.runtime import RunContext
 from synthgen.tabular.category_codes import people_per_level
-from synthgen.tabular.metrics.measure import Measure, wilson
 from synthgen.tabular.modes import DISCRETE
 
 MOST_ROWS, MOST_NAMED = 50_000, 100  # synthetic rows looked at; categories of a column that are named

@@ -17,10 +17,10 @@ import pandas as pd
 from scipy import stats
 
 from synthgen.contracts import Figure, Generator, Group, GroupFigure, Interval, MetricResult, Split, SyntheticSet
+from synthgen.measures.chance import below_order_statistic, more_often, rows_are_people, unseen_mass
+from synthgen.measures.measure import Measure, against_holdout, mean
 from synthgen.runtime import RunContext
-from synthgen.tabular.metrics.chance import below_order_statistic, more_often, rows_are_people, unseen_mass
 from synthgen.tabular.metrics.distances import nearest, space
-from synthgen.tabular.metrics.measure import Measure, against_holdout, mean
 from synthgen.tabular.metrics.tables import MOST_COLUMNS, Tables, sample, tables
 from synthgen.tabular.splitting import people_of
 

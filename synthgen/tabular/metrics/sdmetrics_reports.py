@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from synthgen.contracts import Figure, Generator, Group, MetricResult, Split, Status, SyntheticSet
+from synthgen.measures.measure import FEWEST_ROWS, Measure
 from synthgen.runtime import RunContext
-from synthgen.tabular.metrics.measure import FEWEST_ROWS, Measure
 from synthgen.tabular.metrics.tables import Tables, sample, tables
 
 MOST_ROWS, MOST_CELLS, MOST_COLUMNS = 5_000, 60_000, 40

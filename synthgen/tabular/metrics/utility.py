@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from synthgen.contracts import Figure, Generator, Group, MetricResult, Split, Status, SyntheticSet
+from synthgen.measures.measure import Measure, absent, percentile
 from synthgen.runtime import RunContext
 from synthgen.tabular.metrics import learners
-from synthgen.tabular.metrics.measure import Measure, absent, percentile
 from synthgen.tabular.metrics.tables import Tables, sample, tables
 
 FEWEST_TEST, FEWEST_OF_CLASS, MOST_CLASSES, MOST_TRAIN = 50, 10, 8, 20_000

@@ -8,11 +8,11 @@ import pytest
 from scenes import hospital, scene
 
 from synthgen.contracts import Status
+from synthgen.measures.measure import Interval
 from synthgen.spec import SampleSpec
 from synthgen.tabular import conversion
 from synthgen.tabular.metrics.arms import Arm, at_prior
-from synthgen.tabular.metrics.gains import Gain, advice, by_person, simultaneous
-from synthgen.tabular.metrics.measure import Interval
+from synthgen.tabular.metrics.gains import Gain, advice, by_person
 
 
 def figures(result):

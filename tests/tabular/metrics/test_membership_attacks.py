@@ -6,10 +6,10 @@ import pytest
 from scenes import hospital, scene
 
 from synthgen.contracts import Split, Status
+from synthgen.measures.trials import SURE, Trial, area, surest
 from synthgen.spec import AttackPlan, SampleSpec
 from synthgen.tabular.metrics.attacks import likelihood
 from synthgen.tabular.metrics.attacks.populations import populations
-from synthgen.tabular.metrics.attacks.trials import SURE, Trial, area, surest
 
 BLACK_BOX = ("membership", "membership_density")
 ATTACKS = (*BLACK_BOX, "membership_likelihood")

@@ -4,11 +4,11 @@ import pytest
 from scenes import hospital, scene
 
 from synthgen.contracts import Status
+from synthgen.measures.chance import below_order_statistic, more_often, unseen_mass
+from synthgen.measures.measure import against_holdout, wilson
 from synthgen.release import attacks, policies
 from synthgen.release.gate import decide
 from synthgen.spec import ColumnOverride, SampleSpec
-from synthgen.tabular.metrics.chance import below_order_statistic, more_often, unseen_mass
-from synthgen.tabular.metrics.measure import against_holdout, wilson
 from synthgen.tabular.metrics.privacy import near_share
 
 

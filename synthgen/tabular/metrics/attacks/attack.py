@@ -14,13 +14,13 @@ import numpy as np
 import pandas as pd
 
 from synthgen.contracts import Generator, Group, GroupFigure, MetricResult, Split, Status, SyntheticSet
+from synthgen.measures.measure import Measure
 from synthgen.runtime import RunContext
 from synthgen.spec import AttackPlan
 from synthgen.tabular.metrics.attacks.frames import Columns, Frames, columns_of, frames
 from synthgen.tabular.metrics.attacks.overlap import refusal
 from synthgen.tabular.metrics.attacks.populations import Population, populations
 from synthgen.tabular.metrics.attacks.tally import Tally
-from synthgen.tabular.metrics.measure import Measure
 
 FEWEST_ROWS = 30  # synthetic rows below which nobody is attacked
 NO_ROWS: Mapping[str, Any] = {

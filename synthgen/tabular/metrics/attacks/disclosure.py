@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from synthgen.contracts import Generator, Group, GroupFigure, Interval, MetricResult, Split, Status, SyntheticSet
+from synthgen.measures.measure import FEWEST_ROWS, Measure, against_holdout
 from synthgen.runtime import RunContext
 from synthgen.spec import AttackPlan
 from synthgen.tabular.metrics.attacks.populations import populations
-from synthgen.tabular.metrics.measure import FEWEST_ROWS, Measure, against_holdout
 from synthgen.tabular.metrics.tables import Tables, coded, plain, sample, tables
 
 ROWS, BINS = 500, 10

@@ -14,12 +14,12 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from synthgen.contracts import Figure, Generator, Group, GroupFigure, MetricResult, Split, Status, SyntheticSet
+from synthgen.measures.measure import FEWEST_ROWS, Measure, absent
+from synthgen.measures.trials import SURE, SUREST, Trial, area, surest
 from synthgen.runtime import RunContext
 from synthgen.spec import AttackPlan
 from synthgen.tabular.metrics.attacks.neighbours import Neighbours
 from synthgen.tabular.metrics.attacks.populations import Population, populations
-from synthgen.tabular.metrics.attacks.trials import SURE, SUREST, Trial, area, surest
-from synthgen.tabular.metrics.measure import FEWEST_ROWS, Measure, absent
 
 FIGURES = {
     "tpr_at_1": ("True-positive rate at 1 % false positives", SURE, 100),

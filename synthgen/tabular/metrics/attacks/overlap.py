@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from synthgen.contracts import Split
-from synthgen.tabular.metrics.measure import wilson
+from synthgen.measures.measure import wilson
 
 MOST_SEEN = 0.5
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from synthgen.contracts import Figure, Interval
-from synthgen.tabular.metrics.chance import more_often
-from synthgen.tabular.metrics.measure import against_holdout
+from synthgen.measures.chance import more_often
+from synthgen.measures.measure import against_holdout
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What every metric of a table is made of: its description, its ways to answer, and intervals."""
+"""What every metric is made of: its description, its ways to answer, and intervals."""
 
 from __future__ import annotations
 
@@ -96,3 +96,14 @@ def spread_mean(values: np.ndarray) -> tuple[float, Interval]:
     middle = float(values.mean())
     half = 1.96 * float(values.std(ddof=1)) / math.sqrt(len(values))
     return middle, Interval(low=middle - half, high=middle + half, method="normal, records as independent")
+
+
+def simultaneous(draws: np.ndarray) -> list[tuple[float, float]]:
+    """95 % intervals that hold for all rows of `draws` [rows, 1 + draws] together: single-step max-T.
+
+    The first entry of a row is the estimate, the others its bootstrap draws; draws without a number are left out.
+    """
+    value, rest = draws[:, :1], draws[:, 1:][:, np.isfinite(draws[:, 1:]).all(axis=0)]
+    error = np.maximum(rest.std(axis=1, keepdims=True), 1e-12)
+    cut = float(np.quantile((np.abs(rest - rest.mean(axis=1, keepdims=True)) / error).max(axis=0), 0.95))
+    return [(float(v - cut * e), float(v + cut * e)) for v, e in zip(value[:, 0], error[:, 0], strict=True)]

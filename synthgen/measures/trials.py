@@ -17,8 +17,8 @@ import numpy as np
 from scipy import stats
 
 from synthgen.contracts import Interval
-from synthgen.tabular.metrics.chance import below_order_statistic
-from synthgen.tabular.metrics.measure import against_holdout, mean
+from synthgen.measures.chance import below_order_statistic
+from synthgen.measures.measure import against_holdout, mean
 
 SURE, SUREST = 0.01, 0.001  # false positives at which the surest guesses are counted
 LEAST = 1e-300  # p-value that a normal score can hold

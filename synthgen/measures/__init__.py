@@ -1,0 +1,1 @@
+"""What scores of any kind of data are made of: descriptions, intervals, p-values, read-outs of attacks."""
