@@ -8,7 +8,7 @@ import pytest
 from scenes import hospital, scene
 
 from synthgen.contracts import Status
-from synthgen.measures.measure import Interval
+from synthgen.measures.measure import Interval, simultaneous
 from synthgen.spec import SampleSpec
 from synthgen.tabular import conversion
 from synthgen.tabular.metrics.arms import Arm, at_prior
