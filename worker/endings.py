@@ -15,11 +15,11 @@ RAISED = re.compile(r"^((?:\w+\.)*[A-Z]\w*(?:Error|Exception|Exit|Interrupt))(?:
 NO_MEMORY = ("bad_alloc", "annot allocate memory", "can't allocate memory", "ut of memory")
 CRASHES = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFPE, signal.SIGABRT})
 ASK = "Try again; if it comes back, give the operator the reference: the last lines of its log are kept with the job."
-OTHER_FILE = "Save it again as plain CSV or Parquet and upload that."
+OTHER_FILE = "Save it again, a table as plain CSV or Parquet, images as PNG in a zip, and upload that."
 KILLED = Failure(
     "killed",
     "The process doing this job was ended from outside, perhaps because the machine ran out of memory.",
-    "Use fewer rows or columns, or ask the operator.",
+    "Use fewer rows, columns or images, or ask the operator.",
     True,
 )
 
@@ -45,7 +45,7 @@ def failure(kind: str, code: int, lines: str, reference: str) -> Failure:
         return KILLED
     if raised == "MemoryError" or (code != 0 and any(words in lines[-2000:] for words in NO_MEMORY)):
         said = "The process doing this job ran out of memory."
-        return Failure(LimitError.code, said, "Use fewer rows or columns, or ask the operator for more.", False)
+        return Failure(LimitError.code, said, "Use fewer rows, columns or images, or ask the operator for more.", False)
     if raised in ("ImportError", "ModuleNotFoundError"):
         said = f"The process doing this job could not start: a part of the installation is missing ({raised})."
         return Failure(InternalError.code, said, f"Ask the operator to repair it; reference {reference}.", False)

@@ -25,18 +25,19 @@ def keep_log(app: Application, held: Claim, lines: str) -> None:
     try:
         job = _job(app, held)
         app.store.put(keys.log(job, held.fence), [lines.encode()])
-        if _is_past(app, held):
+        if is_past(app, held):
             app.store.delete_all(keys.log_folder(job, held.fence))
     except SynthgenError:
         log.warning("job %s: the end of its log could not be kept", held.job_id)
 
 
 def after_commit(app: Application, held: Claim) -> None:
-    """The job is done: delete its checkpoints and what earlier attempts left."""
+    """The job is done: delete its checkpoints, its live pictures and what earlier attempts left."""
     job = _job(app, held)
     for attempt in _attempts(app, job, held.fence - 1):
         app.store.delete_all(keys.attempt_folder(job, attempt))
     app.store.delete_all(f"{keys.attempt_folder(job, held.fence)}/checkpoint")
+    app.store.delete_all(keys.live_folder(job, held.fence))
 
 
 def after_failure(app: Application, held: Claim) -> None:
@@ -44,6 +45,7 @@ def after_failure(app: Application, held: Claim) -> None:
     job = _job(app, held)
     for attempt in _attempts(app, job, held.fence):
         app.store.delete_all(f"{keys.attempt_folder(job, attempt)}/outputs")
+        app.store.delete_all(keys.live_folder(job, attempt))
         if attempt < held.fence:
             app.store.delete_all(keys.log_folder(job, attempt))
     app.store.delete_all(staging.outputs_prefix(app, held))
@@ -71,7 +73,7 @@ def _attempts(app: Application, job: Job, newest: int) -> list[int]:
     return [fence for fence in keys.attempts(job, app.store.keys(keys.job_folder(job))) if fence <= newest]
 
 
-def _is_past(app: Application, held: Claim) -> bool:
+def is_past(app: Application, held: Claim) -> bool:
     """Whether another attempt of the job has begun, or its dataset is erased or about to be."""
     with app.unit(read_only=True) as unit:
         job: Job = unit.get(Job, held.job_id)

@@ -31,7 +31,7 @@ class Limits:
             child.kill()
             raise LimitError(
                 f"The job took longer than the {self.seconds:,.0f} seconds it may take.",
-                "Use fewer rows or columns, a smaller time budget, or ask the operator for more time.",
+                "Use fewer rows, columns or images, a smaller time budget, or ask the operator for more time.",
             )
         if now - self.looked < LOOK_EVERY:
             return
@@ -41,7 +41,7 @@ class Limits:
             child.kill()
             raise LimitError(
                 f"The job needed more than the {self.memory / 1e9:,.1f} GB of memory it may use.",
-                "Use fewer rows or columns, or ask the operator for more memory.",
+                "Use fewer rows, columns or images, or ask the operator for more memory.",
             )
 
 

@@ -24,8 +24,9 @@ from synthgen.service.settings import GIB
 from synthgen.service.submission import kept_spec
 from worker.limits import memory_for
 
-KNOWN_ENDINGS = (".csv", ".tsv", ".txt", ".parquet", ".pq", ".xlsx", ".xlsm", ".gz", ".zip", ".dat", ".data")
+KNOWN_ENDINGS = (".csv", ".tsv", ".txt", ".parquet", ".pq", ".xlsx", ".xlsm", ".gz", ".zip", ".npz", ".dat", ".data")
 MODEL = "model/"
+REVIEW_ONLY = "gallery.json"  # real images: an export never sees them
 LIBRARIES_RESERVE = GIB  # address space that pandas and pyarrow map without using it
 
 
@@ -36,7 +37,7 @@ def stage(app: Application, held: Claim, directory: Path) -> None:
         dataset: Dataset = unit.get(Dataset, held.dataset_id)
         inputs = _inputs(unit, job, dataset)
         release = _release(unit, job)
-    for folder in ("inputs", "outputs", "checkpoint"):
+    for folder in ("inputs", "outputs", "checkpoint", "live"):
         (directory / folder).mkdir(parents=True)
     for name, key in inputs.items():
         fetch(app, key, directory / name)
@@ -132,7 +133,7 @@ def _inputs(unit: UnitOfWork, job: Job, dataset: Dataset) -> dict[str, str]:
     """Path in the job's directory -> key in the store, for this kind of job."""
     if job.kind == "export":
         made = _artifacts(unit, job.parent_id or "")
-        return {f"inputs/outputs/{name}": key for name, key in made.items() if not name.startswith(MODEL)}
+        return {f"inputs/outputs/{name}": key for name, key in made.items() if _may_leave(name)}
     inputs = {_source_name(dataset.filename): dataset.source_key}
     if job.kind == "sample":
         model = {n: k for n, k in _artifacts(unit, job.parent_id or "").items() if n.startswith(MODEL)}
@@ -140,6 +141,11 @@ def _inputs(unit: UnitOfWork, job: Job, dataset: Dataset) -> dict[str, str]:
             raise NotFound("The model of this job is no longer there.", "Fit it again.")
         inputs |= {f"inputs/{name}": key for name, key in model.items()}
     return inputs | {f"checkpoint/{file['name']}": file["key"] for file in job.checkpoint}
+
+
+def _may_leave(name: str) -> bool:
+    """Whether an export may see an output of the job that made the set."""
+    return not name.startswith(MODEL) and name != REVIEW_ONLY
 
 
 def _artifacts(unit: UnitOfWork, job_id: str) -> Mapping[str, str]:

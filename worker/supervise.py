@@ -20,7 +20,7 @@ from synthgen.service.artifacts.base import Stored
 from synthgen.service.bootstrap import Application
 from synthgen.service.execution import Claim, LeaseLost
 from synthgen.service.outcomes import Failure
-from worker import checkpoints, endings, leftovers, staging
+from worker import checkpoints, endings, leftovers, live, staging
 from worker.child import LOG, TRAINER, Child
 from worker.lease import Lease
 from worker.limits import limits_for
@@ -67,13 +67,13 @@ class Attempt:
         child = Child(self.directory, self.program, few_threads)
         try:
             keeper = checkpoints.Keeper(self.app, self.held, self.directory)
-            self._watch(child, lease, keeper)
+            self._watch(child, lease, keeper, live.Pictures(self.app, self.held, self.directory))
             self._conclude(child, lease, keeper)
         finally:
             child.close()
 
-    def _watch(self, child: Child, lease: Lease, keeper: checkpoints.Keeper) -> None:
-        """Until the child ends: forward its events, deliver cancel and drain, keep it inside its limits."""
+    def _watch(self, child: Child, lease: Lease, keeper: checkpoints.Keeper, pictures: live.Pictures) -> None:
+        """Until the child ends: forward events and pictures, deliver cancel and drain, keep it inside its limits."""
         limits = limits_for(self.app.settings, self.held.kind, self.directory)
         flushed = 0.0
         while child.running():
@@ -83,6 +83,7 @@ class Attempt:
                 flushed = time.monotonic()
                 self._flush(child)
                 keeper.keep_if_due()
+                pictures.show_if_due()
                 if self.draining.is_set() or self._cancel_requested():
                     child.stop()
             self._kill_if_deaf(child)

@@ -76,6 +76,7 @@ def _context(job: dict[str, Any], directory: Path, report: Reporter, stop: threa
         stop=stop.is_set,
         checkpoints=directory / "checkpoint",
         checkpoint_seconds=job["checkpoint_seconds"],
+        live=directory / "live",
         memory=min(job["memory"], memory_of_process()),
     )
 
@@ -137,7 +138,8 @@ def _leave_error(directory: Path, error: Exception) -> None:
     """Write down what went wrong, in words for the job's owner; class and place are for the worker's log."""
     if isinstance(error, MemoryError):
         said: SynthgenError = LimitError(
-            "The job needed more memory than it may use.", "Use fewer rows or columns, or ask the operator for more."
+            "The job needed more memory than it may use.",
+            "Use fewer rows, columns or images, or ask the operator for more.",
         )
     elif isinstance(error, SynthgenError):
         said = error

@@ -1,4 +1,4 @@
-"""Routes for datasets: upload, look, erase. Nothing here parses a table."""
+"""Routes for datasets: upload, look, erase. Nothing here parses a file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ async def add(
     filename: Annotated[str, Query(max_length=300)] = "",
     idempotency_key: Annotated[str | None, Header()] = None,
 ) -> DatasetView:
-    """Upload a table as the request body or as a multipart form; the schema follows from an inspect job."""
+    """Upload a table or images as the request body or as a multipart form; the schema follows from an inspect job."""
     limit = app.settings.max_upload_bytes
     uploads.check_declared_size(request, limit + uploads.CHUNK)
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
@@ -60,13 +60,13 @@ def get(dataset_id: str, app: App, actor: SignedIn) -> DatasetView:
 
 @router.get("/{dataset_id}/schema")
 def schema(dataset_id: str, app: App, actor: SignedIn) -> dict[str, Any]:
-    """What each column was read as, and why."""
+    """What each column was read as, and why; of images their size, their classes and what was done to read them."""
     return datasets.schema(app, actor, dataset_id)
 
 
 @router.get("/{dataset_id}/preview")
 def preview(dataset_id: str, app: App, actor: SignedIn) -> dict[str, Any]:
-    """First rows and small histograms; real values."""
+    """First rows and small histograms, or some images of each class; real values."""
     return datasets.preview(app, actor, dataset_id)
 
 

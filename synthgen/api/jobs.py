@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query
-from fastapi.responses import PlainTextResponse
+from fastapi.responses import PlainTextResponse, Response
 from pydantic import BaseModel
 
 from synthgen.api.access import App, SignedIn
@@ -81,6 +81,12 @@ def events(
 def log(job_id: str, app: App, actor: SignedIn) -> str:
     """The last lines that a failed attempt of the job printed; they may hold real values."""
     return jobs.log(app, actor, job_id)
+
+
+@router.get("/{job_id}/picture", response_class=Response)
+def picture(job_id: str, app: App, actor: SignedIn) -> Response:
+    """What a job on images generates just now, as a PNG, for those who may see the source."""
+    return Response(jobs.picture(app, actor, job_id), media_type="image/png", headers={"Cache-Control": "no-store"})
 
 
 @router.post("/{job_id}/cancel")

@@ -62,6 +62,12 @@ def preview(set_id: str, app: App, actor: SignedIn) -> dict[str, Any]:
     return reviews.preview(app, actor, set_id)
 
 
+@router.get("/{set_id}/gallery")
+def gallery(set_id: str, app: App, actor: SignedIn) -> dict[str, Any]:
+    """Real beside synthetic images and the closest pairs, for those who may see the source."""
+    return reviews.gallery(app, actor, set_id)
+
+
 @router.post("/{set_id}/release", status_code=201)
 def release(set_id: str, body: ReleaseRequest, app: App, actor: SignedIn) -> ReleaseView:
     """Release a set that awaits review; the bundle is written by an export job."""

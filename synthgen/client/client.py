@@ -100,7 +100,7 @@ class Client:
         return Dataset.model_validate(self._get(f"/datasets/{dataset_id}"))
 
     def schema(self, dataset_id: str) -> dict[str, Any]:
-        """What each column was read as, and why."""
+        """What each column was read as, and why; of images their size and classes."""
         found: dict[str, Any] = self._get(f"/datasets/{dataset_id}/schema")
         return found
 
@@ -160,6 +160,11 @@ class Client:
         with self._reached():
             return checked(self._http.get(f"/jobs/{job_id}/log")).text
 
+    def picture(self, job_id: str) -> bytes:
+        """What a job on images generates just now, as a PNG; raises `NotFound` where it shows none."""
+        with self._reached():
+            return checked(self._http.get(f"/jobs/{job_id}/picture")).content
+
     def cancel(self, job_id: str) -> Job:
         """Ask a job to stop."""
         return Job.model_validate(self._post(f"/jobs/{job_id}/cancel", {}))
@@ -194,6 +199,11 @@ class Client:
     def verdict(self, set_id: str) -> Verdict:
         """What the gate decided."""
         return Verdict.model_validate(self._get(f"/sets/{set_id}/verdict"))
+
+    def gallery(self, set_id: str) -> dict[str, Any]:
+        """Real beside synthetic images by class and the closest pairs, as data URIs."""
+        found: dict[str, Any] = self._get(f"/sets/{set_id}/gallery")
+        return found
 
     def release(
         self, set_id: str, purpose: str, recipient: str, expires_at: str | None = None, note: str = ""

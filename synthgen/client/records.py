@@ -25,13 +25,14 @@ class ApiToken(Answer):
 
 
 class Dataset(Answer):
-    """One uploaded table."""
+    """One uploaded file: a table of `rows` and `columns`, or ("images") so many images of so many classes."""
 
     id: str
     name: str
     filename: str
     size: int
     state: str
+    modality: str = "tabular"
     rows: int | None = None
     columns: int | None = None
     created_at: datetime

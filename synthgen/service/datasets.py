@@ -1,4 +1,4 @@
-"""Datasets: upload, look, erase. Nothing here parses a table: that happens in the limited child of a worker."""
+"""Datasets: upload, look, erase. Nothing here parses a file: that happens in the limited child of a worker."""
 
 from __future__ import annotations
 
@@ -43,7 +43,9 @@ def add(
     stored = app.store.put(key, _limited(chunks, app.settings.max_upload_bytes))
     try:
         if stored.size == 0:
-            raise InputError("The upload is empty.", "Choose a file with a header line and at least one row.")
+            raise InputError(
+                "The upload is empty.", "Choose a table with a header line and at least one row, or labelled images."
+            )
         with app.unit() as unit:
             row: Dataset = unit.add(
                 Dataset,
@@ -86,12 +88,12 @@ def get(app: Application, actor: Actor, dataset_id: str) -> DatasetView:
 
 
 def schema(app: Application, actor: Actor, dataset_id: str) -> dict[str, Any]:
-    """What each column was read as, and why."""
+    """What each column was read as, and why; of images their size, their classes and what was done to read them."""
     return _inspected(app, actor, dataset_id, "schema.json")
 
 
 def preview(app: Application, actor: Actor, dataset_id: str) -> dict[str, Any]:
-    """First rows and small histograms; real values."""
+    """First rows and small histograms, or some images of each class; real values."""
     return _inspected(app, actor, dataset_id, "preview.json")
 
 
@@ -191,7 +193,7 @@ def _limited(chunks: Iterable[bytes], limit: int) -> Iterator[bytes]:
         if size > limit:
             raise LimitError(
                 f"The upload is larger than the limit of {limit / 1e6:,.0f} MB.",
-                "Upload fewer rows or columns, a compressed file, or ask the operator to raise the limit.",
+                "Upload fewer rows, columns or images, a compressed file, or ask the operator to raise the limit.",
             )
         yield chunk
 

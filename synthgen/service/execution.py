@@ -209,6 +209,6 @@ def _poison(attempts: int) -> Failure:
     return Failure(
         "worker_lost",
         f"The job was started {attempts} times and the worker running it stopped answering each time.",
-        "It may need more memory than the machine has: try fewer rows or columns, or ask the operator.",
+        "It may need more memory than the machine has: try fewer rows, columns or images, or ask the operator.",
         False,
     )

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from synthgen import catalog
-from synthgen.errors import Conflict, NotFound
+from synthgen.errors import Conflict, NotFound, SpecError
 from synthgen.service import datasets, outcomes
 from synthgen.service.artifacts import keys
 from synthgen.service.bootstrap import Application
@@ -21,12 +21,14 @@ from synthgen.service.views import dataset_names, event_view, job_view
 from synthgen.spec import GatePolicy, RunSpec, SampleSpec
 
 MOST_EVENTS = 5000
+PICTURE_SEEN = "job.picture.seen"
 
 
 def submit_fit(
     app: Application, actor: Actor, dataset_id: str, spec: RunSpec, idempotency_key: str | None = None
 ) -> JobView:
-    """Queue the main job: train, sample, score and decide."""
+    """Queue the main job: train, sample, score and decide. A spec that names no modality takes the dataset's."""
+    spec = _for_dataset(app, actor, dataset_id, spec)
     catalog.check(spec)
     request = Request("fit", dataset_id, spec, idempotency_key=idempotency_key)
     return _submit_with_spec(app, actor, request, lambda unit: _check_ready(unit, actor, dataset_id))
@@ -107,6 +109,21 @@ def log(app: Application, actor: Actor, job_id: str) -> str:
     return b"".join(app.store.open(logs[-1])).decode("utf-8", errors="replace")
 
 
+def picture(app: Application, actor: Actor, job_id: str) -> bytes:
+    """What a job at work generates just now, as a PNG; it may look like real images, so a look is written down."""
+    with app.unit(read_only=True) as unit:
+        row = find(unit, actor, job_id)
+        known = unit.seen_lately(actor.user_id, PICTURE_SEEN, job_id)
+    kept = set(app.store.keys(keys.job_folder(row))) if row.state in ("queued", "running") else set()
+    pictures = [key for fence in keys.attempts(row, kept) if (key := keys.picture(row, fence)) in kept]
+    if not pictures:
+        raise NotFound("There is no picture of this job.", "Jobs on images show one while they train.")
+    if not known:
+        with app.unit() as unit:
+            unit.audit(actor.user_id, PICTURE_SEEN, job_id)
+    return b"".join(app.store.open(pictures[-1]))
+
+
 def cancel(app: Application, actor: Actor, job_id: str) -> JobView:
     """Cancel a queued job at once; ask a running one to stop at its next safe point."""
     with app.unit() as unit:
@@ -171,6 +188,21 @@ def _submit_with_spec(app: Application, actor: Actor, request: Request, check: C
         found = earlier(unit, request)
         assert found is not None
         return _view(unit, found)
+
+
+def _for_dataset(app: Application, actor: Actor, dataset_id: str, spec: RunSpec) -> RunSpec:
+    """The specification for what the dataset holds. Raises SpecError where it names another kind of data."""
+    with app.unit(read_only=True) as unit:
+        holds = datasets.find(unit, actor, dataset_id)
+    if spec.modality == holds.modality or holds.state != "ready":
+        return spec
+    if "modality" in spec.model_fields_set:
+        known = catalog.modality(spec.modality).title.lower()
+        raise SpecError(
+            f"The job is for {known}, and this dataset holds {catalog.modality(holds.modality).title.lower()}.",
+            "Leave the job's modality out: it then takes the dataset's. Or choose another dataset.",
+        )
+    return spec.model_copy(update={"modality": holds.modality})
 
 
 def _check_ready(unit: UnitOfWork, actor: Actor, dataset_id: str) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import delete, update
 
 from synthgen.errors import Conflict, SynthgenError
 from synthgen.service.artifacts.base import Stored
-from synthgen.service.db.tables import Artifact, Dataset, Job, ReleaseRow, SyntheticSetRow
+from synthgen.service.db.tables import TABLES, Artifact, Dataset, Job, ReleaseRow, SyntheticSetRow
 from synthgen.service.db.unit_of_work import UnitOfWork
 
 
@@ -100,6 +100,7 @@ def _without_result(unit: UnitOfWork, job: Job, message: str) -> None:
 def _inspected(unit: UnitOfWork, job: Job, summary: Mapping[str, Any], files: Mapping[str, Stored]) -> None:
     dataset: Dataset = unit.get(Dataset, job.dataset_id)
     dataset.state, dataset.error = "ready", None
+    dataset.modality = str(summary.get("modality", TABLES))
     dataset.rows, dataset.columns = summary.get("rows"), summary.get("columns")
 
 

@@ -72,7 +72,7 @@ def _check_columns(app: Application, actor: Actor, dataset_id: str, said: Overri
         row = find(unit, actor, dataset_id)
         _check_ready(row)
         job_id = row.inspect_job_id or ""
-    known = {column["name"] for column in parsed_artifact(app, actor, job_id, "schema.json")["columns"]}
+    known = {column["name"] for column in parsed_artifact(app, actor, job_id, "schema.json").get("columns", ())}
     problems = [f"Column {name!r} is not in this dataset." for name in said if name not in known]
     raise_all(SpecError, problems, "Look at the dataset's schema for the names of its columns.")
 

@@ -49,7 +49,7 @@ class TokenView(View):
 
 
 class DatasetView(View):
-    """One uploaded table."""
+    """One uploaded file: a table of `rows` and `columns`, or ("images") so many images of so many classes."""
 
     id: str
     name: str
@@ -57,6 +57,7 @@ class DatasetView(View):
     size: int
     sha256: str
     state: DatasetState
+    modality: str = "tabular"
     rows: int | None = None
     columns: int | None = None
     created_at: datetime

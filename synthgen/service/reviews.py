@@ -56,6 +56,12 @@ def preview(app: Application, actor: Actor, set_id: str) -> dict[str, Any]:
     return found
 
 
+def gallery(app: Application, actor: Actor, set_id: str) -> dict[str, Any]:
+    """Real beside synthetic images by class, and the closest pairs: real images, which no bundle ever holds."""
+    found: dict[str, Any] = _artifact(app, actor, set_id, "gallery.json")
+    return found
+
+
 def release(
     app: Application,
     actor: Actor,

@@ -10,7 +10,11 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 from test_datasets import *  # noqa: F403 - the same tests, with the fixtures of this file
 from test_execution import *  # noqa: F403
+from test_image_service import *  # noqa: F403
 from test_jobs import *  # noqa: F403
+from test_migrations import (
+    test_datasets_that_were_there_before_images_are_tables_and_survive_the_way_up_and_down,  # noqa: F401
+)
 from test_people import *  # noqa: F403
 from test_reviews import *  # noqa: F403
 

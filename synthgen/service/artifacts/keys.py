@@ -54,6 +54,16 @@ def log(job: Job, fence: int) -> str:
     return f"{log_folder(job, fence)}/lines.txt"
 
 
+def live_folder(job: Job, fence: int) -> str:
+    """What an attempt at work shows of itself."""
+    return f"{attempt_folder(job, fence)}/live"
+
+
+def picture(job: Job, fence: int) -> str:
+    """The newest picture of what an attempt at work generates."""
+    return f"{live_folder(job, fence)}/samples.png"
+
+
 def attempts(job: Job, stored: Iterable[str]) -> list[int]:
     """The numbers of the attempts that left files, in order; `stored` are the keys in the job's folder."""
     names = {key.removeprefix(f"{job_folder(job)}/").split("/")[0] for key in stored}

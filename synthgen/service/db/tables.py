@@ -19,6 +19,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+TABLES = "tabular"
+
 
 class UtcTime(TypeDecorator[datetime]):
     """An aware UTC time; stored naive, so that SQLite and PostgreSQL keep and compare the same text."""
@@ -112,7 +114,7 @@ class ApiToken(InProject):
 
 
 class Dataset(InProject):
-    """One uploaded table; its content lies in the store."""
+    """One uploaded file of records, a table or labelled images; its content lies in the store."""
 
     __tablename__ = "datasets"
     __table_args__ = (
@@ -126,8 +128,9 @@ class Dataset(InProject):
     source_key: Mapped[str] = mapped_column(String(400))
     overrides_key: Mapped[str | None] = mapped_column(String(400))
     state: Mapped[str] = mapped_column(String(20))
-    rows: Mapped[int | None] = mapped_column(BigInteger)
-    columns: Mapped[int | None]
+    modality: Mapped[str] = mapped_column(String(20), default=TABLES, server_default=TABLES)  # known once it was read
+    rows: Mapped[int | None] = mapped_column(BigInteger)  # or images
+    columns: Mapped[int | None]  # or classes
     error: Mapped[str | None] = mapped_column(Text)
     inspect_job_id: Mapped[str | None] = mapped_column(String(32))
     idempotency_key: Mapped[str | None] = mapped_column(String(200))
