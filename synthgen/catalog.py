@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -23,6 +24,12 @@ def modality(name: str) -> Modality:
         raise SpecError(f"There is no data kind {name!r}.", f"Choose one of: {', '.join(sorted(MODALITIES))}.")
     found: Modality = resolve(MODALITIES[name])
     return found
+
+
+def detect(path: Path, name: str) -> str:
+    """Which data kind a file (or folder) holds, by its content; a table where nothing else recognises it."""
+    others = (kind for kind in MODALITIES if modality(kind).offers("recognise"))
+    return next((kind for kind in others if modality(kind).call("recognise", path, name)), "tabular")
 
 
 def generators(modality_name: str) -> dict[str, Entry]:
@@ -74,7 +81,9 @@ def check(spec: RunSpec) -> None:
     check_private(spec)
     named = policies.metrics(spec.policy) if isinstance(spec.policy, GatePolicy) else ()
     raise_all(SpecError, _unknown(named, known), "Correct the policy; synthgen's own policies are good examples.")
-    policies.named(spec.policy)
+    policies.named(spec.policy, spec.modality)
+    if modality(spec.modality).offers("check_spec"):
+        modality(spec.modality).call("check_spec", spec)
 
 
 def check_able(spec: RunSpec, request: SampleSpec) -> None:
@@ -91,6 +100,8 @@ def check_able(spec: RunSpec, request: SampleSpec) -> None:
     for what, words in missing.items():
         others = ", ".join(sorted(n for n, entry in known.items() if what in (entry.capabilities or ())))
         raise SpecError(f"Generator {name!r} cannot {words}.", f"Leave that out, or choose one of: {others}.")
+    if request.drop and not modality(spec.modality).offers("learn_sieve"):
+        raise SpecError("Rows can be dropped after drawing from a table only.", "Leave `drop` out.")
     if request.drop and spec.privacy is not None:
         raise SpecError(
             "Dropping near copies or outliers reads training rows while sampling, which no privacy budget pays for.",

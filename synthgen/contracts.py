@@ -355,7 +355,9 @@ class Modality:
     split(source, schema, spec, ctx) -> Split; census(split, schema, spec) -> tuple[Group, ...];
     load_schema(json) -> Schema; write(chunks, schema, directory, spec, generator) -> SyntheticSet;
     open_set(directory) -> SyntheticSet; export(synthetic, schema, directory) -> list[Path];
-    plots(split, synthetic, schema, spec) -> tuple[Plot, ...]; preview(source, schema, rows) -> dict
+    plots(split, synthetic, schema, spec) -> tuple[Plot, ...]; preview(source, schema, rows) -> dict;
+    summary(source, schema) -> dict; safe_schema(schema) -> dict; nameable(schema, rendering) -> {column: names}.
+    `notice` is what a bundle's README says of its files.
     """
 
     name: str
@@ -363,6 +365,11 @@ class Modality:
     functions: Mapping[str, str]
     generators: Mapping[str, Entry]
     metrics: Mapping[str, Entry]
+    notice: str = ""
+
+    def offers(self, function: str) -> bool:
+        """Whether the data kind has a step that not every kind has."""
+        return function in self.functions
 
     def call(self, function: str, *args: Any, **kwargs: Any) -> Any:
         """Import and call one of the modality's functions."""

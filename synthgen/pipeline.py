@@ -50,7 +50,10 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Model:
-    """A fitted generator, what gives its rows their keys, why it was this generator, and the rules rows keep."""
+    """A fitted generator, what gives its rows their keys, why it was this generator, and the rules rows keep.
+
+    Images have neither keys nor rules (None).
+    """
 
     generator: Generator
     keys: Any
@@ -69,13 +72,14 @@ class Outcome:
 
 def inspect(path: Path, name: str, spec: RunSpec, ctx: RunContext, out: Path) -> dict[str, Any]:
     """Read a file and infer its schema; writes schema.json, preview.json, summary.json to `out`."""
+    spec = spec.model_copy(update={"modality": catalog.detect(path, name)})
     modality = catalog.modality(spec.modality)
     ctx.progress("read", 0, 1)
     source = modality.call("read", path, name)
     schema = modality.call("infer", source, spec)
     ctx.progress("read", 1, 1)
     preview = modality.call("preview", source, schema)
-    summary = {"rows": len(source.data), "columns": len(schema.columns), "notes": list(source.notes)}
+    summary = {"modality": spec.modality, **modality.call("summary", source, schema)}
     _write(out, {"schema": schema.model_dump(mode="json"), "preview": preview, "summary": summary})
     return summary
 
@@ -243,7 +247,7 @@ def publish(model: Model, prepared: Prepared, spec: RunSpec, ctx: RunContext, ou
     if sieve is not None:
         told = {**sieve.told(), "scores": scoring.changes(_unsieved(model, prepared, spec, ctx, out), scorecard)}
         scorecard = scorecard.model_copy(update={"filters": told})
-    verdict = gate.decide(scorecard, policies.named(spec.policy))
+    verdict = gate.decide(scorecard, policies.named(spec.policy, spec.modality))
     _write(
         out,
         {
@@ -254,9 +258,18 @@ def publish(model: Model, prepared: Prepared, spec: RunSpec, ctx: RunContext, ou
             "summary": summary(synthetic, scorecard, verdict),
             "spec": spec.model_dump(mode="json"),
             "evidence": evidence(prepared, model, spec),
+            **_gallery(prepared, synthetic, spec, ctx),
         },
     )
     return Outcome(synthetic, scorecard, verdict)
+
+
+def _gallery(prepared: Prepared, synthetic: SyntheticSet, spec: RunSpec, ctx: RunContext) -> dict[str, Any]:
+    """Real beside made records for people who may see the source, where the data kind has such a page."""
+    modality = catalog.modality(spec.modality)
+    if not modality.offers("gallery"):
+        return {}
+    return {"gallery": modality.call("gallery", prepared.split, synthetic, prepared.schema, spec, ctx.at("gallery"))}
 
 
 def evidence(prepared: Prepared, model: Model, spec: RunSpec) -> dict[str, Any]:
@@ -288,7 +301,8 @@ def score(
     split, schema = prepared.split, prepared.schema
     branch = replace(ctx.at("score"), attacks=spec.attacks)
     card = scoring.score(metrics or modality.metrics, split, synthetic, schema, prepared.groups, branch, generator)
-    return card.model_copy(update={"plots": modality.call("plots", split, synthetic, schema, spec)})
+    plots = modality.call("plots", split, synthetic, schema, spec)
+    return card.model_copy(update={"plots": plots, "modality": spec.modality})
 
 
 def settled(spec: RunSpec, model: Model) -> RunSpec:
@@ -322,8 +336,9 @@ def save_model(model: Model, schema: Any, spec: RunSpec, rows: int, directory: P
     """
     directory.mkdir(parents=True, exist_ok=True)
     model.generator.save(directory / "generator")
-    model.keys.save(directory)
-    model.rules.save(directory)
+    for part in (model.keys, model.rules):
+        if part is not None:
+            part.save(directory)
     about = {"version": 1, "rows": rows, "choice": model.choice}
     about["holds_records"] = catalog.holds_records(settled(spec, model))
     _write(directory, {"model": about, "schema": schema.model_dump(mode="json")})
@@ -332,6 +347,8 @@ def save_model(model: Model, schema: Any, spec: RunSpec, rows: int, directory: P
 
 def _as_kept(spec: RunSpec, schema: Any) -> RunSpec:
     """The specification with the schema's lists in the place of typed ones, which may name what few people hold."""
+    if not spec.columns:
+        return spec
     known = {column.name: column for column in schema.columns}
     columns = {
         name: override.model_copy(

@@ -3,6 +3,13 @@
 from synthgen.contracts import Entry, Modality
 from synthgen.images.metrics import METRICS
 
+NOTICE = """The images were drawn by a generative model that learnt from real ones. How close the closest of them come
+to real images is told in the report.
+
+images.zip    one PNG an image, a folder a class, and manifest.csv
+images.npz    the same as arrays: images, labels, class_names
+schema.json   size, channels and classes"""
+
 IMAGES = Modality(
     name="images",
     title="Images",
@@ -13,8 +20,21 @@ IMAGES = Modality(
         "load_schema": "synthgen.images.schema:load",
         "split": "synthgen.images.splitting:split",
         "census": "synthgen.images.modes:census",
+        "recognise": "synthgen.images.detect:is_images",
+        "check_spec": "synthgen.images.steps:check_spec",
+        "check_constraints": "synthgen.images.steps:check_constraints",
+        "check_attacks": "synthgen.images.steps:check_attacks",
+        "choose": "synthgen.images.steps:choose",
+        "prepare": "synthgen.images.steps:prepare",
+        "complete": "synthgen.images.steps:complete",
+        "key_notes": "synthgen.images.steps:key_notes",
+        "learn_constraints": "synthgen.images.steps:learn_constraints",
+        "load_keys": "synthgen.images.steps:load_nothing",
+        "load_constraints": "synthgen.images.steps:load_nothing",
+        "summary": "synthgen.images.steps:summary",
+        "safe_schema": "synthgen.images.steps:safe_schema",
+        "nameable": "synthgen.images.steps:nameable",
         "check_request": "synthgen.images.requests:check_request",
-        "check_without_source": "synthgen.images.requests:check_without_source",
         "write": "synthgen.images.sets:write",
         "open_set": "synthgen.images.sets:open_set",
         "export": "synthgen.images.sets:export",
@@ -33,4 +53,5 @@ IMAGES = Modality(
         ),
     },
     metrics=METRICS,
+    notice=NOTICE,
 )

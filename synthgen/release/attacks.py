@@ -201,7 +201,7 @@ def _told(rule: AttackRule, result: MetricResult, line: Line) -> str:
         return f"{title}: could not be judged ({found.reason.rstrip('.') or 'a number is missing'})."
     beside = f"{title}: {shown(found.value)} on people it was made from, {shown(found.holdout)} on unseen people"
     if found.attempts is None:  # a share of the set's rows, not of attacked people
-        beside = f"{title}: {shown(found.value)}, of unseen real rows {shown(found.holdout)}"
+        beside = f"{title}: {shown(found.value)}, of unseen real data {shown(found.holdout)}"
     if line.state == "gains":
         return f"{beside}; more than chance (p {_p(line.p_value)} after Holm's correction). {rule.because}".strip()
     if rule.whole == "no_block":

@@ -9,7 +9,6 @@ import platform
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -22,36 +21,18 @@ from synthgen.release.gate import ReleasedSet
 BLOCK = 1 << 20
 STAMP = (1980, 1, 1, 0, 0, 0)
 PACKAGES = ("synthgen", "numpy", "pandas", "pyarrow", "torch", "sdmetrics", "lightgbm", "ctgan")
-COLUMN_FIELDS = (
-    "name",
-    "kind",
-    "dtype",
-    "decimals",
-    "decimal_mark",
-    "thousands",
-    "date_format",
-    "grid_seconds",
-    "missing_token",
-    "public",
-    "within_person_constant",
-)
 SPEC_NOTE = (
     "Where a person typed in a value of a cell (the positive class, how missing cells are written, what was asked for, "
     "limits), spec and sample say so in words; only categories that the report names are named. "
     "spec_sha256 is the hash of the complete specification as it was asked for, which the service keeps; "
     "settled_spec_sha256 of the same with the generator that was taken where the choice was left to synthgen."
 )
-DISCRETE = frozenset({"boolean", "category", "code"})  # kinds of columns whose values are names
-LAYOUT_FIELDS = ("format", "separator", "encoding", "quote", "line_end")
+
 
 README = """Synthetic data made by synthgen
 ===============================
 
-The rows were drawn by a generative model that learnt from a real table. Some may equal a real row by
-chance: see copied_rows in the report.
-
-data.csv, data.parquet   the rows (data.xlsx too where the source was an Excel workbook)
-schema.json              the columns: kind, type, how cells are written
+{notice}
 report.html              what was measured, for reading (opens in any browser, needs no network)
 scorecard.json           the same as data; scorecard.schema.json describes it (JSON Schema)
 card.json                what was done: specification, seed, versions, check sums, purpose, recipient, expiry
@@ -102,9 +83,9 @@ def _texts(released: ReleasedSet, folder: Path) -> list[Path]:
     title = "Synthetic data: release report"
     rendering = report.release(released.scorecard, released.verdict, released.release, title, released.evidence)
     notice = {name: value or "not set" for name, value in released.release.model_dump().items()}
-    notice["override"] = _overridden(released)
+    notice |= {"override": _overridden(released), "notice": released.modality.notice}
     texts = {
-        "schema.json": _json(safe_schema(released.schema)),
+        "schema.json": _json(released.modality.call("safe_schema", released.schema)),
         "scorecard.json": _json(rendering),
         "scorecard.schema.json": published.text(),
         "report.html": report.html(rendering),
@@ -125,7 +106,7 @@ def _overridden(released: ReleasedSet) -> str:
 
 
 def _card(released: ReleasedSet, files: list[Path], folder: Path) -> Path:
-    names = nameable(released.schema, report.release(released.scorecard, released.verdict))
+    names = released.modality.call("nameable", released.schema, report.release(released.scorecard, released.verdict))
     card = {
         "format": 1,
         "rows": released.synthetic.rows,
@@ -146,25 +127,6 @@ def _card(released: ReleasedSet, files: list[Path], folder: Path) -> Path:
     path = folder / "card.json"
     path.write_text(_json(card), encoding="utf-8")
     return path
-
-
-def nameable(schema: Any, rendering: Mapping[str, Any]) -> dict[str, frozenset[str]]:
-    """Of each discrete column the categories that the release rendering names: at least k people hold each of them."""
-    discrete = {c["name"] for c in schema.model_dump(mode="json")["columns"] if c["kind"] in DISCRETE}
-    plots = (plot for plot in rendering["plots"] if plot["column"] in discrete and plot["kind"] == "category")
-    return {plot["column"]: frozenset(each["label"] for each in plot["bins"]) for plot in plots}
-
-
-def safe_schema(schema: Any) -> dict[str, Any]:
-    """The columns as the recipient needs them: no count, no reason drawn from data, no value of a cell."""
-    full = schema.model_dump(mode="json")
-    layout = full.get("layout") or {}
-    return {
-        "columns": [{name: c[name] for name in COLUMN_FIELDS if name in c} for c in full["columns"]],
-        "target": full.get("target"),
-        "person": full.get("person"),
-        "layout": {name: layout[name] for name in LAYOUT_FIELDS if name in layout},
-    }
 
 
 def versions() -> dict[str, str]:

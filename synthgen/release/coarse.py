@@ -20,7 +20,7 @@ P_STEPS = (0.001, 0.01, 0.05, 0.1, 0.5, 1.0)
 SINGLE, POOLED = 0.05, 0.01  # steps of what is told of an attack on one group, on a pool of groups
 GENERIC = {
     Status.OK: "",
-    Status.NOT_APPLICABLE: "It does not apply to this table.",
+    Status.NOT_APPLICABLE: "It does not apply to this data.",
     Status.INSUFFICIENT: "Too few people to tell.",
     Status.ERROR: "It could not be measured.",
 }

@@ -25,7 +25,7 @@ from synthgen.release.figures import shown
 from synthgen.spec import GatePolicy, GateRule, RunSpec
 
 _TOKEN = object()
-COPIES, MOST_COPIES = "copied_rows", 0.01  # share of copied rows that no override releases
+MOST_COPIES = 0.01  # share of copied records that no override releases
 
 
 @dataclass(frozen=True)
@@ -49,28 +49,32 @@ class ReleasedSet:
 
 def decide(scorecard: Scorecard, policy: GatePolicy | str) -> Verdict:
     """Blocked unless every rule of the policy is met; what could not be measured never counts as met."""
-    policy = policies.named(policy)
+    policy = policies.named(policy, scorecard.modality)
     reasons = tuple(_judge(rule, scorecard) for rule in policy.rules)
     reasons += attacks.judge(policy.attacks, scorecard) if policy.attacks else ()
     final = beyond_override(scorecard)
-    reasons += (
-        (Reason(rule=COPIES, passed=False, message=f"{final} No override can release the set."),) if final else ()
-    )
+    if final:
+        copies = policies.kind(scorecard.modality).copies
+        reasons += (Reason(rule=copies, passed=False, message=f"{final} No override can release the set."),)
     passed = bool(reasons) and all(r.passed for r in reasons)
     return Verdict(outcome="awaiting_review" if passed else "blocked", reasons=reasons, policy=policy, final=final)
 
 
 def beyond_override(scorecard: Scorecard) -> str:
-    """Why no two people may release this set, or nothing: it holds rows of real people, or nobody knows whether.
+    """Why no two people may release this set, or nothing: it holds records of real people, or nobody knows whether.
 
     Everything else that a policy asks is a judgement of risk, which people may take upon themselves in writing.
     """
-    copied = scorecard.result(COPIES)
+    ours = policies.kind(scorecard.modality)
+    copied = scorecard.result(ours.copies)
     number = compared(copied, "lower_excess") if copied is not None and copied.status is Status.OK else None
     if number is None:
-        return "Whether the set holds rows of real people was not measured."
+        return f"Whether the set holds {ours.records} of real people was not measured."
     if number > MOST_COPIES:
-        return f"More than {MOST_COPIES:.0%} of its rows are rows of real people, beyond what chance makes equal."
+        return (
+            f"More than {MOST_COPIES:.0%} of its {ours.records} are {ours.records} of real people, beyond what chance "
+            "makes equal."
+        )
     return ""
 
 
@@ -92,7 +96,7 @@ def release(
     problems = _override_problems(verdict, release)
     if not problems and decide(scorecard, verdict.policy) != verdict:
         problems.append("The verdict does not follow from the scorecard.")
-    if verdict.policy != policies.named(spec.policy):
+    if verdict.policy != policies.named(spec.policy, spec.modality):
         problems.append("The verdict was made under another policy than the job asked for.")
     if scorecard.rows != synthetic.rows:
         problems.append(f"The scorecard is about {scorecard.rows} rows, the set has {synthetic.rows}.")
@@ -188,7 +192,7 @@ def _bounded(rule: GateRule, title: str, found: MetricResult | Figure, number: f
     too_high = rule.at_most is not None and number > rule.at_most
     too_low = rule.at_least is not None and number < rule.at_least
     passed = not (too_high or too_low)
-    beside = f" (unseen real rows: {shown(found.holdout)})" if found.holdout is not None else ""
+    beside = f" (unseen real data: {shown(found.holdout)})" if found.holdout is not None else ""
     message = f"{title}: {shown(found.value)}{beside}; {_allowed(rule)}. {rule.because}".strip()
     bound = rule.at_most if too_high or rule.at_least is None else rule.at_least
     return Reason(rule=rule.metric, passed=passed, message=message, value=number, bound=bound)
@@ -204,7 +208,7 @@ def _allowed(rule: GateRule) -> str:
         if not rule.compare.endswith("excess"):
             limits.append(f"{word} {shown(bound)}{' times as much' if rule.compare == 'ratio' else ''}")
         elif (word == "at most") == (bound >= 0):
-            limits.append(f"at most {shown(abs(bound))} {'more' if bound >= 0 else 'less'} than unseen real rows")
+            limits.append(f"at most {shown(abs(bound))} {'more' if bound >= 0 else 'less'} than unseen real data")
         else:
-            limits.append(f"at least {shown(abs(bound))} {'more' if bound >= 0 else 'less'} than unseen real rows")
+            limits.append(f"at least {shown(abs(bound))} {'more' if bound >= 0 else 'less'} than unseen real data")
     return f"allowed: {' and '.join(limits)}{chance}" if limits else "it must be measured"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from synthgen.errors import SpecError
+from synthgen.release.image_policies import IMAGES
+from synthgen.release.policy_kinds import PolicyKind
 from synthgen.spec import AttackRule, GatePolicy, GateRule
 
 LEVEL = 0.05  # chance that a set which no attack gains from is blocked
@@ -108,6 +110,20 @@ STRICT = GatePolicy(
 )
 
 POLICIES: dict[str, GatePolicy] = {p.name: p for p in (OPEN, STANDARD, STRICT)}
+TABLES = PolicyKind(
+    policies=POLICIES,
+    base=_NOT_FROM_HOLDOUT,
+    copying=COPYING,
+    always_told=ALWAYS_TOLD,
+    copies="copied_rows",
+    records="rows",
+)
+KINDS: dict[str, PolicyKind] = {"tabular": TABLES, "images": IMAGES}
+
+
+def kind(modality: str = "tabular") -> PolicyKind:
+    """What the policies of a data kind have in common."""
+    return KINDS[modality]
 
 
 def metrics(policy: GatePolicy) -> tuple[str, ...]:
@@ -115,31 +131,32 @@ def metrics(policy: GatePolicy) -> tuple[str, ...]:
     return (*(rule.metric for rule in policy.rules), *(policy.attacks.metrics if policy.attacks else ()))
 
 
-def named(policy: GatePolicy | str) -> GatePolicy:
-    """The policy of that name, or the policy itself with the rules against copies, which none may leave out.
+def named(policy: GatePolicy | str, modality: str = "tabular") -> GatePolicy:
+    """The policy of that name for a data kind, or the policy itself with the rules that none may leave out.
 
     Raises SpecError for an unknown name, a name of ours on other rules, or a policy without rules.
     """
+    ours = kind(modality)
     if isinstance(policy, str):
-        if policy not in POLICIES:
-            raise SpecError(f"There is no policy {policy!r}.", f"Choose one of: {', '.join(POLICIES)}.")
-        return POLICIES[policy]
-    if policy.name in POLICIES and policy != POLICIES[policy.name]:
+        if policy not in ours.policies:
+            raise SpecError(f"There is no policy {policy!r}.", f"Choose one of: {', '.join(ours.policies)}.")
+        return ours.policies[policy]
+    if policy.name in ours.policies and policy != ours.policies[policy.name]:
         raise SpecError(
             f"A policy of one's own cannot be called {policy.name!r}: its rules differ from ours.",
             "Give it another name.",
         )
     if not policy.rules and policy.attacks is None:
         raise SpecError("The policy has no rule, so it could stop nothing.", "Give it rules, or name a policy.")
-    missing = tuple(rule for rule in _NOT_FROM_HOLDOUT if not any(_as_strict(own, rule) for own in policy.rules))
-    attacks = _with_copying(policy.attacks) if policy.attacks else OPEN.attacks
+    missing = tuple(rule for rule in ours.base if not any(_as_strict(own, rule) for own in policy.rules))
+    attacks = _with_copying(policy.attacks, ours) if policy.attacks else ours.policies["open"].attacks
     return policy.model_copy(update={"rules": (*policy.rules, *missing), "attacks": attacks})
 
 
-def _with_copying(own: AttackRule) -> AttackRule:
+def _with_copying(own: AttackRule, ours: PolicyKind) -> AttackRule:
     """The rule with the attacks that look for copies, which no policy leaves out, or makes optional, or looser."""
-    missing = tuple(name for name in COPYING if name not in own.metrics)
-    optional = tuple(name for name in (*own.optional, *missing) if name not in ALWAYS_TOLD)
+    missing = tuple(name for name in ours.copying if name not in own.metrics)
+    optional = tuple(name for name in (*own.optional, *missing) if name not in ours.always_told)
     return own.model_copy(
         update={
             "metrics": (*own.metrics, *missing),

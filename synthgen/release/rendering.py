@@ -101,6 +101,7 @@ class Rendering(Record):
     rendering: Literal["review", "release"]
     title: str
     generator: str
+    modality: str = Field("tabular", description="tabular or images.")
     k_floor: int
     summary: tuple[Said, ...]
     verdict: Verdict | None

@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from synthgen.contracts import MetricResult, Plot, Release, Scorecard, Status, Verdict
-from synthgen.release import coarse, drawing, risks, wording
+from synthgen.release import coarse, drawing, image_wording, policies, risks, wording
 from synthgen.release.figures import shown
-from synthgen.release.policies import COPYING
 from synthgen.release.rendering import Bin, Facts, Rendering, ShownPlot, Unmeasured
 
 SHOWN_GROUPS = 30
@@ -87,8 +86,10 @@ def html(shown: Mapping[str, Any] | Scorecard) -> str:
     pages.globals.update(scale=drawing.scale, between=drawing.between)
     pages.tests["endingwith"] = str.endswith
     scores = {score["metric"]: score for score in rendering["scores"]}
+    kind = policies.kind(rendering["modality"])
+    titles = image_wording.TITLES if rendering["modality"] == "images" else TITLES
     return pages.get_template("report.html").render(
-        r=rendering, scores=scores, titles=TITLES, most=SHOWN_GROUPS, copying=COPYING
+        r=rendering, scores=scores, titles=titles, most=SHOWN_GROUPS, copying=kind.copying, records=kind.records
     )
 
 
@@ -145,7 +146,8 @@ def _frame(
         "verdict": verdict,
         "filters": scorecard.filters,
         "differential_privacy": private,
-        "methods": wording.METHODS,
+        "modality": scorecard.modality,
+        "methods": wording.methods(scorecard.modality),
         "limits": wording.limits(private is not None),
     }
 

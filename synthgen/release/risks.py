@@ -10,12 +10,11 @@ from synthgen.release.rendering import Risk, RiskLine, State
 from synthgen.spec import AttackRule
 
 Show = Callable[[MetricResult], MetricResult]
-STANDARD = policies.STANDARD.attacks
 
 
 def risks(scorecard: Scorecard, rule: AttackRule | None, show: Show) -> tuple[Risk, ...]:
     """Every attack, judged by the rule of the policy (or ours) on exact figures; `show` makes what may be shown."""
-    judged = rule or STANDARD
+    judged = rule or policies.kind(scorecard.modality).policies["standard"].attacks
     names = list(
         dict.fromkeys([*(r.metric for r in scorecard.results if is_attack(r)), *(judged.metrics if judged else ())])
     )

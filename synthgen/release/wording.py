@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from synthgen.contracts import GroupFigure, MetricResult, Scorecard, Status, Verdict
-from synthgen.release import attacks, policies
+from synthgen.release import attacks, image_wording, policies
 from synthgen.release.figures import shown
 from synthgen.release.rendering import Said, Tone
 
@@ -48,26 +48,33 @@ def summary(
     scorecard: Scorecard, verdict: Verdict | None, rows: str, private: Mapping[str, Any] | None = None
 ) -> tuple[Said, ...]:
     """What a steward asks, in sentences that need no statistics; no cell value in them."""
+    images = scorecard.modality == "images"
     answers = (
         _made(scorecard, rows, private),
-        _faithful(scorecard),
+        image_wording.faithful(scorecard) if images else _faithful(scorecard),
         _covered(scorecard),
         _attacked(scorecard, verdict),
-        _copied(scorecard),
-        _useful(scorecard),
+        image_wording.copied(scorecard) if images else _copied(scorecard),
+        image_wording.useful(scorecard) if images else _useful(scorecard),
         _helpful(scorecard),
         _decided(verdict),
     )
     return tuple(answer for answer in answers if answer is not None)
 
 
+def methods(modality: str) -> tuple[str, ...]:
+    """How the scores of a data kind were measured."""
+    return image_wording.METHODS if modality == "images" else METHODS
+
+
 def _made(scorecard: Scorecard, rows: str, private: Mapping[str, Any] | None) -> Said:
-    source = f"{rows} real rows"
+    records = policies.kind(scorecard.modality).records
+    source = f"{rows} real {records}"
     if scorecard.generator == "given":
-        text = f"The set holds {scorecard.rows:,} rows, made elsewhere from {source}."
+        text = f"The set holds {scorecard.rows:,} {records}, made elsewhere from {source}."
     else:
         made = f"drawn by the generator {scorecard.generator!r} after it learnt from {source}"
-        text = f"The set holds {scorecard.rows:,} invented rows, {made}."
+        text = f"The set holds {scorecard.rows:,} invented {records}, {made}."
     if private is not None and private.get("epsilon") is not None:
         text += f" It learnt with differential privacy (epsilon {shown(float(private['epsilon']))})."
     return Said(about="What was made", text=text)
@@ -109,16 +116,17 @@ def _covered(scorecard: Scorecard) -> Said:
     text = f"Of {told:,} groups that can be judged, {words.count('represented'):,} are represented, "
     text += f"{thin} are thin and {lost} are lost."
     few = words.count("too few to tell")
-    text += f" For {few} more the set has too few rows to tell." if few else ""
+    text += f" For {few} more the set is too small to tell." if few else ""
     return Said(about=about, text=text, tone="bad" if lost > told / 20 else "look" if lost or thin else "good")
 
 
 def _attacked(scorecard: Scorecard, verdict: Verdict | None) -> Said:
     """The attacks on the whole set and on minorities: the largest gain, and whether any is more than chance."""
     about = "What can an attacker learn?"
-    rule = (verdict.policy.attacks if verdict else None) or policies.STANDARD.attacks
+    ours = policies.kind(scorecard.modality)
+    rule = (verdict.policy.attacks if verdict else None) or ours.policies["standard"].attacks
     found = attacks.lines(rule, scorecard) if rule is not None else ()
-    real = [line for line in found if line.metric not in policies.COPYING]
+    real = [line for line in found if line.metric not in ours.copying]
     made = [line for line in real if line.state in ("gains", "safe", "unclear")]
     if not made:
         return _unknown(about, "No attack on people could be carried out, so nothing is known about what it would get.")
@@ -190,11 +198,12 @@ def _useful(scorecard: Scorecard) -> Said | None:
 
 def _helpful(scorecard: Scorecard) -> Said | None:
     """Whether adding the set to the real rows helps a model: the metric's own advice."""
-    about, found = "Does adding it to real rows help?", scorecard.result("augmentation")
+    records = policies.kind(scorecard.modality).records
+    about, found = f"Does adding it to real {records} help?", scorecard.result("augmentation")
     if found is None or found.status is Status.NOT_APPLICABLE:
         return None
     if found.status is not Status.OK or not found.verdict:
-        return _unknown(about, "Whether adding this set to real rows helps a model could not be judged.")
+        return _unknown(about, f"Whether adding this set to real {records} helps a model could not be judged.")
     text = found.reason or f"{found.verdict[0].upper()}{found.verdict[1:]}."
     return Said(about=about, text=text, tone="good" if found.verdict.startswith("use") else "look")
 

@@ -15,6 +15,7 @@ from synthgen.errors import GateError
 from synthgen.release import bundle, gate, report, typed_values
 from synthgen.spec import ColumnOverride, FixedCombinations, GroupTarget, OneOf, Range, SampleSpec, Within
 from synthgen.tabular import TABULAR
+from synthgen.tabular.telling import safe_schema
 
 RECORD = Release(
     purpose="Teaching of statistics",
@@ -216,7 +217,7 @@ def test_nothing_but_a_released_set_is_taken(canaries, tmp_path):
 
 def test_the_schema_that_leaves_holds_no_value_of_a_cell(canaries):
     full = canaries[0].schema
-    safe = bundle.safe_schema(full)
+    safe = safe_schema(full)
     assert {c["name"] for c in safe["columns"]} == set(full.names)
     assert not {"reason", "value", "sentinels", "true_token", "false_token", "key"} & set(safe["columns"][0])
     assert "positive" not in safe
