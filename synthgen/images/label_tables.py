@@ -1,0 +1,165 @@
+"""A CSV that tells of each image its class and where it comes from: which file, which column, by stated rules."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+LABEL_WORDS = (
+    "label", "class", "category", "target", "diagnosis", "dx", "cell", "celltype", "species", "type", "finding",
+    "condition", "outcome", "grade", "stage", "kind", "y",
+)  # fmt: skip
+PERSON_WORDS = (
+    "patient", "person", "subject", "participant", "individual", "donor", "case", "pid", "slide", "specimen", "source",
+    "parent", "origin", "video", "study", "session", "group",
+)  # fmt: skip
+FEWEST_MATCHED = 0.5  # of the images, or of the rows: how many a column of file names must name
+MOST_CLASSES = 200
+MOST_ROWS = 1_000_000
+csv_dialects = (",", ";", "\t", "|")
+
+
+@dataclass(frozen=True)
+class LabelTable:
+    """A table of which one column names files: the other columns by name, and per image the row that names it.
+
+    `rows` are row numbers per image file; files that two rows name differently are in `contested`.
+    """
+
+    columns: Mapping[str, tuple[str, ...]]
+    rows: Mapping[str, int]
+    contested: frozenset[str]
+    unmatched: int  # rows that name no file
+
+    def texts(self, column: str, files: Sequence[str]) -> tuple[str, ...]:
+        """The cells of one column, one per file; empty where no row names the file."""
+        cells = self.columns[column]
+        return tuple(cells[self.rows[file]] if file in self.rows else "" for file in files)
+
+
+def parsed(data: bytes, files: Sequence[str]) -> LabelTable | None:
+    """The table in a CSV's bytes if one of its columns names the files, else None."""
+    header, rows = _cells(data)
+    if len(header) < 2 or not rows:
+        return None
+    columns = {name: [row[place].strip() for row in rows] for place, name in enumerate(header)}
+    finder = _Finder(files)
+    matched = {name: [finder.find(cell) for cell in cells] for name, cells in columns.items()}
+    name = max(matched, key=lambda name: len(set(matched[name]) - {None}))
+    found = len(set(matched[name]) - {None})
+    if not found or found < FEWEST_MATCHED * min(len(files), len(rows)):
+        return None
+    others = {other: tuple(cells) for other, cells in columns.items() if other != name}
+    places, contested = _places(matched[name], others)
+    return LabelTable(others, places, contested, sum(file is None for file in matched[name]))
+
+
+def _cells(data: bytes) -> tuple[list[str], list[list[str]]]:
+    """Header and rows as text; nothing where it is no table."""
+    text = _text(data)
+    first = text.split("\n", 1)[0]
+    separator = max(csv_dialects, key=first.count)
+    try:
+        rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator) if any(row)]
+    except csv.Error:
+        return [], []
+    header = _distinct([cell.strip() for cell in rows[0]]) if rows else []
+    return header, [row[: len(header)] + [""] * (len(header) - len(row)) for row in rows[1 : MOST_ROWS + 1]]
+
+
+def _text(data: bytes) -> str:
+    for encoding in ("utf-8-sig", "cp1252"):
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return data.decode("latin-1")
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """Names that are empty or come twice get their place behind them."""
+    counts = Counter(names)
+    return [n if n and counts[n] == 1 else f"{n or 'column'} {i + 1}" for i, n in enumerate(names)]
+
+
+class _Finder:
+    """Finds the one file that a cell means: by its whole path, the end of its path, its name, or its bare name."""
+
+    def __init__(self, files: Sequence[str]) -> None:
+        self.paths: dict[str, list[str]] = defaultdict(list)
+        for file in files:
+            parts = PurePosixPath(file).parts
+            for start in range(len(parts)):
+                end = "/".join(parts[start:])
+                self.paths[end.casefold()].append(file)
+                bare = end.rsplit(".", 1)[0].casefold()
+                if bare != end.casefold():
+                    self.paths[bare].append(file)
+
+    def find(self, cell: str) -> str | None:
+        """The file; None for none or for several."""
+        wanted = cell.replace("\\", "/").strip("/").casefold()
+        for start in range(wanted.count("/") + 1):
+            found = self.paths.get("/".join(wanted.split("/")[start:]), [])
+            if len(found) == 1:
+                return found[0]
+        return None
+
+
+def _places(
+    matched: Sequence[str | None], others: Mapping[str, tuple[str, ...]]
+) -> tuple[dict[str, int], frozenset[str]]:
+    """The first row of each file, and the files that several rows name with different labels."""
+    label = label_column(others)
+    places: dict[str, int] = {}
+    contested = set()
+    for row, file in enumerate(matched):
+        if file is None:
+            continue
+        first = places.setdefault(file, row)
+        if label is not None and others[label][first] != others[label][row]:
+            contested.add(file)
+    return places, frozenset(contested)
+
+
+def words_of(name: str) -> list[str]:
+    """The words of a column's name, small letters: "sourceImage_id" gives source, image, id."""
+    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)
+    return [word.casefold() for word in re.split(r"[^A-Za-z0-9]+", apart) if word]
+
+
+def _named(columns: Sequence[str], words: Sequence[str]) -> list[str]:
+    """The columns whose name holds one of the words, in the order of the words; whole names first."""
+    ranked = [(words.index(w), len(words_of(c)), c) for c in columns for w in words_of(c) if w in words]
+    return list(dict.fromkeys(column for _, _, column in sorted(ranked)))
+
+
+def label_column(columns: Mapping[str, Sequence[str]]) -> str | None:
+    """The column of classes: one so named, else the one with the fewest distinct values, each held twice on average."""
+    usable = [c for c, cells in columns.items() if _few_values(cells)]
+    people = set(_named(usable, PERSON_WORDS))
+    named = [c for c in _named(usable, LABEL_WORDS) if c not in people]
+    if named:
+        return named[0]
+    varied = [c for c in usable if c not in people and len({x for x in columns[c] if x}) > 1]
+    return min(varied, key=lambda c: len(set(columns[c])), default=None)
+
+
+def _few_values(cells: Sequence[str]) -> bool:
+    filled = [cell for cell in cells if cell]
+    values = len(set(filled))
+    return 0 < values <= MOST_CLASSES and len(filled) >= 2 * values
+
+
+def person_column(columns: Mapping[str, Sequence[str]], label: str | None) -> str | None:
+    """The column of patients or sources: one so named, with fewer values than images and more than one."""
+    for column in _named([c for c in columns if c != label], PERSON_WORDS):
+        filled = [cell for cell in columns[column] if cell]
+        if 1 < len(set(filled)) < len(filled):
+            return column
+    return None

@@ -1,0 +1,105 @@
+"""Which class and source each file of a folder or zip has: from a table of labels, else from the folders' names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from synthgen.errors import InputError
+from synthgen.images import label_tables
+from synthgen.images.archives import Member
+from synthgen.images.decoding import Refused
+from synthgen.images.originals import Ledger
+
+TABLE_ENDINGS = (".csv", ".tsv", ".txt")
+PARTS = {"train", "training", "trainset", "val", "valid", "validation", "dev", "test", "testing", "holdout"}
+FOLDER, FOLDER_PERSON = "folder", "inner folder"
+LAYOUT_HINT = "Give one subfolder per class, or a CSV with one column of file names and one of labels."
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Texts per file and column, which column is the class and which the source, and what to tell the owner."""
+
+    columns: Mapping[str, Mapping[str, str]]
+    label: str
+    person: str | None
+    notes: tuple[str, ...]
+    layout: Mapping[str, str]
+
+
+def found(images: Sequence[Member], others: Sequence[Member], ledger: Ledger) -> Labels:
+    """Labels of the image files. Raises InputError where there are none."""
+    files = [member.name for member in images]
+    tables = [(m, t) for m in others if m.ending in TABLE_ENDINGS and (t := _table(m, files)) is not None]
+    folders = _by_folder(files)
+    best = max(tables, key=lambda pair: len(pair[1].rows), default=None)
+    if best is not None:
+        labels = _by_table(best[0].name, best[1], files, folders, ledger)
+        if labels is not None:
+            return labels
+    if folders is None:
+        raise InputError(f"The {len(files)} images have no labels.", LAYOUT_HINT)
+    return folders
+
+
+def _table(member: Member, files: Sequence[str]) -> label_tables.LabelTable | None:
+    try:
+        return label_tables.parsed(member.read(), files)
+    except Refused:
+        return None
+
+
+def _by_table(
+    name: str, table: label_tables.LabelTable, files: Sequence[str], folders: Labels | None, ledger: Ledger
+) -> Labels | None:
+    """Labels from a table; classes from the folders where the table has no column of them."""
+    for file in table.contested:
+        ledger.add("left out", "two rows of the table give it different labels", file)
+    kept = [file for file in files if file not in table.contested]
+    columns: dict[str, Mapping[str, str]] = {
+        column: dict(zip(kept, table.texts(column, kept), strict=True)) for column in table.columns
+    }
+    texts = {column: list(cells.values()) for column, cells in columns.items()}
+    label = label_tables.label_column(texts)
+    person = label_tables.person_column(texts, label)
+    notes = [f"{table.unmatched} rows of the table of labels name no image"] if table.unmatched else []
+    if label is None and folders is None:
+        return None
+    if label is None and folders is not None:
+        label, columns = folders.label, {**columns, **folders.columns}
+    told = [f"classes from column {label!r}", f"sources from column {person!r}" if person else "no column of sources"]
+    return Labels(columns, str(label), person, (*told, *notes), {"labels": "table", "table": name})
+
+
+def _by_folder(files: Sequence[str]) -> Labels | None:
+    """The first folder is the class and a second one the source, below what all files share and below train or test."""
+    parts = [PurePosixPath(file).parts for file in files]
+    shared = _shared_depth(parts)
+    inner = [_below_parts(part[shared:]) for part in parts]
+    notes = ["classes from the names of folders"]
+    if any(len(part) != len(rest) + shared for part, rest in zip(parts, inner, strict=True)):
+        notes.append("folders such as train and test were joined: the set is divided anew")
+    if all(len(rest) == 1 for rest in inner):
+        if shared == 0:
+            return None
+        inner = [part[shared - 1 :] for part in parts]
+        notes.append("all images are in one folder, which is taken as the only class")
+    classes = {file: rest[0] if len(rest) > 1 else "" for file, rest in zip(files, inner, strict=True)}
+    sources = {file: rest[1] if len(rest) > 2 else "" for file, rest in zip(files, inner, strict=True)}
+    grouped = 1 < len(set(sources.values()) - {""}) < len(files)
+    columns = {FOLDER: classes, **({FOLDER_PERSON: sources} if grouped else {})}
+    return Labels(columns, FOLDER, FOLDER_PERSON if grouped else None, tuple(notes), {"labels": "folders"})
+
+
+def _shared_depth(parts: Sequence[tuple[str, ...]]) -> int:
+    """How many leading folders all files have in common."""
+    depth = 0
+    while all(len(p) > depth + 1 for p in parts) and len({p[depth] for p in parts}) == 1:
+        depth += 1
+    return depth
+
+
+def _below_parts(rest: tuple[str, ...]) -> tuple[str, ...]:
+    return rest[1:] if len(rest) > 2 and rest[0].casefold() in PARTS else rest
