@@ -10,7 +10,8 @@ from typing import Any
 
 from synthgen import catalog
 from synthgen.contracts import Entry, Scorecard, Verdict
-from synthgen.release.policies import POLICIES
+from synthgen.errors import NotFound
+from synthgen.release import policies as release_policies
 from synthgen.service import (
     audit,
     bootstrap,
@@ -50,9 +51,9 @@ def who(session_token: str) -> Actor:
     return people.actor_for_session(application(), session_token)
 
 
-def generators() -> dict[str, Entry]:
+def generators(modality: str = "tabular") -> dict[str, Entry]:
     """The generators a job may name; nothing heavy is imported."""
-    return catalog.generators("tabular")
+    return catalog.generators(modality)
 
 
 def check(spec: RunSpec) -> None:
@@ -60,19 +61,19 @@ def check(spec: RunSpec) -> None:
     catalog.check(spec)
 
 
-def generator_name(name: str) -> str:
+def generator_name(name: str, modality: str = "tabular") -> str:
     """The generator a name means: "auto" is a choice of the catalog."""
-    return name if name in generators() else catalog.generator_name(RunSpec())
+    return name if name in generators(modality) else catalog.generator_name(RunSpec(modality=modality))
 
 
-def generator_parameters(name: str) -> type[Spec] | None:
+def generator_parameters(name: str, modality: str = "tabular") -> type[Spec] | None:
     """The parameters class that makes a generator's form."""
-    return catalog.params_class("tabular", name)
+    return catalog.params_class(modality, name)
 
 
-def policies() -> dict[str, GatePolicy]:
+def policies(modality: str = "tabular") -> dict[str, GatePolicy]:
     """The gate policies a job may name."""
-    return dict(POLICIES)
+    return dict(release_policies.kind(modality).policies)
 
 
 @dataclass(frozen=True)
@@ -138,6 +139,13 @@ class Backend:
         """The last lines that a failed attempt of a job printed."""
         return jobs.log(self.app, self.actor, job_id)
 
+    def picture(self, job_id: str) -> bytes | None:
+        """What a job on images generates just now, as a PNG; None where it shows nothing."""
+        try:
+            return jobs.picture(self.app, self.actor, job_id)
+        except NotFound:
+            return None
+
     def cancel(self, job_id: str) -> JobView:
         """Ask a job to stop."""
         return jobs.cancel(self.app, self.actor, job_id)
@@ -167,6 +175,10 @@ class Backend:
     def set_preview(self, set_id: str) -> Mapping[str, Any]:
         """Some synthetic rows."""
         return reviews.preview(self.app, self.actor, set_id)
+
+    def gallery(self, set_id: str) -> Mapping[str, Any]:
+        """Real beside synthetic images, and the closest pairs."""
+        return reviews.gallery(self.app, self.actor, set_id)
 
     def release(self, set_id: str, purpose: str, recipient: str, expires: datetime | None, note: str) -> ReleaseView:
         """Release a set."""

@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard import links, session
 from dashboard.backend import Backend
-from dashboard.components import artifacts, layout, mix, override
+from dashboard.components import artifacts, image_mix, layout, mix, override
 from synthgen.contracts import Verdict
 from synthgen.service.read_models import SetView
 
@@ -68,8 +68,11 @@ def again(service: Backend, one: SetView) -> None:
     fit_job = job.parent_id if job.kind == "sample" and job.parent_id else job.id
     layout.section("Draw another set from the same model", "It takes no training, and is scored and judged anew.")
     schema = artifacts.once("schema", dataset.id, service.schema)
-    target = job.spec.get("target")
-    sample = mix.form(schema, dataset.rows, f"again-{one.id}", target if isinstance(target, str) else None)
+    if dataset.modality == "images":
+        sample = image_mix.form(schema, dataset.rows, f"again-{one.id}")
+    else:
+        target = job.spec.get("target")
+        sample = mix.form(schema, dataset.rows, f"again-{one.id}", target if isinstance(target, str) else None)
     if st.button("Draw the set", type="primary", icon=":material/casino:"):
         made = service.sample_again(fit_job, sample)
         links.go("job", id=made.id)

@@ -22,15 +22,23 @@ def datasets(found: Iterable[DatasetView]) -> None:
         (
             layout.link(links.address("dataset", id=d.id), d.name),
             layout.state(d.state),
-            wording.count(d.rows),
-            wording.count(d.columns),
+            holds(d),
             wording.size(d.size),
             d.created_by or "–",
             wording.ago(d.created_at),
         )
         for d in found
     ]
-    layout.table(("Dataset", "State", "Rows", "Columns", "Size", "By", "Uploaded"), rows, numbers=(2, 3, 4))
+    layout.table(("Dataset", "State", "Holds", "Size", "By", "Uploaded"), rows, numbers=(3,))
+
+
+def holds(dataset: DatasetView) -> str:
+    """What is in a dataset, in its own words; a dash before it was read."""
+    if dataset.rows is None or dataset.columns is None:
+        return "–"
+    if dataset.modality == "images":
+        return f"{wording.plural(dataset.rows, 'image')}, {wording.plural(dataset.columns, 'class', 'classes')}"
+    return f"{wording.plural(dataset.rows, 'row')}, {wording.plural(dataset.columns, 'column')}"
 
 
 def jobs(found: Iterable[JobView]) -> None:

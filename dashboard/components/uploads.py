@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 HTML = """
 <form>
   <label class="drop">
-    <input type="file" name="file" accept=".csv,.tsv,.txt,.gz,.zip,.parquet,.xlsx">
-    <span class="choice">Choose a CSV, Excel or Parquet file, or drop it here</span>
+    <input type="file" name="file" accept=".csv,.tsv,.txt,.gz,.zip,.parquet,.xlsx,.npz">
+    <span class="choice">Choose a table, or a zip or .npz of images, or drop it here</span>
   </label>
   <div class="row">
     <input type="text" name="name" placeholder="Name of the dataset" maxlength="150" aria-label="Name of the dataset">
@@ -58,7 +58,7 @@ export default function ({ parentElement, setTriggerValue }) {
     if (!chosen) return
     const [unit, amount] = chosen.size < 1e6 ? ["KB", chosen.size / 1e3] : ["MB", chosen.size / 1e6]
     choice.textContent = `${chosen.name} (${amount.toFixed(1)} ${unit})`
-    if (!name.value) name.value = chosen.name.replace(/(\\.(csv|tsv|txt|parquet|xlsx|gz|zip))+$/i, "")
+    if (!name.value) name.value = chosen.name.replace(/(\\.(csv|tsv|txt|parquet|xlsx|gz|zip|npz))+$/i, "")
     say("")
   })
   form.addEventListener("submit", (event) => {

@@ -36,7 +36,7 @@ KINDS = {
 }
 
 STAGES = {
-    "read": "Reading the table",
+    "read": "Reading the file",
     "split": "Splitting into train, validation and hold-out",
     "encode": "Preparing the columns",
     "mean": "Training on the average record",
@@ -56,6 +56,7 @@ GENERATORS = {
     "ctgan": "CTGAN",
     "tvae": "TVAE",
     "smote_nc": "SMOTE-NC",
+    "conditional_gan": "Conditional GAN",
 }
 
 CENSUS: dict[str, tuple[str, Tone, str]] = {

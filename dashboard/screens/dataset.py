@@ -1,4 +1,4 @@
-"""Dataset: how every column was read and why, first rows, and erasing it."""
+"""Dataset: how every column or image was read and why, some of its records, and erasing it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard import links, session
 from dashboard.backend import Backend
-from dashboard.components import artifacts, charts, layout, lists, live, overrides, wording
+from dashboard.components import artifacts, charts, image_dataset, layout, lists, live, overrides, wording
 from dashboard.components.layout import Cell, Html
 from synthgen.service.read_models import DatasetView
 
@@ -33,6 +33,8 @@ def show() -> None:
         hint = (job.hint if job else None) or "Correct the file and upload it again."
         layout.banner("bad", dataset.error or "The file could not be read.", [hint])
         _erase(service, dataset)
+    elif dataset.state == "ready" and dataset.modality == "images":
+        _images(service, dataset)
     elif dataset.state == "ready":
         _ready(service, dataset)
     else:
@@ -71,6 +73,20 @@ def _ready(service: Backend, dataset: DatasetView) -> None:
         st.caption("Real records, as they stand in the file.")
         st.dataframe(lists.frame(preview), hide_index=True)
     with tab_erase:
+        _erase(service, dataset)
+
+
+def _images(service: Backend, dataset: DatasetView) -> None:
+    schema = artifacts.once("schema", dataset.id, service.schema)
+    preview = artifacts.once("preview", dataset.id, service.dataset_preview)
+    image_dataset.facts(dataset, schema)
+    links.button("new-job", "Start a job", primary=True, icon=":material/play_arrow:", dataset=dataset.id)
+    classes, reading, erase = st.tabs(["Classes", "How it was read", "Erase"])
+    with classes:
+        image_dataset.classes(schema, preview)
+    with reading:
+        image_dataset.reading(schema, preview)
+    with erase:
         _erase(service, dataset)
 
 
@@ -128,7 +144,7 @@ def _glance(preview: dict[str, Any]) -> None:
 def _erase(service: Backend, dataset: DatasetView) -> None:
     layout.section(
         "Erase this dataset",
-        "The table, its models and every synthetic set that was not released are deleted. This cannot be undone.",
+        "The file, its models and every synthetic set that was not released are deleted. This cannot be undone.",
     )
     typed = st.text_input("Type the name of the dataset to confirm", placeholder=dataset.name)
     if st.button("Erase", icon=":material/delete:", disabled=typed.strip() != dataset.name):

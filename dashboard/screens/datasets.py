@@ -1,4 +1,4 @@
-"""Datasets: upload a table, find one again."""
+"""Datasets: upload a table or images, find one again."""
 
 from __future__ import annotations
 
@@ -10,11 +10,15 @@ from dashboard.components import layout, lists, live, uploads, wording
 
 def show() -> None:
     """Draw the page."""
-    layout.header("Datasets", "A table of real records. It is read by a worker, never by this web server.")
+    layout.header(
+        "Datasets", "A table of real records, or labelled images. They are read by a worker, never by this web server."
+    )
     limit = session.connect().app.settings.max_upload_bytes
     uploaded = uploads.box()
     st.caption(
-        f"CSV (any separator, also .gz or .zip), Excel (.xlsx) or Parquet, up to {wording.size(limit)}. "
+        "Tables: CSV (any separator, also .gz or .zip), Excel (.xlsx) or Parquet. Images: a .zip with one folder a "
+        "class, or images and a CSV of labels, or an .npz with images and labels. "
+        f"Up to {wording.size(limit)}. "
         "The command line uploads too: `synthgen submit FILE`."
     )
     if uploaded:
@@ -28,4 +32,4 @@ def _list() -> None:
     if found:
         lists.datasets(found)
     else:
-        layout.empty("No dataset yet", "Upload a table above to begin.")
+        layout.empty("No dataset yet", "Upload a table or images above to begin.")

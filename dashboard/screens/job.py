@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard import links, session
 from dashboard.backend import Backend
-from dashboard.components import charts, health, history, layout, lists, live, wording
+from dashboard.components import charts, health, history, layout, lists, live, pictures, wording
 from dashboard.components.layout import Cell
 from synthgen.errors import NotFound
 from synthgen.service.read_models import JobView
@@ -43,6 +43,8 @@ def _page(service: Backend, job: JobView) -> None:
     )
     _now(job)
     _actions(service, job)
+    if job.state == "running" and job.spec.get("modality") == "images":
+        pictures.at_work(service, job.id)
     seen = history.follow(job.id, service.events)
     if seen.healths:
         health.show(seen.healths)

@@ -8,11 +8,10 @@ import streamlit as st
 
 from dashboard import backend, links, session
 from dashboard.backend import Backend
-from dashboard.components import artifacts, layout, mix, overrides, parameters, private, wishes, wording
+from dashboard.components import artifacts, image_job, job_form, layout, lists, mix, overrides, private, wishes, wording
 from synthgen.service.read_models import DatasetView
-from synthgen.spec import AttackPlan, AttackRule, GateRule, RunSpec, SampleSpec, checked
+from synthgen.spec import AttackPlan, RunSpec, SampleSpec, checked
 
-BUDGETS = (15, 30, 60, 180, 600, 1800, 3600, 3 * 3600, 8 * 3600)
 NO_TARGET = "No target"
 MOST_SECRETS = 4  # attacked in one scoring
 
@@ -20,7 +19,7 @@ MOST_SECRETS = 4  # attacked in one scoring
 def show() -> None:
     """Draw the page."""
     service = session.connect()
-    layout.header("New job", "A job trains a generator, draws a synthetic set and scores it on rows it never saw.")
+    layout.header("New job", "A job trains a generator, draws a synthetic set and scores it on records it never saw.")
     ready = [d for d in service.datasets() if d.state == "ready"]
     if not ready:
         layout.empty("No dataset is ready", "Upload one first, or wait until its schema has been read.")
@@ -28,12 +27,18 @@ def show() -> None:
         return
     dataset = _choose(ready)
     schema = artifacts.once("schema", dataset.id, service.schema)
+    form = image_job.form if dataset.modality == "images" else _table
+    _submit(service, dataset, form(service, dataset, schema))
+
+
+def _table(service: Backend, dataset: DatasetView, schema: dict[str, Any]) -> RunSpec:
+    """The form of a job on a table."""
     with st.container(border=True):
         layout.section("What for")
         target, positive = _target(service, dataset, schema)
     with st.container(border=True):
         layout.section("Training")
-        training = {**_training(dataset), "privacy": private.form(f"private-{dataset.id}")}
+        training = {**job_form.training(AUTO), "privacy": private.form(f"private-{dataset.id}")}
     with st.container(border=True):
         layout.section(
             "The synthetic set", "More sets can be drawn from the same model later, with scores of their own."
@@ -45,13 +50,13 @@ def show() -> None:
             constraints = wishes.constraints(_modelled(schema), f"constraints-{dataset.id}")
     with st.container(border=True):
         layout.section("The gate", "A set that misses a rule of its policy is blocked; the others wait for a person.")
-        policy = _policy()
+        policy = job_form.policy()
         attacks = _attacks(_modelled(schema))
     changed = service.overrides(dataset.id)
     if changed:
         layout.banner("busy", "Columns you corrected", [overrides.describe(changed)])
     asked = {"target": target, "positive": positive, "columns": changed, "constraints": constraints, "attacks": attacks}
-    _submit(service, dataset, checked(RunSpec, sample=sample, policy=policy, **asked, **training))
+    return checked(RunSpec, sample=sample, policy=policy, **asked, **training)
 
 
 def _choose(ready: list[DatasetView]) -> DatasetView:
@@ -62,7 +67,7 @@ def _choose(ready: list[DatasetView]) -> DatasetView:
         "Dataset",
         ids,
         index=ids.index(wanted) if wanted in ids else 0,
-        format_func=lambda i: f"{by_id[i].name} ({wording.count(by_id[i].rows)} rows)",
+        format_func=lambda i: f"{by_id[i].name} ({lists.holds(by_id[i])})",
     )
     return by_id[chosen]
 
@@ -103,72 +108,10 @@ def _positive(service: Backend, dataset: DatasetView, target: str) -> str | None
 AUTO = "Automatic: the GAN, or a simpler model for a small table"
 
 
-def _training(dataset: DatasetView) -> dict[str, Any]:
-    known = backend.generators()
-    left, right = st.columns([3, 2])  # so that the generators' titles are not cut off
-    with left:
-        generator = st.selectbox(
-            "Generator", ["auto", *known], format_func=lambda name: known[name].title if name in known else AUTO
-        )
-    with right:
-        budget = st.select_slider("Time for training", BUDGETS, value=180, format_func=wording.duration)
-    kind = backend.generator_parameters(backend.generator_name(generator))
-    params = parameters.emphasis(kind)
-    with st.expander("Advanced"):
-        a, b, c = st.columns(3)
-        seed = a.number_input("Seed", 0, 2**31, 0, help="The same seed gives the same result on a CPU.")
-        k_floor = b.number_input("k-floor", 2, 1000, 10, help="People a category, group or extreme needs to be kept.")
-        holdout = c.slider("Hold-out", 0.05, 0.45, 0.2, 0.05, help="Share of the people kept aside for the scores.")
-        params |= parameters.form(kind, f"params-{generator}")
-    return {
-        "generator": generator,
-        "params": params,
-        "time_budget": budget,
-        "seed": int(seed),
-        "k_floor": int(k_floor),
-        "holdout_share": holdout,
-    }
-
-
-def _policy() -> str:
-    known = backend.policies()
-    names = list(known)
-    chosen = st.segmented_control("Policy", names, default="standard", format_func=str.capitalize) or "standard"
-    with st.expander(f"Its {wording.plural(len(known[chosen].rules), 'rule')}"):
-        layout.table(("About", "Why", "Must be there"), map(_rule, known[chosen].rules))
-        asked = known[chosen].attacks
-        if asked is not None:
-            st.caption(_asked(asked))
-    return chosen
-
-
-def _asked(rule: AttackRule) -> str:
-    """What a policy asks of the attacks, in words."""
-    safe = f"must be shown to gain at most {rule.threshold:g} over unseen people"
-    return (
-        f"{len(rule.metrics)} attacks on the whole set and on groups of people: the set is blocked where any of them "
-        f"gains more than chance makes ({rule.level:.0%} over all of them together, after Holm). "
-        + (
-            f"On the whole each {safe}: that takes some hundred people in the hold-out."
-            if rule.whole != "no_block"
-            else ""
-        )
-    )
-
-
-SIZES = {"standard": "Whole set and pooled minorities", "full": "Every large group too, and more people"}
-
-
 def _attacks(names: list[str]) -> AttackPlan:
     """Which attacks are made on the set before it is judged: planned here, before anything is trained."""
     with st.expander("Attacks that test the set"):
-        size = st.segmented_control(
-            "How much is attacked",
-            list(SIZES),
-            default="standard",
-            format_func=lambda name: SIZES[name],
-            help="Full takes longer.",
-        )
+        size = job_form.attack_size()
         left, right = st.columns(2)
         secrets = left.multiselect(
             "Columns an attacker wants to know",
@@ -183,12 +126,7 @@ def _attacks(names: list[str]) -> AttackPlan:
             placeholder="All but the secret",
             help="Such as age, sex and place of living.",
         )
-    return checked(AttackPlan, size=size or "standard", secrets=tuple(secrets), known=tuple(known))
-
-
-def _rule(rule: GateRule) -> tuple[str, str, str]:
-    about = rule.metric.replace("_", " ").replace("/", ": ")
-    return about, rule.because, "yes" if rule.required else "if it applies"
+    return checked(AttackPlan, size=size, secrets=tuple(secrets), known=tuple(known))
 
 
 def _submit(service: Backend, dataset: DatasetView, spec: RunSpec) -> None:
@@ -204,4 +142,4 @@ def _submit(service: Backend, dataset: DatasetView, spec: RunSpec) -> None:
 
 def _rows(sample: SampleSpec, dataset: DatasetView) -> str:
     rows = sum(t.rows for t in sample.targets) or sample.rows or dataset.rows or 0
-    return wording.plural(rows, "synthetic row")
+    return wording.plural(rows, "synthetic image" if dataset.modality == "images" else "synthetic row")

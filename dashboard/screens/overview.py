@@ -12,8 +12,8 @@ from dashboard.components.layout import Html
 from synthgen.service.read_models import DatasetView, JobView, ReleaseView, SetView
 
 STEPS = (
-    ("Upload a dataset", "A CSV, Excel or Parquet table. You see how every column was read, and may correct it."),
-    ("Train", "A job trains a generator, samples a synthetic set and scores it on rows it never saw."),
+    ("Upload a dataset", "A table, or a zip of labelled images. You see how everything was read, and may correct it."),
+    ("Train", "A job trains a generator, samples a synthetic set and scores it on records it never saw."),
     ("Review", "Look at the verdict, at what became of the minorities, and at the data."),
     ("Release", "Say why and for whom. Only then can the bundle be downloaded."),
 )
@@ -88,7 +88,9 @@ def _next(now: Situation) -> None:
         layout.banner("busy", f"A job on {job.dataset_name or 'a dataset'} is at work.")
         links.button("job", "Watch it", primary=True, icon=":material/timelapse:", id=job.id)
     elif not now.datasets:
-        layout.banner("busy", "Start by uploading a table.", ["It stays on this installation and can be erased."])
+        layout.banner(
+            "busy", "Start by uploading a table or images.", ["It stays on this installation and can be erased."]
+        )
         links.button("datasets", "Upload a dataset", primary=True, icon=":material/upload:")
     elif reading:
         layout.banner("busy", f"{reading[0].name} is being read; its schema will be ready in a moment.")

@@ -1,0 +1,92 @@
+"""The form of a job on images: the class is the target, and what only tables have is not asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from dashboard.backend import Backend
+from dashboard.components import image_dataset, image_mix, job_form, layout, wording
+from synthgen.service.read_models import DatasetView
+from synthgen.spec import AttackPlan, ImageOptions, RunSpec, checked
+
+IMAGES = "images"
+BUDGET = 600  # seconds: images take longer than rows
+AUTO = "Automatic: the conditional GAN"
+CHANNELS = {None: "As the images are", 1: "Grey", 3: "Colour"}
+FITS = {"pad": "Pad to a square", "stretch": "Stretch", "crop": "Cut to a square"}
+
+
+def form(service: Backend, dataset: DatasetView, schema: Mapping[str, Any]) -> RunSpec:
+    """The widgets, and the job they ask for."""
+    with st.container(border=True):
+        layout.section("What for", "The class is what counts: every class is protected, the rarest first.")
+        _classes(schema)
+    with st.container(border=True):
+        layout.section("Training")
+        training = job_form.training(AUTO, IMAGES, BUDGET)
+    with st.container(border=True):
+        layout.section("The images", "What every image is brought to before anything is learnt from it.")
+        options = _options(schema, dataset.id)
+    with st.container(border=True):
+        layout.section(
+            "The synthetic set", "More sets can be drawn from the same model later, with scores of their own."
+        )
+        sample = image_mix.form(schema, dataset.rows, f"new-{dataset.id}")
+    with st.container(border=True):
+        layout.section("The gate", "A set that misses a rule of its policy is blocked; the others wait for a person.")
+        policy = job_form.policy(IMAGES)
+        with st.expander("Attacks that test the set"):
+            attacks = checked(AttackPlan, size=job_form.attack_size())
+    return checked(RunSpec, modality=IMAGES, images=options, sample=sample, policy=policy, attacks=attacks, **training)
+
+
+def _classes(schema: Mapping[str, Any]) -> None:
+    """Every class with its count, the largest first."""
+    counts = sorted(zip(schema["classes"], schema["counts"], strict=True), key=lambda item: -item[1])
+    marks = " ".join(layout.badge(f"{name}: {count:,}", "calm") for name, count in counts)
+    st.html(f'<div class="sg-marks">{marks}</div>')
+    if counts and counts[-1][1]:
+        ratio = counts[0][1] / counts[-1][1]
+        st.caption(f"{wording.plural(len(counts), 'class', 'classes')}; the largest has {ratio:.1f} times the rarest.")
+
+
+def _options(schema: Mapping[str, Any], key: str) -> ImageOptions:
+    size, channels, fit = st.columns(3)
+    with size:
+        wanted = st.number_input(
+            "Size in pixels",
+            8,
+            128,
+            None,
+            step=4,
+            placeholder=f"As the images suggest: {image_dataset.size(schema)}",
+            key=f"size-{key}",
+            help="Height and width. Larger images need more time: training takes about four times as long at twice "
+            "the size.",
+        )
+    with channels:
+        colour = st.selectbox("Colour", list(CHANNELS), format_func=CHANNELS.__getitem__, key=f"channels-{key}")
+    with fit:
+        chosen = st.selectbox(
+            "Images of another shape",
+            list(FITS),
+            index=list(FITS).index(schema["fit"]),
+            format_func=FITS.__getitem__,
+            key=f"fit-{key}",
+        )
+    return checked(ImageOptions, size=wanted, channels=colour, fit=chosen, grouped=_grouped(schema, key))
+
+
+def _grouped(schema: Mapping[str, Any], key: str) -> bool:
+    """Whether images of one patient stay together; asked only where the file names any."""
+    if not schema.get("person"):
+        return True
+    return st.checkbox(
+        f"Keep images of one {wording.plain(schema['person'])} together",
+        value=True,
+        key=f"grouped-{key}",
+        help="On one side of the split, and counted as one person. Without, the scores look better than they are.",
+    )
