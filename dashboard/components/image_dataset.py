@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -51,7 +51,7 @@ def size(schema: Mapping[str, Any]) -> str:
 def classes(schema: Mapping[str, Any], preview: Mapping[str, Any]) -> None:
     """Every class with its share and some of its images."""
     st.caption("Real images, as training will see them. Only people of this service see them.")
-    drawn = {one["name"]: one.get("thumbnails", ()) for one in preview.get("classes", ())}
+    drawn = {one["name"]: one["pictures"] for one in preview["classes"]}
     counts = dict(zip(schema["classes"], schema["counts"], strict=True))
     most = max(counts.values(), default=1)
     rows = [
@@ -64,12 +64,25 @@ def classes(schema: Mapping[str, Any], preview: Mapping[str, Any]) -> None:
         for name, count in sorted(counts.items(), key=lambda item: -item[1])[:SHOWN]
     ]
     layout.table(("Class", "Images", "", "Some of them"), rows, numbers=(1,), widths=(18, 8, 14, 60))
+    _left_out(preview["left_out"], schema["k_floor"])
     if counts and most >= 10 * min(counts.values()):
         rarest = min(counts, key=lambda name: counts[name])
         st.caption(
             f"{rarest}: {most / max(1, counts[rarest]):.0f} times fewer than the largest class. "
             "A job protects every class; a synthetic set can be topped up or balanced."
         )
+
+
+def _left_out(classes: Sequence[Mapping[str, Any]], k_floor: int) -> None:
+    """Classes of the file that no training sees."""
+    if not classes:
+        return
+    named = [f"{one['name']} ({wording.count(one['count'])})" for one in classes]
+    layout.banner(
+        "warn",
+        f"Left out: {wording.plural(len(classes), 'class', 'classes')} of fewer than {k_floor} people",
+        [", ".join(named), "A generator would have to memorise them. More images of them, or a smaller k-floor, help."],
+    )
 
 
 def reading(schema: Mapping[str, Any], preview: Mapping[str, Any]) -> None:
@@ -87,7 +100,7 @@ def reading(schema: Mapping[str, Any], preview: Mapping[str, Any]) -> None:
     if sizes:
         layout.section("Sizes as they came", "The commonest, width by height in pixels.")
         layout.table(("Size", "Images"), sizes, numbers=(1,), widths=(50, 50))
-    for note in preview.get("notes", ()):
+    for note in preview["notes"]:
         st.caption(note)
 
 

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from synthgen.cli import inputs, scores
+from synthgen.cli import inputs, pictures, scores
 from synthgen.cli.terminal import Progress
-from synthgen.errors import InputError
+from synthgen.errors import InputError, SpecError
 
 File = Annotated[Path, typer.Argument(help="CSV (also .gz, .zip), Excel (.xlsx) or Parquet.")]
+Source = Annotated[
+    Path, typer.Argument(help="A table, as CSV (also .gz, .zip), Excel or Parquet; or a folder, zip or .npz of images.")
+]
+BUDGET = 180  # seconds of training where none are said
 WHERE = (
     "COL=VALUE held for every row; repeatable. COL= asks for missing, COL=40..60 for a range, COL=A|B for either, "
     "COL==TEXT for TEXT as it stands."
@@ -23,6 +27,15 @@ BLOCKED = 3  # exit code: neither an error (1) nor wrong usage (2)
 Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same result on a CPU.")]
 
 
+TimeBudget = Annotated[
+    int | None,
+    typer.Option(
+        min=5,
+        help=f"Seconds of training to plan for; {BUDGET} for a table, {pictures.BUDGET} for images when left out.",
+    ),
+]
+
+
 class AttackSize(StrEnum):
     """How much is attacked: see `synthgen.spec.AttackPlan`."""
 
@@ -31,32 +44,42 @@ class AttackSize(StrEnum):
 
 
 def fit(
-    file: File,
+    file: Source,
     out: Annotated[Path, typer.Option(help="Folder for the fitted model.")],
     target: Annotated[str | None, typer.Option(help="The column that matters most, such as the diagnosis.")] = None,
     positive: Annotated[str | None, typer.Option(help="The value of the target to look for.")] = None,
     generator: Annotated[str, typer.Option(help="auto, or a generator of the catalog.")] = "auto",
-    time_budget: Annotated[int, typer.Option(min=5, help="Seconds of training to plan for.")] = 180,
+    time_budget: TimeBudget = None,
     seed: Seed = 0,
     k_floor: Annotated[int, typer.Option(min=2, help="People a category or extreme needs to be kept.")] = 10,
     keep: Annotated[list[str] | None, typer.Option(help=inputs.KEEP)] = None,
     epsilon: inputs.Epsilon = None,
     delta: inputs.Delta = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE of a generator parameter.")] = None,
+    size: pictures.Size = None,
+    channels: pictures.Channels = None,
+    fit_by: pictures.Shape = None,
 ) -> None:
     """Train a generator on FILE, without any service."""
+    params = inputs.parameters(set_ or []) or None
+    settings: dict[str, Any] = {"generator": generator, "params": params, "seed": seed, "k_floor": k_floor}
+    form = pictures.options(size, channels, fit_by)
+    if _holds_images(file):
+        pictures.not_for_images(
+            {"--target": target, "--positive": positive, "--keep": keep, "--epsilon": epsilon, "--delta": delta}
+        )
+        pictures.fit(file, out, {**settings, "time_budget": time_budget or pictures.BUDGET}, form)
+        return
+    pictures.not_for_tables({"--size": size, "--channels": channels, "--fit-by": fit_by})
     _must_be_readable(file)
     from synthgen.synthesizer import TabularSynthesizer
 
     progress = Progress()
     synthesizer = TabularSynthesizer(
-        generator=generator,
-        params=inputs.parameters(set_ or []) or None,
+        **settings,
         target=target,
         positive=positive,
-        time_budget=time_budget,
-        seed=seed,
-        k_floor=k_floor,
+        time_budget=time_budget or BUDGET,
         constraints=inputs.constraints(keep or []),
         listener=progress.listen,
         epsilon=epsilon,
@@ -73,19 +96,31 @@ def fit(
 
 def sample(
     model: Annotated[Path, typer.Argument(help="Folder that 'synthgen fit' wrote.")],
-    rows: Annotated[int, typer.Option(min=1, help="Rows to draw.")],
-    out: Annotated[Path, typer.Option(help="CSV, Excel (.xlsx) or Parquet file; the ending decides.")],
+    out: Annotated[
+        Path, typer.Option(help="CSV, Excel (.xlsx) or Parquet file, of images .zip or .npz; the ending decides.")
+    ],
+    rows: Annotated[int | None, typer.Option(min=1, help="Rows, or images, to draw.")] = None,
     where: Annotated[list[str] | None, typer.Option(help=WHERE)] = None,
     balance: Annotated[list[str] | None, typer.Option(help="Equal shares of every value of this column.")] = None,
     within: Annotated[
         str | None, typer.Option(help="Balance inside each value of this column, such as TARGET.")
     ] = None,
+    classes: pictures.Classes = None,
+    truncation: pictures.Truncation = None,
     seed: Seed = 0,
 ) -> None:
-    """Draw ROWS synthetic rows from MODEL, without any service."""
+    """Draw synthetic rows or images from MODEL, without any service."""
     if not model.is_dir():
         raise InputError(f"There is no model folder at {model}.", "Train one with 'synthgen fit'.")
+    if pictures.is_model(model):
+        _check_ending(out, pictures.ENDINGS)
+        pictures.not_for_images({"--within": within})
+        pictures.sample(model, out, classes or [], rows, where or [], balance or [], truncation, seed)
+        return
     _check_ending(out, (".csv", ".parquet", ".xlsx"))
+    pictures.not_for_tables({"--class": classes, "--truncation": truncation})
+    if rows is None:
+        raise SpecError("--rows is missing: how many rows are to be drawn?", "Write --rows 1000.")
     from synthgen.synthesizer import TabularSynthesizer
 
     fixed = inputs.conditions(where or [])
@@ -157,6 +192,15 @@ def score(
     typer.echo(f"Scorecard written to {out}.")
     if fail_on_block and verdict is not None and verdict.outcome == "blocked":
         raise typer.Exit(BLOCKED)
+
+
+def _holds_images(path: Path) -> bool:
+    """Whether a file or folder is a set of images."""
+    if not path.exists():
+        raise InputError(f"There is no file at {path}.", "Check the path.")
+    from synthgen import catalog
+
+    return catalog.detect(path, path.name) == "images"
 
 
 def _must_be_readable(path: Path) -> None:

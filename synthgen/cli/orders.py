@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from synthgen.cli import inputs
-from synthgen.cli.local import WHERE, AttackSize
+from synthgen.cli import inputs, pictures
+from synthgen.cli.local import BUDGET, WHERE, AttackSize, TimeBudget
 from synthgen.cli.remote import follow_job
 from synthgen.cli.session import Token, Url, connect
 from synthgen.cli.terminal import Progress
-from synthgen.errors import InputError
+from synthgen.errors import InputError, SpecError
 from synthgen.spec import SampleSpec, checked, private
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ Follow = Annotated[bool, typer.Option("--follow", help="Watch until it is finish
 
 def submit(
     file: Annotated[
-        Path | None, typer.Argument(help="CSV (also .gz, .zip), Excel (.xlsx) or Parquet; or see --dataset.")
+        Path | None,
+        typer.Argument(help="A table (CSV, Excel, Parquet) or images (zip, .npz); or see --dataset."),
     ] = None,
     dataset: Annotated[str | None, typer.Option(help="Id of a dataset that is there already, instead of FILE.")] = None,
     column: Annotated[
@@ -48,7 +49,7 @@ def submit(
     target: Annotated[str | None, typer.Option(help="The column that matters most.")] = None,
     positive: Annotated[str | None, typer.Option(help="The value of the target to look for.")] = None,
     generator: Annotated[str, typer.Option(help="auto, or a generator of the catalog.")] = "auto",
-    time_budget: Annotated[int, typer.Option(min=5, help="Seconds of training to plan for.")] = 180,
+    time_budget: TimeBudget = None,
     policy: Annotated[str, typer.Option(help="Gate policy: open, standard or strict.")] = "standard",
     attacks: Annotated[AttackSize, typer.Option(help="How much is attacked.")] = AttackSize.standard,
     secrets: Annotated[list[str] | None, typer.Option(help="Column an attacker wants to know; repeatable.")] = None,
@@ -65,6 +66,11 @@ def submit(
     seed: Seed = 0,
     name: Annotated[str | None, typer.Option(help="Name of the dataset; the file's name when left out.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", help="NAME=VALUE of a generator parameter.")] = None,
+    size: pictures.Size = None,
+    channels: pictures.Channels = None,
+    fit_by: pictures.Shape = None,
+    classes: pictures.Classes = None,
+    truncation: pictures.Truncation = None,
     follow: Follow = False,
     url: Url = None,
     token: Token = None,
@@ -78,17 +84,22 @@ def submit(
         "params": inputs.parameters(set_ or []),
         "target": target,
         "positive": positive,
-        "time_budget": time_budget,
         "seed": seed,
         "policy": policy,
         "attacks": {"size": attacks.value, "secrets": secrets or [], "known": known or []},
         "constraints": [one.model_dump(mode="json") for one in inputs.constraints(keep or [])],
-        "sample": _sample(rows, where, balance, within, group, drop, seed),
+        "sample": _sample(rows, where, balance, within, group, drop, seed, classes, truncation),
+        "images": pictures.options(size, channels, fit_by),
     }
     if (asked := private(epsilon, delta)) is not None:
         spec["privacy"] = asked.model_dump(mode="json")
     with connect(url, token) as service:
         dataset_id = dataset or _upload(service, file, name)  # type: ignore[arg-type]
+        images = service.dataset(dataset_id).modality == "images"
+        if not images:
+            given = {"--size": size, "--channels": channels, "--fit-by": fit_by}
+            pictures.not_for_tables({**given, "--class": classes, "--truncation": truncation})
+        spec["time_budget"] = time_budget or (pictures.BUDGET if images else BUDGET)
         spec["columns"] = _corrected(service, dataset_id, corrections)
         _started(service, service.submit(dataset_id, spec), follow)
 
@@ -102,13 +113,15 @@ def draw(
     group: Group = None,
     drop: Drop = None,
     policy: Annotated[str | None, typer.Option(help="Gate policy; that of the job when left out.")] = None,
+    classes: pictures.Classes = None,
+    truncation: pictures.Truncation = None,
     seed: Seed = 0,
     follow: Follow = False,
     url: Url = None,
     token: Token = None,
 ) -> None:
     """Draw another set from the model that JOB trained; it is scored and judged anew."""
-    sample = _sample(rows, where, balance, within, group, drop, seed)
+    sample = _sample(rows, where, balance, within, group, drop, seed, classes, truncation)
     with connect(url, token) as service:
         _started(service, service.sample(job, sample, policy), follow)
 
@@ -121,15 +134,20 @@ def _sample(
     group: Sequence[str] | None,
     drop: Sequence[str] | None,
     seed: int,
+    classes: Sequence[str] | None,
+    truncation: float | None,
 ) -> dict[str, Any]:
     """What to draw, as the service takes it."""
+    if classes and group:
+        raise SpecError("--class and --group were both given.", "Give --class for images, --group for a table.")
     made = checked(
         SampleSpec,
         rows=rows,
         balance=tuple(balance or ()),
         balance_within=within,
         fixed=inputs.conditions(where or []),
-        targets=inputs.groups(group or []),
+        targets=pictures.targets(classes or []) or inputs.groups(group or []),
+        truncation=1.0 if truncation is None else truncation,
         drop=inputs.dropped(drop or []),
         seed=seed,
     )
@@ -153,7 +171,8 @@ def _upload(service: Client, file: Path, name: str | None) -> str:
         progress.finish()
     typer.echo(f"Dataset {dataset.id}: reading its schema.")
     dataset = service.await_dataset(dataset.id)
-    typer.echo(f"{dataset.name}: {dataset.rows or 0:,} rows, {dataset.columns or 0} columns.")
+    rows, columns = ("images", "classes") if dataset.modality == "images" else ("rows", "columns")
+    typer.echo(f"{dataset.name}: {dataset.rows or 0:,} {rows}, {dataset.columns or 0} {columns}.")
     return dataset.id
 
 

@@ -80,7 +80,9 @@ class Client:
     # --- datasets ---------------------------------------------------------------------------------------------------
 
     def upload(self, path: Path, name: str | None = None, told: Callable[[int], Any] = silent) -> Dataset:
-        """Upload a table; `told` hears how many bytes have gone."""
+        """Upload a table or images; `told` hears how many bytes have gone."""
+        if path.is_dir():
+            raise InputError(f"{path} is a folder; one file is uploaded.", "Pack the folder into a zip first.")
         if not path.is_file():
             raise InputError(f"There is no file at {path}.", "Check the path.")
         params = {"name": name or path.name, "filename": path.name}
