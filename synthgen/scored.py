@@ -20,6 +20,7 @@ import pandas as pd
 from synthgen import catalog, pipeline
 from synthgen.contracts import MetricResult, Scorecard, Split, Status
 from synthgen.errors import InputError, SpecError
+from synthgen.image_scored import score_images
 from synthgen.pipeline import Model, Prepared
 from synthgen.runtime import Event, RunContext, ignore
 from synthgen.spec import AttackPlan, ColumnOverride, RunSpec, SampleSpec, checked
@@ -60,9 +61,22 @@ def score(
 
     Tables are data frames or files. `person` names the column that says which rows belong to one person; the hold-out
     must hold other people. Without a hold-out nothing is said about privacy. Raises SynthgenError where the tables
-    cannot be compared at all; everything less is told by the status of each score and in the card's notes.
+    cannot be compared at all; everything less is told by the status of each score and in the card's notes. Folders,
+    zips and .npz of labelled images are scored as such (`synthgen.image_scored.score_images`).
     """
+    if isinstance(real, str | Path) and catalog.detect(Path(real), Path(real).name) == "images":
+        _must_fit_images(target, positive, person, synthetic, holdout)
+        return score_images(real, synthetic, holdout, seed, k_floor, listener=listener)  # type: ignore[arg-type]
     return score_files(real, synthetic, holdout, target, positive, seed, k_floor, listener, person, attacks, columns)[0]
+
+
+def _must_fit_images(*given: Any) -> None:
+    """Raise SpecError for what only a table has, named beside images."""
+    *named, synthetic, holdout = given
+    if any(name is not None for name in named):
+        raise SpecError("Images have no target, positive value or person column to name.", "Leave these out.")
+    if not all(isinstance(x, str | Path) for x in (synthetic, holdout) if x is not None):
+        raise SpecError("The real data are images and a table came beside them.", "Give paths of images.")
 
 
 def score_files(

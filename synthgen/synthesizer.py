@@ -19,6 +19,7 @@ import pandas as pd
 from synthgen import catalog, pipeline
 from synthgen.contracts import Scorecard
 from synthgen.errors import SpecError
+from synthgen.image_synthesizer import ImageSynthesizer, LabelledImages
 from synthgen.pipeline import Model, Prepared
 from synthgen.runtime import Event, RunContext, ignore
 from synthgen.scored import must_be_table, raw, score_files, score_frames, with_holdout
@@ -34,7 +35,7 @@ from synthgen.spec import (
     private,
 )
 
-__all__ = ["TabularSynthesizer", "score_files", "score_frames"]
+__all__ = ["ImageSynthesizer", "LabelledImages", "TabularSynthesizer", "score_files", "score_frames"]
 
 Predicate = Callable[[pd.DataFrame], Any]
 

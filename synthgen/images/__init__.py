@@ -34,6 +34,7 @@ IMAGES = Modality(
         "summary": "synthgen.images.steps:summary",
         "safe_schema": "synthgen.images.steps:safe_schema",
         "nameable": "synthgen.images.steps:nameable",
+        "alike": "synthgen.images.alike:alike",
         "check_request": "synthgen.images.requests:check_request",
         "write": "synthgen.images.sets:write",
         "open_set": "synthgen.images.sets:open_set",

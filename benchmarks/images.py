@@ -1,0 +1,249 @@
+"""Does the worst-case loss keep the minorities of images? `python -m benchmarks.images --sets bccd_cells --seeds 5`.
+
+    python -m benchmarks.images --seeds 5 --minutes 5
+    python -m benchmarks.images --sets ten_classes_64 --arms worst_case --seeds 1
+
+Arms with the same network and the same number of steps: *worst_case* (ours, the default), *balanced* (mean loss,
+classes equally often), *frequency* (mean loss, classes as often as in the data) and *literal* (log-sum-exp over the
+images of a batch). Each draws as many images of every class as the training part has of its largest, at most 1,000,
+and is scored by synthgen's scorecard beside real hold-out images; figures are the share of what hold-out images reach
+where the bar is such a share. Differences to *worst_case* are paired over seeds, with a 95 % t interval.
+
+Runs are kept by the library's sources and their settings, so that a benchmark that was stopped goes on; one process at
+a time. `--publish` writes the result for `python -m benchmarks.report`, `--grid FOLDER` pictures to look at.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import resource
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+from benchmarks import children
+from benchmarks.bars import Bar
+from benchmarks.contestants import library
+from benchmarks.image_sets import SETS
+from benchmarks.tables import digest
+from synthgen import catalog, pipeline, scoring
+from synthgen.contracts import MetricResult, Scorecard, Status
+from synthgen.images.stack import ImageStack
+from synthgen.pipeline import Prepared
+from synthgen.runtime import RunContext
+from synthgen.spec import GroupTarget, RunSpec, SampleSpec
+
+ARMS: Mapping[str, dict[str, Any]] = {
+    "worst_case": {},
+    "balanced": {"reducer": "mean", "sampling": "balanced"},
+    "frequency": {"reducer": "mean", "sampling": "frequency"},
+    "literal": {"reducer": "literal"},
+}
+MOST_DRAWN = 1000
+SLACK = 20  # times the planned time before the clock may end a run: arms must take the same steps
+MEASURES = ("rarest", "cluster", "recall", "frechet", "frechet_holdout", "precision", "excess", "excess_rarest")
+LOWER = ("frechet", "excess", "excess_rarest")
+JUDGED = ("frechet", "precision", "coverage", "worst_cluster", "accuracy_score", "closest_image", "near_copies")
+THINNED = ("bccd_cells_40", "digits_thinned")
+
+
+def main() -> int:
+    """Run the arms on every set, print figures, differences and bars; returns the number of bars missed."""
+    options = _options()
+    os.environ.update(children.ONE_THREAD)
+    missed = 0
+    for name in options.sets:
+        runs = {arm: [_kept(name, arm, seed, options) for seed in range(options.seeds)] for arm in options.arms}
+        found = {"images": name, "minutes": options.minutes, "runs": runs, "means": means(runs)}
+        found |= {"differences": differences(runs), "bars": [_told(bar) for bar in bars(name, runs)]}
+        print("\n".join(lines(found)), flush=True)
+        missed += sum(bar["outcome"] == "MISS" for bar in found["bars"])
+        if options.publish:
+            children.publish(found, options.publish, f"images_{name}")
+    return missed
+
+
+def _told(bar: Bar) -> dict[str, Any]:
+    return {**bar.__dict__, "outcome": bar.outcome}
+
+
+def _kept(name: str, arm: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
+    settings = digest(library(), repr(ARMS[arm]), str(seed), str(options.minutes), str(options.augment))
+    found = children.remembered(
+        f"images-{name}-{arm}-{settings}", lambda: _measured(name, arm, seed, options.minutes, options)
+    )
+    print(f"{name} {arm} {seed}: " + ", ".join(f"{k} {v:.3f}" for k, v in found.items() if isinstance(v, float)))
+    return found
+
+
+def _measured(name: str, arm: str, seed: int, minutes: float, options: argparse.Namespace) -> dict[str, Any]:
+    spec = SETS[name].spec(seed, minutes)
+    params = {**ARMS[arm], "time_budget": spec.time_budget}  # the plan of all arms; the clock stands far behind it
+    spec = spec.model_copy(update={"params": params, "time_budget": SLACK * spec.time_budget})
+    prepared, ctx = SETS[name].prepared(spec), RunContext(seed=seed)
+    model = pipeline.fit(prepared, spec, ctx)
+    seconds = resource.getrusage(resource.RUSAGE_SELF).ru_utime
+    metrics = {m: catalog.modality("images").metrics[m] for m in (*JUDGED, *(["augmentation"] * options.augment))}
+    with tempfile.TemporaryDirectory() as folder:
+        made = _drawn(model, prepared, spec, ctx, Path(folder))
+        if options.grid is not None:
+            _grid(prepared, made.take(MOST_DRAWN * 20), options.grid / f"{name}_{arm}_{seed}.png")
+        card = scoring.score(
+            metrics, prepared.split, made, prepared.schema, prepared.groups, ctx.at("score"), model.generator
+        )
+    report = model.generator.report()
+    health = [h.get("state") for h in report.get("health", ()) if isinstance(h, dict)]
+    return {**figures(card, prepared), "fit_cpu_seconds": round(seconds, 1), "states": health}
+
+
+def _drawn(model: Any, prepared: Prepared, spec: RunSpec, ctx: RunContext, folder: Path) -> Any:
+    counts = prepared.split.train.counts(len(prepared.schema.classes))
+    rows = int(min(MOST_DRAWN, counts.max()))
+    targets = tuple(GroupTarget(where={"class": name}, rows=rows) for name in prepared.schema.classes)
+    request = SampleSpec(targets=targets)
+    chunks = pipeline.draw(model, prepared.schema, request, rows * len(targets), spec, ctx)
+    modality = catalog.modality("images")
+    return modality.call("write", chunks, prepared.schema, folder, request, model.generator.name, [])
+
+
+def figures(card: Scorecard, prepared: Prepared) -> dict[str, Any]:
+    """What the bars are about, from a scorecard."""
+    rarest = _rarest(prepared)
+    out = {
+        "rarest": _share(_of_class(card, "coverage", rarest)),
+        "cluster": _share(_result(card, "worst_cluster")),
+        "recall": _share(_result(card, "accuracy_score")),
+        "frechet": _number(_result(card, "frechet"), "value"),
+        "frechet_holdout": _number(_result(card, "frechet"), "holdout"),
+        "precision": _share(_result(card, "precision")),
+        "excess": _number(_result(card, "closest_image"), "value") - 0.5,
+        "excess_rarest": _number(_of_class(card, "closest_image", rarest), "value") - 0.5,
+        "near_copies": _number(_result(card, "near_copies"), "value"),
+    }
+    added = card.result("augmentation")
+    if added is not None:
+        out |= {"verdict": added.verdict or added.reason, "gain": _number(_result(card, "augmentation"), "value")}
+    return out
+
+
+def _rarest(prepared: Prepared) -> str:
+    counts = prepared.split.train.counts(len(prepared.schema.classes))
+    return prepared.schema.classes[int(counts.argmin())]
+
+
+def _result(card: Scorecard, metric: str) -> MetricResult | None:
+    found = card.result(metric)
+    return found if found is not None and found.status is Status.OK else None
+
+
+def _of_class(card: Scorecard, metric: str, name: str) -> Any:
+    found = _result(card, metric)
+    return next((g for g in found.groups if g.label == name), None) if found is not None else None
+
+
+def _number(found: Any, what: str) -> float:
+    value = getattr(found, what, None)
+    return math.nan if value is None else float(value)
+
+
+def _share(found: Any) -> float:
+    """A figure as a share of what hold-out images reach."""
+    return _number(found, "value") / max(_number(found, "holdout"), 1e-9)
+
+
+def means(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, dict[str, float]]:
+    """Mean over seeds of every measure, by arm."""
+    return {arm: {m: float(np.mean([run[m] for run in made])) for m in MEASURES} for arm, made in runs.items()}
+
+
+def differences(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, dict[str, list[float]]]:
+    """Worst case minus each other arm, paired over seeds: mean and 95 % t interval."""
+    if "worst_case" not in runs:
+        return {}
+    ours = runs["worst_case"]
+    return {
+        arm: {m: _paired([a[m] - b[m] for a, b in zip(ours, made, strict=True)]) for m in MEASURES}
+        for arm, made in runs.items()
+        if arm != "worst_case"
+    }
+
+
+def _paired(gaps: Sequence[float]) -> list[float]:
+    mean = float(np.mean(gaps))
+    if len(gaps) < 2:
+        return [mean, math.nan, math.nan]
+    half = float(stats.t.ppf(0.975, len(gaps) - 1) * np.std(gaps, ddof=1) / math.sqrt(len(gaps)))
+    return [mean, mean - half, mean + half]
+
+
+def bars(name: str, runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[Bar]:
+    """What is asked of the default on a set, and of its differences to the other arms."""
+    if "worst_case" not in runs:
+        return
+    ours, gaps = means(runs)["worst_case"], differences(runs)
+    yield Bar("coverage, rarest class", ours["rarest"], ">=", 0.7, 0.9, "share of hold-out's")
+    yield Bar("coverage, worst cluster", ours["cluster"], ">=", 0.4, 0.8, "share of hold-out's")
+    yield Bar("worst recall", ours["recall"], ">=", 0.95, 0.98, "share of train-on-real's")
+    scale = 0.3 / max(ours["frechet_holdout"], 1e-9)
+    yield Bar("Frechet distance", scale * ours["frechet"], "<=", 3, 1, "in units where hold-out has .3")
+    yield Bar("memorisation", ours["excess"], "<=", 0.05, against="share nearer to training, less .5")
+    yield Bar("memorisation, rarest", ours["excess_rarest"], "<=", 0.05, against="share nearer to training, less .5")
+    if "frequency" in gaps:
+        mean, low, _ = gaps["frequency"]["rarest"]
+        yield Bar("rarest, against frequency", mean if low > 0 else min(mean, 0.0), ">=", 0.2, against="interval")
+    if "balanced" in gaps:
+        for measure in ("rarest", "cluster", "recall"):
+            _, low, high = gaps["balanced"][measure]
+            yield Bar(f"{measure}, not worse than balanced", high, ">=", 0.0, against="upper end of the difference")
+            if name in THINNED:
+                yield Bar(f"{measure}, better than balanced", low, ">=", -1.0, 0.0, "lower end of the difference")
+
+
+def lines(found: Mapping[str, Any]) -> Iterator[str]:
+    """A set's figures as text."""
+    yield f"\n{found['images']}, {found['minutes']:g} minutes of training"
+    yield f"{'':14s}" + "".join(f"{m:>16s}" for m in MEASURES)
+    for arm, mean in found["means"].items():
+        yield f"{arm:14s}" + "".join(f"{mean[m]:16.3f}" for m in MEASURES)
+    for arm, gaps in found["differences"].items():
+        told = (f"{gaps[m][0]:+.3f} ({gaps[m][1]:+.3f} to {gaps[m][2]:+.3f})" for m in ("rarest", "cluster", "recall"))
+        yield f"worst_case - {arm}: rarest, cluster, recall {', '.join(told)}"
+    yield from (Bar(**{k: v for k, v in bar.items() if k != "outcome"}).line() for bar in found["bars"])
+
+
+def _grid(prepared: Prepared, made: ImageStack, path: Path, wide: int = 12) -> None:
+    """Per class a row of real and a row of synthetic images."""
+    from PIL import Image
+
+    rows = []
+    for place in range(len(prepared.schema.classes)):
+        for stack in (prepared.split.holdout.of_class(place), made.of_class(place)):
+            tiles = stack.pixels[:wide]
+            blank = np.full((wide - len(tiles), *prepared.split.train.pixels.shape[1:]), 255, np.uint8)
+            rows.append(np.concatenate([*tiles, *blank], axis=1))
+    picture = np.concatenate(rows, axis=0)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    picture = picture[..., 0] if picture.shape[-1] == 1 else picture
+    Image.fromarray(picture).resize((picture.shape[1] * 2, picture.shape[0] * 2), Image.Resampling.NEAREST).save(path)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sets", nargs="+", choices=list(SETS), default=[n for n in SETS if n != "ten_classes_64"])
+    parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=["worst_case", "balanced", "frequency"])
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--minutes", type=float, default=5.0, help="planned training on one core")
+    parser.add_argument("--augment", action="store_true", help="also whether adding the set helps a classifier")
+    parser.add_argument("--grid", type=Path, help="folder for pictures, real above synthetic")
+    parser.add_argument("--publish", type=Path, help="also write the result as JSON in this folder")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,116 @@
+"""Any generator's images as a scorecard: real, synthetic and unseen images in, an answer per metric out."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from synthgen import catalog, pipeline
+from synthgen.contracts import Generator, Scorecard, Source, Status
+from synthgen.errors import InputError
+from synthgen.pipeline import Prepared
+from synthgen.runtime import Event, RunContext, ignore
+from synthgen.spec import ImageOptions, RunSpec, SampleSpec, checked
+
+GIVEN = "given"  # name of the generator where only its output is known
+NEEDED = "No real images were given that the generator never saw, so copying cannot be told from chance."
+NO_HOLDOUT = (
+    "No hold-out was given: a fifth of the real images took its place, which the generator may have seen. Nothing is "
+    "said about privacy."
+)
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """Images, uint8 (n, height, width, channels), and the name of each one's class."""
+
+    images: np.ndarray
+    labels: list[str]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+Images = LabelledImages | str | Path
+
+
+def score_images(
+    real: Images,
+    synthetic: Images,
+    holdout: Images | None = None,
+    seed: int = 0,
+    k_floor: int = 10,
+    size: int | None = None,
+    listener: Callable[[Event], None] = ignore,
+) -> Scorecard:
+    """Score any generator's images: `real` is what it was trained on, `holdout` real images it never saw.
+
+    Each is a folder, zip, .npz or `LabelledImages`; all are brought to one size (None: chosen from the real ones).
+    Raises SynthgenError where they cannot be compared at all.
+    """
+    share = 0.2 if holdout is None else 0.0
+    form = checked(ImageOptions, size=size)
+    spec = checked(RunSpec, modality="images", seed=seed, k_floor=k_floor, holdout_share=share, images=form)
+    ctx = RunContext(seed=seed, listener=listener)
+    prepared = pipeline.prepare(source_of(real), spec, ctx)
+    card = score_prepared(prepared, source_of(synthetic), None if holdout is None else source_of(holdout), spec, ctx)
+    return card if holdout is not None else _without_privacy(card)
+
+
+def score_prepared(
+    prepared: Prepared,
+    synthetic: Source,
+    holdout: Source | None,
+    spec: RunSpec,
+    ctx: RunContext,
+    generator: Generator | None = None,
+) -> Scorecard:
+    """The scorecard of a synthetic source beside a hold-out (None: that of the split)."""
+    modality, schema = catalog.modality("images"), prepared.schema
+    split = prepared.split
+    if holdout is not None:
+        split = replace(split, holdout=modality.call("alike", holdout, schema), holdout_people=None)
+    stack = modality.call("alike", synthetic, schema)
+    name = GIVEN if generator is None else generator.name
+    with tempfile.TemporaryDirectory() as scratch:
+        found = modality.call("write", iter([stack]), schema, Path(scratch), SampleSpec(), name, [])
+        return pipeline.score(replace(prepared, split=split), found, spec, ctx, generator)
+
+
+def source_of(images: Any, labels: Any = None, sources: Any = None) -> Source:
+    """A path, or images with their labels, as a source. Raises InputError."""
+    modality = catalog.modality("images")
+    if isinstance(images, LabelledImages):
+        images, labels = images.images, images.labels
+    if isinstance(images, str | Path):
+        if labels is not None:
+            raise InputError("Labels were given beside a path.", "Put the labels into the file, or give arrays.")
+        found: Source = modality.call("read", Path(images))
+        return found
+    if labels is None:
+        raise InputError("Images were given without labels.", "Give the class of every image.")
+    made: Source = modality.call("from_memory", images, labels, sources)
+    return made
+
+
+def _without_privacy(card: Scorecard) -> Scorecard:
+    """The card with every score of privacy unknown: nobody unseen was there to compare with."""
+    blank = {
+        "status": Status.INSUFFICIENT,
+        "reason": NEEDED,
+        "value": None,
+        "holdout": None,
+        "interval": None,
+        "figures": (),
+        "groups": (),
+        "p_value": None,
+        "attempts": None,
+        "baseline": None,
+    }
+    found = (r.model_copy(update=blank) if r.family == "privacy" else r for r in card.results)
+    return card.model_copy(update={"results": tuple(found), "notes": (*card.notes, NO_HOLDOUT)})

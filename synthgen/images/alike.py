@@ -1,0 +1,26 @@
+"""Other images brought to the form of a set: a hold-out, or what another generator made."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from synthgen.contracts import Source
+from synthgen.errors import InputError
+from synthgen.images import forming
+from synthgen.images import people as grouping
+from synthgen.images.originals import Originals
+from synthgen.images.schema import ImageSchema
+from synthgen.images.stack import ImageStack
+
+
+def alike(source: Source, schema: ImageSchema) -> ImageStack:
+    """The images of known classes in the schema's size and channels. Raises InputError where there is none."""
+    originals: Originals = source.data
+    labels = grouping.labels(originals, originals.label, schema.classes)
+    kept = np.flatnonzero(labels >= 0)
+    if not len(kept):
+        raise InputError(
+            f"None of {len(originals)} images is of one of the {len(schema.classes)} classes that were learnt.",
+            "Give images of the same classes, named in the same way.",
+        )
+    return ImageStack(forming.stacked([originals.images[place] for place in kept], schema), labels[kept])
