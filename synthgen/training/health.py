@@ -4,6 +4,7 @@ States, the worst first, each from intervals and never from a bare number:
 
 - *collapsing*: made records lost most of the variety of held-out ones, or the generator pays more for the very records
   it is trained on than one that draws every column alone, which is where it began.
+- *copying*: made records lie nearer to records trained on than to unseen ones far more often than chance gives.
 - *group lost*: a group comes out less than a quarter as often as in the data, by the census's own rule.
 - *critic too strong*: the critics know their training records by heart, or tell nearly every unseen record: either way
   the logit no longer says how much is wrong where.
@@ -30,12 +31,14 @@ MEMORISES = 0.9
 UNLIKE = 0.05
 ENTROPY_KEPT, DISTINCT_KEPT = 0.75, 0.5
 DIVERGED, DIVERGED_Z = 0.01, 3.0
+COPIES, COPIES_Z = 0.03, 3.0
 
 
 class State(StrEnum):
     """What a run's health comes down to."""
 
     COLLAPSING = "collapsing"
+    COPYING = "copying"
     GROUP_LOST = "group lost"
     TOO_STRONG = "critic too strong"
     AT_CHANCE = "critic at chance"
@@ -71,6 +74,7 @@ class Evidence:
 
     `above_marginals` is what the generator pays for records it is trained on above one that draws each column by
     itself, as a share of what that one pays; its error is of the paired difference.
+    `copying` is the share of made records whose nearest real one was trained on, above what chance gives.
     """
 
     logits: Logits | None = None
@@ -78,6 +82,7 @@ class Evidence:
     unlikeness: Unlikeness | None = None
     counts: Counts | None = None
     above_marginals: Estimate | None = None
+    copying: Estimate | None = None
     rows_per_person: float = 1.0
 
 
@@ -145,6 +150,7 @@ class _Reading:
     def reasons(self) -> Iterator[tuple[State, str]]:
         """Every state but the good one, the worst first, with its reason."""
         yield State.COLLAPSING, self.collapsing()
+        yield State.COPYING, self.copying()
         yield State.GROUP_LOST, self.group_lost()
         yield State.TOO_STRONG, self.too_strong()
         yield State.AT_CHANCE, self.at_chance()
@@ -167,6 +173,13 @@ class _Reading:
         if d.distinct_high < DISTINCT_KEPT:
             return f"The generator is collapsing: it repeats itself ({d.distinct:.0%} of the distinct records)."
         return f"The generator is collapsing in {_columns(len(d.narrow))}." if d.narrow else ""
+
+    def copying(self) -> str:
+        """Whether training records come back: three standard errors and 3 % of the made ones beyond chance."""
+        found = self.evidence.copying
+        if found is None or not found.value - COPIES_Z * found.error > COPIES:
+            return ""
+        return "Made records lie nearer to records trained on than to unseen ones: training is copying."
 
     def group_lost(self) -> str:
         """Whether a group is lost; see `evidence.lost`."""
@@ -235,6 +248,8 @@ class _Reading:
             out["unlikeness"] = u.excess if u.certain else 0.0
         if self.evidence.counts is not None:
             out["groups_lost"] = len(self.lost)
+        if self.evidence.copying is not None:
+            out["copying"] = self.evidence.copying.value
         if (above := self.evidence.above_marginals) is not None:
             out["above_marginals"] = above.value
         return {name: value if isinstance(value, int) else _finite(value) for name, value in out.items()}

@@ -1,0 +1,138 @@
+"""Weights of classes and clusters: worst-case surprise, kept within bounds.
+
+Two levels. A class counts more the further its made images are from real ones: it is a condition, so what is drawn of
+it stays right whatever its weight (DESIGN section 2, point 6). Inside a class, a cluster is drawn more often while it
+comes out too seldom. The critic then sees tilted data and its logit is `log(w p / q)`; the tilt is taken out again, so
+a cluster that has become as frequent as it should be pulls no more.
+
+Excess is summed up in small steps and reduced by a smooth maximum: with log-sum-exp that is exponentiated gradient.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from synthgen.images.params import ConditionalGanParams
+from synthgen.losses import worst_case
+
+ETA = 0.1  # of each renewal
+FORGETS = 0.02  # of what was summed up, at each renewal
+UNIFORM = 0.2  # share of the mass that every member of a family keeps
+LIMIT = 4.0  # of the sum, either way
+QUIET = 0.25  # nats: spreads of excess below this are not blown up to one
+
+
+@dataclass(frozen=True)
+class Family:
+    """Groups that share one mass: all classes, or the clusters of one class; `share` is their mass at weight one."""
+
+    groups: np.ndarray
+    share: np.ndarray
+
+
+class Emphasis:
+    """What each image is drawn with: `row_weights` (n,) from the weights of the groups it is in."""
+
+    def __init__(
+        self,
+        inside: np.ndarray,
+        labels: np.ndarray,
+        classes: int,
+        kinds: tuple[str, ...],
+        places: tuple[int, ...],
+        params: ConditionalGanParams,
+    ) -> None:
+        self.params, self.labels, self.inside = params, labels, inside
+        self.classes, self.places = classes, np.array(places, dtype=np.int64)
+        self.clusters = np.array([kind == "cluster" for kind in kinds], dtype=bool)
+        counts = np.bincount(labels, minlength=classes).astype(float)
+        present = counts > 0
+        even = present / max(present.sum(), 1)
+        self.base = even if params.sampling == "balanced" else counts / counts.sum()
+        self.counts = np.maximum(counts, 1)
+        self.families = self._families()
+        self.sums, self.weights = np.zeros(len(kinds)), np.ones(len(kinds))
+        self._follow()
+
+    @property
+    def acts(self) -> bool:
+        """Whether groups are weighted at all."""
+        return self.params.reducer not in ("mean", "literal") and self.params.emphasis > 0
+
+    @property
+    def tilt(self) -> np.ndarray:
+        """(groups,) log of how much more often a cluster is drawn inside its class than it is in the data; else 0."""
+        return np.where(self.clusters, np.log(np.maximum(self._relative, 1e-6)), 0.0)
+
+    def renew(self, excess: np.ndarray, resting: np.ndarray) -> None:
+        """Sum up the excess (groups; NaN: unknown) and weigh anew; `resting` groups go back to weight one or less."""
+        if not self.acts:
+            return
+        for family in self.families:
+            at = family.groups
+            self.sums[at] = np.clip((1 - FORGETS) * self.sums[at] + ETA * _standard(excess[at]), -LIMIT, LIMIT)
+            found = worst_case.weights(self.sums[at], self.params.reducer, self.params.emphasis, self.params.weight_cap)
+            mixed = (1 - UNIFORM) * found + UNIFORM
+            self.weights[at] = np.where(resting[at], np.minimum(mixed, 1.0), mixed)
+        self._follow()
+
+    def raise_lost(self, groups: list[int]) -> None:
+        """Double the weight of lost groups, within the cap."""
+        if not self.acts or not groups:
+            return
+        self.sums[groups] = np.minimum(self.sums[groups] + np.log(2) / self.params.emphasis, LIMIT)
+        self.weights[groups] = np.minimum(2 * self.weights[groups], self.params.weight_cap)
+        self._follow()
+
+    def rest(self) -> None:
+        """Every group back to weight one."""
+        self.sums[:], self.weights[:] = 0.0, 1.0
+        self._follow()
+
+    def draw(self, rng: np.random.Generator, rows: int) -> np.ndarray:
+        """Places of training images, drawn by their weights."""
+        at = np.searchsorted(self._cumulative, rng.random(rows) * self._cumulative[-1], side="right")
+        return np.minimum(at, len(self._cumulative) - 1)
+
+    def restore(self, sums: np.ndarray, weights: np.ndarray) -> None:
+        """Put back what a checkpoint held."""
+        self.sums, self.weights = sums.copy(), weights.copy()
+        self._follow()
+
+    # --- details -----------------------------------------------------------------------------------------------------
+
+    def _families(self) -> list[Family]:
+        of_classes = np.flatnonzero(~self.clusters)
+        out = [Family(of_classes, self.base[self.places[of_classes]])] if len(of_classes) > 1 else []
+        held = self.inside.sum(0)
+        for place in range(self.classes):
+            found = np.flatnonzero(self.clusters & (self.places == place))
+            if len(found) > 1:
+                out.append(Family(found, held[found] / max(held[found].sum(), 1)))
+        return out
+
+    def _follow(self) -> None:
+        """The rows' cumulative weights: the class's mass, shared by its images as their clusters are weighted."""
+        mass, inner = self.base.copy(), np.ones(len(self.labels))
+        self._relative = np.ones(len(self.weights))
+        for family in self.families:
+            at, weights = family.groups, self.weights[family.groups]
+            relative = weights / max((weights * family.share).sum(), 1e-9)
+            if self.clusters[at[0]]:
+                self._relative[at] = relative
+                rows = self.inside[:, at].any(1)
+                inner[rows] = relative[self.inside[rows][:, at].argmax(1)]
+            else:
+                mass[self.places[at]] *= relative
+        self._cumulative = np.cumsum(mass[self.labels] / self.counts[self.labels] * inner)
+
+
+def _standard(excess: np.ndarray) -> np.ndarray:
+    """Excess about its mean, in units of its spread; unknown is 0. Raw gaps range from .01 to 12 as training goes."""
+    known = np.isfinite(excess)
+    if known.sum() < 2:
+        return np.zeros(len(excess))
+    centre, spread = excess[known].mean(), excess[known].std()
+    return np.where(known, (np.where(known, excess, centre) - centre) / max(spread, QUIET), 0.0)

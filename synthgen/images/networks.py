@@ -1,0 +1,171 @@
+"""Networks of the image generator: generator, projection critic, and the encoder of its warm start.
+
+All three work on a grid of `bottom` pixels a side doubled `doublings` times, at least as large as the image; what is
+over is cut off. Convolutions are He-initialised, no layer looks at other images of the batch.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+SLOPE = 0.2  # of the leaky rectifier below zero
+MOST_CHANNELS = 8  # times the width, on the coarsest grid
+COARSEST = 7  # pixels a side of the bottom grid, at most
+EMBEDDED = 32  # numbers that stand for a class in the generator
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """The grid that images of `height` x `width` are worked on."""
+
+    height: int
+    width: int
+    channels: int
+
+    @property
+    def doublings(self) -> int:
+        """How often the bottom grid is doubled."""
+        return max(1, math.ceil(math.log2(max(self.height, self.width) / COARSEST)))
+
+    @property
+    def bottom(self) -> tuple[int, int]:
+        """Height and width of the coarsest grid."""
+        times = 2**self.doublings
+        return math.ceil(self.height / times), math.ceil(self.width / times)
+
+    @property
+    def full(self) -> tuple[int, int]:
+        """Height and width that the networks see."""
+        return self.bottom[0] * 2**self.doublings, self.bottom[1] * 2**self.doublings
+
+    def widths(self, width: int) -> list[int]:
+        """Channels on each grid, the coarsest first, the image's own last."""
+        return [width * min(2 ** (self.doublings - i), MOST_CHANNELS) for i in range(self.doublings + 1)]
+
+
+def activate(x: torch.Tensor) -> torch.Tensor:
+    """Leaky rectifier."""
+    return functional.leaky_relu(x, SLOPE)
+
+
+def convolution(inside: int, outside: int, size: int = 3, stride: int = 1) -> nn.Conv2d:
+    """A He-initialised convolution with zero bias that keeps, or with stride 2 halves, the grid."""
+    layer = nn.Conv2d(inside, outside, size, stride, padding=(size - 1) // 2)
+    nn.init.kaiming_normal_(layer.weight, a=SLOPE)
+    nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+    return layer
+
+
+def dense(inside: int, outside: int, gain: float = 1.0) -> nn.Linear:
+    """A He-initialised linear layer with zero bias, scaled by `gain`."""
+    layer = nn.Linear(inside, outside)
+    nn.init.normal_(layer.weight, std=gain * math.sqrt(2 / ((1 + SLOPE**2) * inside)))
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+class Styled(nn.Module):
+    """Convolution whose channels are scaled and shifted by the style, then rectified."""
+
+    def __init__(self, inside: int, outside: int, style: int) -> None:
+        super().__init__()
+        self.convolution = convolution(inside, outside)
+        self.style = dense(style, 2 * outside, 0.1)
+
+    def forward(self, x: torch.Tensor, style: torch.Tensor) -> torch.Tensor:
+        scale, shift = self.style(style)[:, :, None, None].chunk(2, 1)
+        return activate(torch.addcmul(shift, self.convolution(x), 1 + scale))
+
+
+class ImageGenerator(nn.Module):
+    """From noise (n, noise) and class (n,) to images (n, channels, h, w) in -1 to 1 on the full grid."""
+
+    def __init__(self, canvas: Canvas, classes: int, noise: int, width: int) -> None:
+        super().__init__()
+        self.canvas, self.noise = canvas, noise
+        widths, (h, w) = canvas.widths(width), canvas.bottom
+        self.classes = nn.Embedding(classes, EMBEDDED)
+        style = noise + EMBEDDED
+        self.start = dense(style, widths[0] * h * w)
+        self.first = Styled(widths[0], widths[0], style)
+        self.blocks = nn.ModuleList(Styled(a, b, style) for a, b in pairwise(widths))
+        self.last = convolution(widths[-1], canvas.channels)
+
+    def forward(self, noise: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        style = torch.cat([noise, self.classes(labels)], 1)
+        x = activate(self.start(style)).view(len(noise), -1, *self.canvas.bottom)
+        x = x.contiguous(memory_format=torch.channels_last)
+        x = self.first(x, style)
+        for block in self.blocks:
+            x = block(functional.interpolate(x, scale_factor=2), style)
+        return torch.tanh(self.last(x).float())
+
+
+class Trunk(nn.Module):
+    """Images down to one vector each (n, features) by strided convolutions."""
+
+    def __init__(self, canvas: Canvas, width: int, features: int) -> None:
+        super().__init__()
+        widths, (h, w) = canvas.widths(width)[::-1], canvas.bottom
+        self.first = convolution(canvas.channels, widths[1], 4, 2)
+        self.blocks = nn.ModuleList(convolution(a, b, 4, 2) for a, b in pairwise(widths[1:]))
+        self.last = convolution(widths[-1], widths[-1])
+        self.out = dense(widths[-1] * h * w, features)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = activate(self.first(x.contiguous(memory_format=torch.channels_last)))
+        for block in self.blocks:
+            x = activate(block(x))
+        x = activate(self.last(x))
+        return activate(self.out(x.flatten(1))).float()
+
+
+class ImageCritic(nn.Module):
+    """The logit of being real given the class (n,): a projection critic (Miyato and Koyama 2018)."""
+
+    def __init__(self, canvas: Canvas, classes: int, width: int) -> None:
+        super().__init__()
+        features = 4 * width
+        self.trunk = Trunk(canvas, width, features)
+        self.whole = dense(features, 1)
+        self.classes = nn.Embedding(classes, features)
+        nn.init.normal_(self.classes.weight, std=1 / math.sqrt(features))
+
+    def forward(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        features = self.trunk(images)
+        return self.whole(features).float().squeeze(1) + (features * self.classes(labels)).sum(1)
+
+
+class Encoder(nn.Module):
+    """Mean and log variance (n, noise) of the noise an image of a class came from, for the warm start."""
+
+    def __init__(self, canvas: Canvas, classes: int, noise: int, width: int) -> None:
+        super().__init__()
+        features = 4 * width
+        self.trunk = Trunk(canvas, width, features)
+        self.classes = nn.Embedding(classes, features)
+        self.out = dense(features, 2 * noise, 0.5)
+
+    def forward(self, images: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        mean, log_variance = self.out(self.trunk(images) + self.classes(labels)).float().chunk(2, 1)
+        return mean, log_variance.clamp(-8, 4)
+
+
+def slerp(first: torch.Tensor, last: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
+    """Noise on the great circle from `first` to `last` (n, noise), `share` (n,) of the way (White 2016).
+
+    Straight lines pass through lengths that Gaussian noise never has.
+    """
+    unit = [functional.normalize(x, dim=1) for x in (first, last)]
+    angle = torch.arccos((unit[0] * unit[1]).sum(1).clamp(-1, 1))[:, None]
+    share = share[:, None]
+    if bool((angle < 1e-4).all()):
+        return torch.lerp(first, last, share)
+    sine = torch.sin(angle).clamp_min(1e-6)
+    return (torch.sin((1 - share) * angle) * first + torch.sin(share * angle) * last) / sine

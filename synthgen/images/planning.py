@@ -1,0 +1,57 @@
+"""How many steps to train, from image size and time budget by a fixed cost model, never by the clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from synthgen.images.networks import Canvas
+from synthgen.images.params import ConditionalGanParams
+from synthgen.training import loop
+
+STEP_SECONDS = 0.02  # fixed cost of a step
+PRODUCT_SECONDS = 5e-12  # per image and multiplication of the generator's convolutions, both sides, there and back
+WARM_STEP = 0.7  # of a step of the GAN
+WARM_SHARE, MOST_WARM = 0.12, 1500
+SHARE = 0.85  # of the budget; the rest is for looking and reading
+FEWEST = 20
+LOOKS, VALIDATIONS = 8, 20
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Steps of the warm start and of the GAN."""
+
+    warm: int
+    steps: int
+
+
+def plan(canvas: Canvas, params: ConditionalGanParams) -> Steps:
+    """As many steps as the time budget allows, unless they are given."""
+    cost = seconds_per_step(canvas, params)
+    affordable = SHARE * params.time_budget / cost
+    warm = params.warm_steps
+    if warm < 0:
+        warm = min(MOST_WARM, int(WARM_SHARE * affordable / WARM_STEP)) if not params.steps else params.steps // 5
+    return Steps(warm, params.steps or max(FEWEST, int(affordable - WARM_STEP * warm)))
+
+
+def seconds_per_step(canvas: Canvas, params: ConditionalGanParams) -> float:
+    """The cost model, measured on one server core with bf16; a slower machine ends at its deadline."""
+    h, w = canvas.bottom
+    widths = canvas.widths(params.width)
+    products = sum(
+        9 * a * b * h * w * 4**i for i, (a, b) in enumerate(zip([widths[0], *widths[:-1]], widths, strict=True))
+    )
+    return STEP_SECONDS + PRODUCT_SECONDS * params.batch * products
+
+
+def of_gan(plan: Steps, fingerprint: str) -> loop.Plan:
+    """The plan of the GAN's own stage: looks at its health in between, patience only for the last half."""
+    looks = tuple(sorted({max(1, plan.steps * (i + 1) // (LOOKS + 1)) for i in range(LOOKS)}))
+    every = max(1, plan.steps // VALIDATIONS)
+    return loop.Plan("conditional_gan", plan.steps, every, VALIDATIONS // 2, looks, f"{fingerprint}/{plan}")
+
+
+def of_warm_start(plan: Steps, fingerprint: str) -> loop.Plan:
+    """The plan of the warm start."""
+    return loop.Plan("warm_start", plan.warm, max(1, plan.warm // 8), 3, (), f"{fingerprint}/{plan}")
