@@ -21,18 +21,19 @@ USE = ("utility",)
 OPEN = AttackRule(metrics=ATTACKS)  # for verdicts from before policies asked about attacks
 
 
-def show(card: Scorecard, verdict: Verdict, target: str | None) -> None:
+def show(found: Scorecard, verdict: Verdict, target: str | None) -> None:
     """The four answers side by side; a card's colour says whether the policy's rules about it are met."""
     cards = (
-        _card("Is it like the real table?", _likeness(card), verdict, LIKENESS),
-        _card("Did the small groups survive?", _groups(card), verdict, GROUPS),
-        _card("Are there signs of copying?", _copying(card, verdict), verdict, ATTACKS),
-        _card("Can one learn from it?", _use(card, target), verdict, USE),
+        card("Is it like the real table?", _likeness(found), verdict, LIKENESS),
+        card("Did the small groups survive?", _groups(found), verdict, GROUPS),
+        card("Are there signs of copying?", _copying(found, verdict), verdict, ATTACKS),
+        card("Can one learn from it?", _use(found, target), verdict, USE),
     )
     st.html(f'<div class="sg-answers">{"".join(cards)}</div>')
 
 
-def _card(question: str, lines: Iterable[str], verdict: Verdict, metrics: tuple[str, ...]) -> Html:
+def card(question: str, lines: Iterable[str], verdict: Verdict, metrics: tuple[str, ...]) -> Html:
+    """One question with its answer, the first line large, and how the rules about these metrics came out."""
     head, *rest = lines
     rules = [reason for reason in verdict.reasons if reason.rule.partition("/")[0] in metrics]
     missed = sum(not reason.passed for reason in rules)

@@ -29,7 +29,7 @@ WIDTHS = (24, 28, 10, 11, 9, 9, 9)
 
 def show(card: Scorecard, found: Verdict) -> None:
     """One sentence, the gains on the whole with the bound of the policy, and every population by attack."""
-    rule = found.policy.attacks or policies.STANDARD.attacks
+    rule = found.policy.attacks or policies.named("standard", card.modality).attacks
     assert rule is not None
     lines = attacks.lines(rule, card)
     layout.section(
@@ -47,7 +47,8 @@ def show(card: Scorecard, found: Verdict) -> None:
     st.caption(
         "How often the attack works on people the set was made from, on people who are not in it, and by guessing "
         "without the set; how many people were attacked; the chance of such a difference where nothing is gained, "
-        "corrected by Holm over all attacks. Membership: 0.5 is guessing. Of copies: shares of the rows."
+        "corrected by Holm over all attacks. Membership: 0.5 is guessing. Of copies: shares of the "
+        f"{wording.RECORDS[card.modality]}s."
     )
     _populations(rule, lines)
 

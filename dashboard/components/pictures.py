@@ -19,11 +19,11 @@ MISSING = Html('<span class="sg-noimage" title="no image"></span>')
 
 
 def image(uri: object, said: str = "", side: int = 72) -> Html:
-    """One image `side` pixels high; what is no inline image is drawn as an empty frame."""
+    """One image `side` pixels high (0: as it is); what is no inline image is drawn as an empty frame."""
     if not isinstance(uri, str) or not INLINE.fullmatch(uri):
         return MISSING
-    told = layout.text(said)
-    return Html(f'<img src="{uri}" alt="{told}" title="{told}" style="height:{side}px">')
+    told, high = layout.text(said), f' style="height:{side}px"' if side else ""
+    return Html(f'<img src="{uri}" alt="{told}" title="{told}"{high}>')
 
 
 def strip(uris: Iterable[object], said: str = "", side: int = 72) -> Html:

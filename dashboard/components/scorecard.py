@@ -23,10 +23,10 @@ BETTER = {"higher": "Higher is better.", "lower": "Lower is better.", "closer": 
 WIDTHS = (44, 9, 15, 9, 6, 17)
 
 
-def verdict(found: Verdict, state: str) -> None:
+def verdict(found: Verdict, state: str, remedy: str = "a corrected schema") -> None:
     """What the gate decided, and the rules that were not met."""
     if found.outcome == "blocked" and state == "blocked":
-        todo = "What helps: more time for training, a corrected schema, another mix, or more data."
+        todo = f"What helps: more time for training, {remedy}, another mix, or more data."
         lines = [*map(_reason, found.failed), todo]
         layout.banner("bad", "Blocked by the gate: this set cannot be released.", lines)
     elif found.outcome == "blocked" and state == "awaiting_review":
@@ -63,7 +63,7 @@ def _reason(reason: Reason) -> str:
 # --- census ---------------------------------------------------------------------------------------------------------
 
 
-def census(card: Scorecard) -> None:
+def census(card: Scorecard, record: str = "row") -> None:
     """What became of the minorities: one bar with counts, then the groups that need a look."""
     groups = [g for r in card.results for g in r.groups if g.census]
     if not groups:
@@ -76,9 +76,9 @@ def census(card: Scorecard) -> None:
     bad = [g for name in ("lost", "thin") for g in groups if g.census == name]
     if bad:
         layout.section("Groups that came out thin or lost")
-        _groups(sorted(bad, key=lambda g: g.value if g.value is not None else 0.0)[:SHOWN_GROUPS])
+        _groups(sorted(bad, key=lambda g: g.value if g.value is not None else 0.0)[:SHOWN_GROUPS], record)
     with st.expander(f"All {len(groups)} groups"):
-        _all(groups)
+        _all(groups, record)
 
 
 def census_counts(card: Scorecard) -> dict[str, int]:
@@ -105,7 +105,7 @@ def _stack(counts: dict[str, int]) -> None:
         st.caption(f"{good} of the {told} groups that can be judged are represented ({good / told:.0%}).")
 
 
-def _groups(groups: Iterable[GroupFigure]) -> None:
+def _groups(groups: Iterable[GroupFigure], record: str) -> None:
     rows = [
         (
             layout.badge(*wording.CENSUS[g.census][:2]),
@@ -123,9 +123,9 @@ def _groups(groups: Iterable[GroupFigure]) -> None:
         "Group",
         "Kind",
         "Real people",
-        "Synthetic rows",
+        f"Synthetic {record}s",
         "Synthetic share ÷ real share",
-        "Unseen real rows",
+        f"Unseen real {record}s",
     )
     layout.table(headings, rows, numbers=(3, 4, 6))
 
@@ -137,25 +137,27 @@ def _ratio(group: GroupFigure) -> Html | str:
     return Html(f"{group.value:.2f}{interval}")
 
 
-def _all(groups: list[GroupFigure]) -> None:
+def _all(groups: list[GroupFigure], record: str) -> None:
     st.dataframe(
         {
             "Group": [g.label for g in groups],
             "Kind": [g.kind for g in groups],
             "Census": [g.census for g in groups],
             "Real people": [g.real_count for g in groups],
-            "Synthetic rows": [g.synthetic_count for g in groups],
+            f"Synthetic {record}s": [g.synthetic_count for g in groups],
             "Share ÷ real share": [g.value for g in groups],
             "From": [g.interval.low if g.interval else None for g in groups],
             "To": [g.interval.high if g.interval else None for g in groups],
-            "Unseen real rows": [g.holdout for g in groups],
+            f"Unseen real {record}s": [g.holdout for g in groups],
         },
         hide_index=True,
         column_config={
             "Share ÷ real share": st.column_config.NumberColumn(format="%.2f", help="1: as often as it is."),
             "From": st.column_config.NumberColumn(format="%.2f", help="Lower end of its 95 % interval."),
             "To": st.column_config.NumberColumn(format="%.2f", help="Upper end of its 95 % interval."),
-            "Unseen real rows": st.column_config.NumberColumn(format="%.2f", help="The same ratio for the hold-out."),
+            f"Unseen real {record}s": st.column_config.NumberColumn(
+                format="%.2f", help="The same ratio for the hold-out."
+            ),
         },
     )
 

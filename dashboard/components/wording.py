@@ -42,6 +42,8 @@ STAGES = {
     "mean": "Training on the average record",
     "worst": "Training on the worst-fitted groups",
     "ctgan": "Training",
+    "warm_start": "Learning to redraw the images",
+    "conditional_gan": "Training generator against critic",
     "sample": "Sampling",
     "score": "Scoring against the hold-out",
     "export": "Writing the bundle",
@@ -71,7 +73,9 @@ HEALTH: dict[str, tuple[str, Tone]] = {
     "critic at chance": ("Critic at chance", "warn"),
     "critic too strong": ("Critic too strong", "warn"),
     "group lost": ("Group lost", "bad"),
+    "copying": ("Copying", "bad"),
     "collapsing": ("Collapsing", "bad"),
+    "copying": ("Copying", "bad"),
 }
 
 FIGURES = {
@@ -83,6 +87,8 @@ FIGURES = {
 }
 
 MARKDOWN = frozenset("\\`*_{}[]()<>#+-.!|:$~")  # what Markdown would read as more than text
+
+RECORDS = {"tabular": "row", "images": "image"}  # what a record is called
 
 FAMILIES = {
     "coverage": "Coverage of minorities",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import streamlit as st
 
 from dashboard import links, session
@@ -13,7 +16,10 @@ from dashboard.components import (
     augmentation,
     charts,
     decision,
+    gallery,
     health,
+    image_card,
+    image_mix,
     layout,
     lists,
     mix,
@@ -21,6 +27,7 @@ from dashboard.components import (
     wording,
 )
 from synthgen.contracts import Scorecard, Verdict
+from synthgen.service.read_models import SetView
 
 CENSUS = "mode_census"
 GLANCED = 24
@@ -33,17 +40,23 @@ def show() -> None:
         links.go("review")
     service = session.connect()
     one = service.synthetic_set(set_id)
-    lead = (
-        f"{wording.count(one.rows)} invented rows by {wording.generator(one.generator)}, {wording.ago(one.created_at)}"
-    )
+    job = service.job(one.job_id)
+    images = job.spec.get("modality") == "images"
+    record = "image" if images else "row"
+    made = wording.plural(one.rows, f"invented {record}")
+    lead = f"{made} by {wording.generator(one.generator)}, {wording.ago(one.created_at)}"
     layout.header(f"Synthetic set of {one.dataset_name}", lead, layout.state(one.state))
     if one.state == "erased":
         layout.empty("This set was erased", "It went with its dataset; only its history is left.")
         return
-    found = artifacts.once("verdict", set_id, service.verdict)
-    card = artifacts.once("scorecard", set_id, service.scorecard)
+    draw = _images if images else _table
+    draw(service, one, job.spec)
+
+
+def _table(service: Backend, one: SetView, spec: Mapping[str, Any]) -> None:
+    found = artifacts.once("verdict", one.id, service.verdict)
+    card = artifacts.once("scorecard", one.id, service.scorecard)
     scorecard.verdict(found, one.state)
-    spec = service.job(one.job_id).spec
     st.caption(f"Asked for: {mix.told(spec.get('sample') or {}, one.rows)}.")
     answers.show(card, found, spec.get("target"))
     health.ended(card)
@@ -58,7 +71,36 @@ def show() -> None:
     with plots:
         _plots(card)
     with rows:
-        _rows(service, set_id)
+        _rows(service, one.id)
+    with rules:
+        scorecard.rules(found)
+    with decide:
+        decision.decide(service, one, found)
+    with again:
+        decision.again(service, one)
+
+
+def _images(service: Backend, one: SetView, spec: Mapping[str, Any]) -> None:
+    found = artifacts.once("verdict", one.id, service.verdict)
+    card = artifacts.once("scorecard", one.id, service.scorecard)
+    scorecard.verdict(found, one.state, "more images of the rarest classes")
+    st.caption(f"Asked for: {image_mix.told(spec.get('sample') or {}, one.rows)}.")
+    image_card.show(card, found)
+    health.ended(card)
+    names = ["Classes", "Gallery", "Closest pairs", "Privacy", "Scores", "Rules", "Decide", "Sample again"]
+    classes, shown, pairs, privacy, scores, rules, decide, again = st.tabs(names)
+    with classes:
+        image_card.classes(card)
+        layout.section("Classes and the kinds of images inside them", "A cluster is a group of like images of a class.")
+        scorecard.census(card, "image")
+    with shown:
+        gallery.classes(artifacts.once("gallery", one.id, service.gallery))
+    with pairs:
+        gallery.pairs(artifacts.once("gallery", one.id, service.gallery))
+    with privacy:
+        _privacy(card, found)
+    with scores:
+        _scores(card, "image")
     with rules:
         scorecard.rules(found)
     with decide:
@@ -83,10 +125,11 @@ def _privacy(card: Scorecard, found: Verdict) -> None:
     scorecard.family(card, "privacy")
 
 
-def _scores(card: Scorecard) -> None:
+def _scores(card: Scorecard, record: str = "row") -> None:
     st.caption(
-        f"{wording.count(card.compared_rows)} synthetic rows were compared with {wording.count(card.train_rows)} rows "
-        f"of training data; {wording.count(card.holdout_rows)} real rows that training never saw stand beside them. "
+        f"{wording.count(card.compared_rows)} synthetic {record}s were compared with {wording.count(card.train_rows)} "
+        f"{record}s of training data; {wording.count(card.holdout_rows)} real {record}s that training never saw stand "
+        "beside them. "
         "In the last column the dot is this set, the line its interval, the grey mark real hold-out data."
     )
     for name, title in wording.FAMILIES.items():

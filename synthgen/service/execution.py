@@ -16,7 +16,7 @@ from synthgen.service.bootstrap import Application
 from synthgen.service.db.tables import Dataset, Job, OutboxMessage
 from synthgen.service.db.unit_of_work import UnitOfWork
 from synthgen.service.outcomes import Failure
-from synthgen.service.states import overall_progress, remaining_seconds
+from synthgen.service.states import overall_progress, planned, remaining_seconds
 
 FIRST_DELAY = 2.0  # seconds before a job that failed for a passing reason is tried again; doubles each time
 
@@ -176,10 +176,11 @@ def _held(unit: UnitOfWork, held: Claim, *, lock: bool = True) -> Job:
 def _advance(job: Job, payload: Mapping[str, Any]) -> None:
     job.stage = str(payload.get("stage", ""))[:80]
     done, total = float(payload.get("done", 0)), float(payload.get("total", 0))
-    share = overall_progress(job.kind, job.stage, done, total)
+    plan = planned(job.kind, str(job.spec.get("modality", "")))
+    share = overall_progress(plan, job.stage, done, total)
     job.progress = max(job.progress, min(share or 0.0, 0.99))
     eta = payload.get("eta_seconds")
-    job.eta_seconds = None if eta is None else round(remaining_seconds(job.kind, job.stage, done, total, eta), 1)
+    job.eta_seconds = None if eta is None else round(remaining_seconds(plan, job.stage, done, total, eta), 1)
 
 
 def _fail_or_requeue(unit: UnitOfWork, job: Job, failure: Failure, max_attempts: int) -> None:

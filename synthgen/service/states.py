@@ -20,10 +20,11 @@ QUEUES: dict[JobKind, str] = {
     "sample": "training",
 }
 
-# How much of a whole job each stage takes, by the names that the pipeline reports.
+# How much of a whole job each stage takes, by the names that the pipeline reports; "kind/modality" goes before "kind".
 STAGES: dict[str, tuple[tuple[str, float], ...]] = {
     "inspect": (("read", 1.0),),
     "fit": (("read", 0.04), ("encode", 0.04), ("worst", 0.22), ("mean", 0.46), ("sample", 0.06), ("score", 0.18)),
+    "fit/images": (("read", 0.02), ("warm_start", 0.13), ("conditional_gan", 0.6), ("sample", 0.05), ("score", 0.2)),
     "sample": (("read", 0.1), ("sample", 0.4), ("score", 0.5)),
     "export": (("export", 1.0),),
     "erase": (("erase", 1.0),),
@@ -35,23 +36,29 @@ def may_follow(before: JobState, after: JobState) -> bool:
     return after in FOLLOWS[before]
 
 
-def overall_progress(kind: str, stage: str, done: float, total: float) -> float | None:
+def planned(kind: str, modality: str = "tabular") -> str:
+    """Under which name the stages of a job on such data are planned."""
+    special = f"{kind}/{modality}"
+    return special if special in STAGES else kind
+
+
+def overall_progress(plan: str, stage: str, done: float, total: float) -> float | None:
     """The share of the whole job that is done, 0..1, or None when the stage is not one we plan for."""
     before = 0.0
-    for name, share in STAGES.get(kind, ()):
+    for name, share in STAGES.get(plan, ()):
         if name == stage:
             return min(before + share * _part(done, total), 1.0)
         before += share
     return None
 
 
-def remaining_seconds(kind: str, stage: str, done: float, total: float, stage_eta: float) -> float:
+def remaining_seconds(plan: str, stage: str, done: float, total: float, stage_eta: float) -> float:
     """Seconds left of the whole job, from those of its present stage and the planned shares."""
     left = 1.0 - _part(done, total)
-    names = [name for name, _ in STAGES.get(kind, ())]
+    names = [name for name, _ in STAGES.get(plan, ())]
     if stage not in names or left <= 0:
         return stage_eta
-    shares = [share for _, share in STAGES[kind]]
+    shares = [share for _, share in STAGES[plan]]
     here = names.index(stage)
     return stage_eta * (1 + sum(shares[here + 1 :]) / (shares[here] * left))
 

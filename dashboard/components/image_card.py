@@ -1,0 +1,125 @@
+"""A scorecard of images as a data steward reads it: four answers, and every class beside unseen real images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import streamlit as st
+
+from dashboard.components import answers, layout, wording
+from dashboard.components.layout import Cell, Html
+from synthgen.contracts import GroupFigure, Scorecard, Status, Verdict
+from synthgen.release import image_wording, policies
+from synthgen.release.rendering import Said
+
+LIKENESS = ("frechet", "kernel_distance", "precision", "density", "inception_score")
+GROUPS = ("mode_census", "coverage", "recall", "worst_cluster", "diversity")
+USE = ("accuracy_score", "augmentation")
+BY_CLASS = {
+    "coverage": "Coverage",
+    "precision": "Precision",
+    "diversity": "Variety",
+    "frechet": "Fréchet distance",
+    "accuracy_score": "Found by a classifier",
+}
+EXPLAINED = (
+    "Coverage: share of real images that have a synthetic one near. Precision: share of synthetic images that lie "
+    "where real ones do. Variety: how different the images of a class are from each other (1: as real ones). Found by "
+    "a classifier: share of real images of the class that a classifier trained on this set finds. In grey what unseen "
+    "real images get."
+)
+
+
+def show(card: Scorecard, verdict: Verdict) -> None:
+    """The four answers side by side; a card's colour says whether the policy's rules about it are met."""
+    cards = (
+        answers.card("Do they look like the real images?", _said(image_wording.faithful(card)), verdict, LIKENESS),
+        answers.card("Did every class survive?", _classes(card), verdict, GROUPS),
+        answers.card(
+            "Are there signs of copying?",
+            _said(image_wording.copied(card)),
+            verdict,
+            policies.kind("images").policies["standard"].attacks.metrics,  # type: ignore[union-attr]
+        ),
+        answers.card("Can one learn from them?", _said(image_wording.useful(card)), verdict, USE),
+    )
+    st.html(f'<div class="sg-answers">{"".join(cards)}</div>')
+
+
+def _said(found: Said | None) -> Iterator[str]:
+    """A sentence of the report as a head and lines below it."""
+    if found is None:
+        yield "Not asked"
+        yield "This set was not scored for it"
+        return
+    head, *rest = [part.strip() for part in found.text.replace("; ", ". ").split(". ") if part.strip()]
+    yield head.rstrip(".")
+    yield from (line.rstrip(".") for line in rest)
+
+
+def _classes(card: Scorecard) -> Iterator[str]:
+    census = card.result("mode_census")
+    if census is None or not any(g.census for g in census.groups):
+        yield "Could not be judged"
+        yield census.reason if census is not None and census.reason else "No census was made"
+        return
+    for kind, many in (("class", "classes"), ("cluster", "clusters of like images inside them")):
+        words = [g.census for g in census.groups if g.kind == kind and g.census]
+        told = [word for word in words if word != "too few to tell"]
+        if not words:
+            continue
+        few = f", {len(words) - len(told)} too few to tell" if len(told) < len(words) else ""
+        counts = f"{told.count('thin')} thin, {told.count('lost')} lost{few}"
+        yield f"{told.count('represented')} of {len(told)} {many} represented" + (
+            "" if kind == "class" else f"; {counts}"
+        )
+        if kind == "class":
+            yield f"{counts}; each by its 95 % interval"
+
+
+def classes(card: Scorecard) -> None:
+    """Every class with its images, its census and the scores that are told by class."""
+    lines = _by_class(card)
+    if not lines:
+        layout.empty("Nothing by class", "No score of this set is told by class.")
+        return
+    shown = {m: title for m, title in BY_CLASS.items() if any(m in found for found in lines.values())}
+    rows = [_row(name, found, tuple(shown)) for name, found in lines.items()]
+    headings = ("Class", "", "Real people", "Synthetic images", *shown.values())
+    layout.table(headings, rows, numbers=range(2, 4 + len(shown)))
+    st.caption(EXPLAINED)
+
+
+def _by_class(card: Scorecard) -> dict[str, dict[str, GroupFigure]]:
+    """Class -> metric -> its line, the rarest class first."""
+    found: dict[str, dict[str, GroupFigure]] = {}
+    for result in card.results:
+        for group in result.groups:
+            if group.kind == "class":
+                found.setdefault(group.label, {})[result.metric] = group
+    return dict(sorted(found.items(), key=lambda item: _real(item[1].values())))
+
+
+def _real(lines: Iterable[GroupFigure]) -> int:
+    return max((line.real_count or 0 for line in lines), default=0)
+
+
+def _row(name: str, found: dict[str, GroupFigure], metrics: tuple[str, ...]) -> tuple[Cell, ...]:
+    census = found.get("mode_census")
+    badge: Cell = layout.badge(*wording.CENSUS[census.census][:2]) if census and census.census else ""
+    made = max((line.synthetic_count or 0 for line in found.values()), default=0)
+    people = _real(found.values())
+    return (
+        Html(f"<b>{layout.text(name)}</b>"),
+        badge,
+        wording.count(people),
+        wording.count(made),
+        *(_score(found.get(metric)) for metric in metrics),
+    )
+
+
+def _score(line: GroupFigure | None) -> Cell:
+    if line is None or line.status is not Status.OK or line.value is None:
+        return "–"
+    beside = "" if line.holdout is None else f"<br><small>{wording.number(line.holdout, 2)}</small>"
+    return Html(f"{wording.number(line.value, 2)}{beside}")

@@ -1,0 +1,165 @@
+"""The screens of image datasets: what they show, what they ask, what they leave out, and that they escape."""
+
+from __future__ import annotations
+
+import played_images
+import pytest
+from played_images import NASTY
+from test_screens import draw, service  # noqa: F401 - the fixture and the way to draw one screen
+
+from dashboard.components import image_mix, pictures
+from synthgen.service import audit
+from synthgen.spec import RunSpec
+
+SAFE = "&lt;img src=x onerror=alert(1)&gt;"
+
+
+@pytest.fixture
+def dataset(service):  # noqa: F811
+    return played_images.upload(service.app, service.actor).id
+
+
+def fitted(service, dataset, **outcome):  # noqa: F811
+    job = service.submit(dataset, RunSpec())
+    played_images.work(service.app, **outcome)
+    return service.job(job.id)
+
+
+def tabs(page):
+    return [tab.label for tab in page.tabs]
+
+
+def captions(page):
+    return " ".join(caption.value for caption in page.caption)
+
+
+def test_lists_say_images_and_classes(service, dataset):  # noqa: F811
+    page, text = draw("datasets")
+    assert "76 images, 3 classes" in text
+    assert ".npz" in captions(page)
+
+
+def test_the_page_of_a_dataset_shows_classes_with_pictures_and_no_columns(service, dataset):  # noqa: F811
+    page, text = draw("dataset", id=dataset)
+    assert tabs(page) == ["Classes", "How it was read", "Erase"]
+    assert SAFE in text
+    assert NASTY not in text
+    assert text.count('<img src="data:image/png;base64,') >= 3 * 4
+    assert "28 × 28" in text
+    assert "colour" in text
+    assert text.index(">round<") < text.index(">square<")  # the largest first
+    assert "Missing" not in text
+
+
+def test_a_job_on_images_asks_for_classes_and_not_for_columns(service, dataset):  # noqa: F811
+    page, text = draw("new_job", dataset=dataset)
+    labels = [one.label for one in [*page.selectbox, *page.number_input, *page.slider, *page.select_slider]]
+    assert {"Generator", "Size in pixels", "Colour", "Truncation", "Emphasis", "Time for training"} <= set(labels)
+    for absent in ("Target", "Positive value"):
+        assert absent not in labels
+    assert not page.toggle  # no differential privacy
+    assert "Constraints" not in text
+    assert "round: 40" in text
+    assert SAFE in text
+
+
+def press(page, label):
+    next(button for button in page.button if button.label == label).click()
+    return page.run()
+
+
+def chosen(page, label, value):
+    next(one for one in page.segmented_control if one.label == label).set_value(value)
+    return page.run()
+
+
+def test_topping_up_asks_for_what_each_class_lacks(service, dataset):  # noqa: F811
+    page, _ = draw("new_job", dataset=dataset)
+    chosen(page, "Mix", image_mix.TOP_UP)
+    next(one for one in page.slider if one.label == "Truncation").set_value(0.8)
+    next(one for one in page.number_input if one.label == "Size in pixels").set_value(32)
+    press(page, "Start the job")
+    spec = jobs_spec(service)
+    assert spec.modality == "images"
+    wanted = {target.where["class"]: target.rows for target in spec.sample.targets}
+    assert wanted == {"square": 16, NASTY: 28}
+    assert (spec.sample.truncation, spec.images.size, spec.images.channels) == (0.8, 32, None)
+    assert spec.target is None
+
+
+def jobs_spec(service):  # noqa: F811
+    from synthgen.service import jobs
+
+    newest = next(job for job in service.jobs() if job.kind == "fit")
+    return jobs.spec(service.app, service.actor, newest.id)
+
+
+def test_a_balanced_set_is_one_choice(service, dataset):  # noqa: F811
+    page, _ = draw("new_job", dataset=dataset)
+    chosen(page, "Mix", image_mix.BALANCED)
+    press(page, "Start the job")
+    spec = jobs_spec(service)
+    assert (spec.sample.mix, spec.sample.rows, spec.time_budget) == ("balanced", None, 600)
+
+
+def test_the_page_of_a_job_shows_what_it_generates_and_a_look_is_written_down_once(service, dataset):  # noqa: F811
+    job = service.submit(dataset, RunSpec())
+    _, text = draw("job", id=job.id)
+    assert "What it generates now" not in text
+    played_images.draw(service.app, job.id)
+    _, text = draw("job", id=job.id)
+    assert "What it generates now" in text
+    assert '<div class="sg-live"><img src="data:image/png;base64,' in text
+    draw("job", id=job.id)
+    assert [line["action"] for line in audit.trail(service.app, service.actor)].count("job.picture.seen") == 1
+
+
+def test_the_page_of_a_set_shows_classes_gallery_pairs_and_no_columns(service, dataset):  # noqa: F811
+    job = fitted(service, dataset)
+    page, text = draw("synthetic_set", id=job.set_id)
+    assert tabs(page)[:4] == ["Classes", "Gallery", "Closest pairs", "Privacy"]
+    assert "Rows" not in tabs(page)
+    assert "Real against synthetic" not in tabs(page)
+    for question in ("Do they look like the real images?", "Did every class survive?", "signs of copying", "learn"):
+        assert question in text
+    for said in ("40 real images", "Nearest in training", "Nearest unseen", "distance 0.210"):
+        assert said in text
+    assert SAFE in text
+    assert NASTY not in text
+    assert "no bundle ever holds them" in captions(page)
+
+
+def test_a_blocked_set_of_images_says_what_helps(service, dataset):  # noqa: F811
+    job = fitted(service, dataset, blocked=True)
+    _, text = draw("synthetic_set", id=job.set_id)
+    assert "Blocked by the gate" in text
+    assert "more images of the rarest classes" in text
+
+
+def test_another_set_is_drawn_by_class(service, dataset):  # noqa: F811
+    job = fitted(service, dataset)
+    page, _ = draw("synthetic_set", id=job.set_id)
+    chosen(page, "Mix", image_mix.COUNTS)
+    press(page, "Draw the set")
+    drawn = next(job for job in service.jobs() if job.kind == "sample")
+    assert len(drawn.spec["sample"]["targets"]) == 3
+    assert "a fixed value" in str(drawn.spec["sample"]["targets"])  # rows hold no class name
+
+
+def test_only_inline_images_are_drawn():
+    for address in (
+        "https://elsewhere/x.png",
+        "/media/x.png",
+        "data:text/html;base64,AA",
+        'data:image/png;base64,A"',
+        1,
+    ):
+        assert pictures.image(address) == pictures.MISSING
+    assert "<img" in pictures.image("data:image/png;base64,AA==", 'a "class" & <b>')
+    assert "<b>" not in pictures.image("data:image/png;base64,AA==", 'a "class" & <b>')
+
+
+def test_what_was_asked_for_is_told_in_a_line():
+    told = image_mix.told({"targets": [{}, {}], "truncation": 0.7}, 300)
+    assert told == "300 images; own counts for 2 classes; truncation 0.7: likelier, less varied images"
+    assert image_mix.told({"mix": "balanced"}, 1) == "1 image; every class equally often"
