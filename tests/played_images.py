@@ -191,16 +191,20 @@ def gallery() -> dict[str, Any]:
     return {
         "classes": [
             {
-                "name": name, "real_count": count, "synthetic_count": count,
+                "class": name, "real_count": count, "synthetic_count": count,
                 "real": uris[:6], "synthetic": uris[6:12],
             }
             for name, count in COUNTS.items()
         ],
         "pairs": [
             {
-                "class": NASTY, "synthetic": uris[0], "training": uris[1], "holdout": uris[2],
-                "training_distance": 0.21, "holdout_distance": 0.35,
+                "class": NASTY,
+                "nearest_class": "round",
+                "synthetic": uris[0],
+                "nearest": uris[1],
+                "to_training": near,
+                "to_holdout": 0.9,
             }
-            for _ in range(2)
+            for near in (0.21, 0.8)
         ],
     }  # fmt: skip

@@ -11,6 +11,7 @@ from dashboard.components import layout, pictures, wording
 from dashboard.components.layout import Html
 
 SIDE, PAIR_SIDE = 64, 112  # pixels on the page
+CLOSE = 0.5  # of the distance to unseen images: nearer than this a pair is marked
 REVIEWERS = "Real images. They are shown to people of this service only, and no bundle ever holds them."
 
 
@@ -18,17 +19,17 @@ def classes(gallery: Mapping[str, Any]) -> None:
     """Every class: some real images, as many synthetic ones."""
     st.caption(f"{REVIEWERS} Both sides are drawn by chance, none was picked.")
     shown = gallery["classes"]
-    names = [one["name"] for one in shown]
+    names = [one["class"] for one in shown]
     wanted = st.multiselect("Classes", names, placeholder=f"All {len(names)} classes")
     for one in shown:
-        if not wanted or one["name"] in wanted:
+        if not wanted or one["class"] in wanted:
             st.html(_class(one))
 
 
 def _class(one: Mapping[str, Any]) -> Html:
     real, made = one["real"], one["synthetic"]
     counts = f"{wording.plural(one['real_count'], 'real image')}, {one['synthetic_count']:,} synthetic"
-    head = f"<h3>{layout.text(one['name'])} <small>{counts}</small></h3>"
+    head = f"<h3>{layout.text(one['class'])} <small>{counts}</small></h3>"
     sides = f"<div><span>Real</span>{_side(real)}</div><div><span>Synthetic</span>{_side(made)}</div>"
     return Html(f'<div class="sg-class">{head}<div class="sg-sides">{sides}</div></div>')
 
@@ -38,29 +39,32 @@ def _side(uris: Sequence[object]) -> Html:
 
 
 def pairs(gallery: Mapping[str, Any]) -> None:
-    """The synthetic images that lie nearest to a training image, each beside that image and the nearest unseen one."""
+    """The synthetic images that lie nearest to a training image, each beside that image, with both distances."""
     st.caption(
-        f"{REVIEWERS} The synthetic images that lie nearest to a training image. A copy is clearly nearer to the "
-        "training image than unseen real images are to each other; look whether it is the same picture."
+        f"{REVIEWERS} The synthetic images that lie nearest to a training image, the closest first, each beside that "
+        "image. Distances are of pixels after small shifts, mirroring, light and contrast: 0 is the same picture, "
+        "about 1.4 an unrelated one. An image that is much nearer to training than to unseen images may be a copy: "
+        "look whether it is the same picture."
     )
     found = gallery["pairs"]
     if not found:
         layout.empty("No pair", "Nothing could be compared.")
-    for pair in found:
-        st.html(_pair(pair))
+        return
+    st.html(f'<div class="sg-pairs">{"".join(map(_pair, found))}</div>')
 
 
 def _pair(pair: Mapping[str, Any]) -> Html:
-    three = pictures.captioned(
-        [
-            (pair["synthetic"], Html("<b>Synthetic</b>")),
-            (pair["training"], Html(f"<b>Nearest in training</b><br>{_far(pair['training_distance'])}")),
-            (pair["holdout"], Html(f"<b>Nearest unseen</b><br>{_far(pair['holdout_distance'])}")),
-        ],
-        PAIR_SIDE,
+    other = "" if pair["nearest_class"] == pair["class"] else f" ({pair['nearest_class']})"
+    two = pictures.captioned(
+        [(pair["synthetic"], "Synthetic"), (pair["nearest"], f"Nearest in training{other}")], PAIR_SIDE
     )
-    return Html(f'<div class="sg-class"><h3>{layout.text(pair["class"])}</h3>{three}</div>')
+    return Html(f"<div><b>{layout.text(pair['class'])}</b>{two}{_distances(pair)}</div>")
 
 
-def _far(distance: float | None) -> str:
-    return "" if distance is None else f"distance {distance:.3f}"
+def _distances(pair: Mapping[str, Any]) -> Html:
+    """Both distances, with a mark where training is much nearer."""
+    near, far = pair["to_training"], pair["to_holdout"]
+    told = f"<small>to training {wording.number(near, 2)}, to unseen images {wording.number(far, 2)}</small>"
+    if near is None or far is None or near > CLOSE * far:
+        return Html(told)
+    return Html(f"{told} {layout.badge('much nearer to training', 'warn')}")

@@ -73,7 +73,6 @@ HEALTH: dict[str, tuple[str, Tone]] = {
     "critic at chance": ("Critic at chance", "warn"),
     "critic too strong": ("Critic too strong", "warn"),
     "group lost": ("Group lost", "bad"),
-    "copying": ("Copying", "bad"),
     "collapsing": ("Collapsing", "bad"),
     "copying": ("Copying", "bad"),
 }
