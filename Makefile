@@ -1,10 +1,10 @@
-# make install | demo | test | check
+# make install | demo | demo-images | test | check
 #   PYTHON=python3.12  another interpreter        SLOW=1  also the tests that take minutes (CI sets it)
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3)
 BIN := .venv/bin
 STAMP := .venv/.installed
 
-.PHONY: install demo test check lint format clean
+.PHONY: install demo demo-images test check lint format clean
 
 install: $(STAMP)
 
@@ -15,6 +15,9 @@ $(STAMP): pyproject.toml constraints.txt
 
 demo: install
 	$(BIN)/python examples/demo.py
+
+demo-images: install
+	$(BIN)/python examples/demo_images.py
 
 test: install
 	scripts/install-chromium.sh
