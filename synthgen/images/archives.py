@@ -24,7 +24,7 @@ SURPRISING_BYTES = 4 << 20
 MOST_RATIO = 200
 DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, OSError, ValueError)
 OUTSIDE = re.compile(r"^[/\\]|^[A-Za-z]:|\x00")
-IGNORED = re.compile(r"(^|/)(\.|__MACOSX(/|$)|Thumbs\.db$|desktop\.ini$)", re.IGNORECASE)
+IGNORED = re.compile(r"(^|/)(\.(?!\.?([/\\]|$))|__MACOSX(/|$)|Thumbs\.db$|desktop\.ini$)", re.IGNORECASE)
 ARCHIVE_ENDINGS = (".zip", ".npz", ".gz", ".tgz", ".tar", ".bz2", ".xz", ".7z", ".rar", ".zst")
 
 

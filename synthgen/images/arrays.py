@@ -65,6 +65,13 @@ def _stretched(images: np.ndarray, low: float, high: float) -> np.ndarray:
     return out
 
 
+def eight_bits_of_all(images: Sequence[np.ndarray]) -> tuple[list[np.ndarray], str]:
+    """The same of images of different sizes: one rule for all of them."""
+    ends = np.cumsum([image.size for image in images])
+    flat, told = eight_bits(np.concatenate([image.ravel() for image in images]))
+    return [p.reshape(i.shape) for p, i in zip(np.split(flat, ends[:-1]), images, strict=True)], told
+
+
 def one_or_three(image: np.ndarray) -> np.ndarray:
     """(h, w, 1) or (h, w, 3): an alpha channel is laid on white, equal channels become one."""
     if image.shape[-1] in (2, 4):
@@ -81,7 +88,7 @@ def label_texts(labels: Any, count: int, names: Sequence[str] = ()) -> tuple[str
         found = np.array(["" if one is None or one != one else str(one) for one in found.ravel()]).reshape(found.shape)
     if found.ndim == 2 and found.shape[1] > 1:
         found = _from_one_hot(found)
-    found = found.reshape(len(found), -1)[:, 0] if found.ndim else found.reshape(-1)
+    found = found.ravel() if found.ndim < 2 or found.shape[1] < 2 else found[:, 0]
     if len(found) != count:
         raise InputError(f"There are {count} images and {len(found)} labels.", "Give one label for each image.")
     return tuple(_named(_text(one), names) for one in found.tolist())

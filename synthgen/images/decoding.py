@@ -6,7 +6,11 @@ Only formats whose decoders read pixels are allowed (no EPS, no PDF: those run p
 from __future__ import annotations
 
 import io
+import os
+import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -104,10 +108,28 @@ def _decoded(data: bytes, side: int) -> Decoded:
         told = _frames_told(image) + _depth_told(image, data)
         if image.format in ("JPEG", "MPO"):
             image.draft(None, (min(2 * side, width), min(2 * side, height)))
-        turn = _turn(image)
-        image.load()
+        with _hushed(image.format == "TIFF"):
+            image.load()
+        turn = _turn(image)  # only now: to look for it loads the pixels of a PNG, and a damaged one must be seen
         found = _plain(image, _reduced_size(width, height, side))
     return _turned(replace(found, size=(width, height), told=(*told, *found.told)), turn)
+
+
+@contextmanager
+def _hushed(wanted: bool) -> Iterator[None]:
+    """Without what the TIFF library writes to the error stream of the process, a line for every odd tag."""
+    if not wanted:
+        yield
+        return
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def of_picture(image: Image.Image, side: int) -> Decoded:

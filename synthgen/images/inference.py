@@ -32,7 +32,8 @@ def infer(source: Source, spec: RunSpec) -> ImageSchema:
     """The schema of a set of images. Raises SchemaError for columns that do not exist and InputError where no class
     is held by enough images or there are too many classes."""
     originals: Originals = source.data
-    label, person = _label(originals, spec), _person(originals, spec)
+    label = _label(originals, spec)
+    person = _person(originals, label, spec)
     owners = grouping.people(originals, person)
     ledger = Ledger()
     classes = _classes(originals, label, owners, person, spec, ledger)
@@ -70,7 +71,7 @@ def _label(originals: Originals, spec: RunSpec) -> str:
     )
 
 
-def _person(originals: Originals, spec: RunSpec) -> str | None:
+def _person(originals: Originals, label: str, spec: RunSpec) -> str | None:
     """The column of sources: one the specification calls a person, else the one that was found, if it is wanted."""
     named = [name for name, override in spec.columns.items() if override.kind == "person"]
     unknown = [name for name in spec.columns if name not in originals.columns]
@@ -81,7 +82,8 @@ def _person(originals: Originals, spec: RunSpec) -> str | None:
         )
     if not spec.images.grouped:
         return None
-    return named[0] if named else originals.person
+    found = named[0] if named else originals.person
+    return None if found == label else found
 
 
 def _classes(

@@ -85,34 +85,45 @@ def _from_array(images: Any, ledger: Ledger) -> Read:
     return _read_stack(pixels, files)
 
 
-def _read_stack(pixels: np.ndarray, files: list[str]) -> Read:
+def _read_stack(pixels: np.ndarray, files: list[str], side: int | None = None) -> Read:
     """Views of one array where nothing has to be done to its images."""
     if pixels.shape[1] == 0 or pixels.shape[2] == 0:
         raise InputError("The images have no pixel.", arrays.EXPECTED)
-    side = _side(len(pixels))
+    side = side or _side(len(pixels))
     made = [arrays.one_or_three(_at_most(image, side)) for image in pixels]
     return Read(made, files, [(pixels.shape[2], pixels.shape[1])] * len(files))
 
 
 def _from_sequence(images: Sequence[Any], ledger: Ledger) -> Read:
-    if images and not any(isinstance(one, Image.Image) for one in images):
-        stack = [np.asarray(_plain(one)) for one in images]
-        if len({(one.shape, one.dtype) for one in stack}) == 1:
-            return _from_array(np.stack(stack), ledger)
-        images = [_picture(one) for one in stack]
-    side = _side(len(images))
-    decoded = [decoding.of_picture(one, side) for one in images]
+    """PIL images as files would be read; arrays of one size as one array, of several by one rule of numbers for all."""
+    if not images:
+        raise InputError("There is no image.", arrays.EXPECTED)
     files = [f"image {number}" for number in range(len(images))]
-    for file, one in zip(files, decoded, strict=True):
-        for reason in one.told:
+    if all(isinstance(one, Image.Image) for one in images):
+        return _from_pictures(images, files, ledger)
+    stack = [np.asarray(_plain(one)) for one in images]
+    if len({one.shape for one in stack}) == 1:
+        return _from_array(np.stack(stack), ledger)
+    pixels, told = arrays.eight_bits_of_all([arrays.channels_last(one[None])[0] for one in stack])
+    found = Read([], [], [])
+    for file, one in zip(files, pixels, strict=True):
+        found.extend(_read_stack(one[None], [file], _side(len(files))))
+        if told:
+            ledger.add("converted", told, file)
+    return found
+
+
+def _from_pictures(images: Sequence[Image.Image], files: list[str], ledger: Ledger) -> Read:
+    found = Read([], [], [])
+    for file, one in zip(files, images, strict=True):
+        try:
+            decoded = decoding.of_picture(one, _side(len(images)))
+        except decoding.Refused as refused:
+            raise InputError(f"A picture cannot be taken: {refused}.", arrays.EXPECTED) from refused
+        found.extend(Read([decoded.pixels], [file], [decoded.size]))
+        for reason in decoded.told:
             ledger.add("converted", reason, file)
-    return Read([one.pixels for one in decoded], files, [one.size for one in decoded])
-
-
-def _picture(image: np.ndarray) -> Image.Image:
-    """A PIL image of one array of whatever size."""
-    pixels, _ = arrays.eight_bits(arrays.channels_last(image[None]))
-    return Image.fromarray(arrays.one_or_three(pixels[0]).squeeze())
+    return found
 
 
 def _at_most(image: np.ndarray, side: int) -> np.ndarray:

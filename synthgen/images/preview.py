@@ -18,10 +18,10 @@ from synthgen.images.schema import CLASS, ImageSchema
 from synthgen.images.stack import ImageStack
 from synthgen.spec import RunSpec
 
-MOST_BYTES = 300_000  # of all pictures of one preview, as text
+MOST_BYTES = 360_000  # of all pictures of one preview, as text
 MOST_SHOWN = 8  # pictures of one class
 LARGEST_SHOWN = 64
-TAKEN = 4000  # synthetic images looked at for the pictures of a preview
+WORST_PIXEL = 4.4  # characters of a PNG of noise, as text, per pixel
 
 
 def preview(source: Source, schema: ImageSchema, rows: int = MOST_SHOWN) -> dict[str, Any]:
@@ -79,8 +79,9 @@ def _classes(
     names: Sequence[str], counts: Sequence[int], pictures: Sequence[Sequence[np.ndarray] | np.ndarray]
 ) -> list[dict[str, Any]]:
     """Name, count and pictures of each class; all pictures together stay under MOST_BYTES."""
-    texts = [[data_uri(pixels) for pixels in one] for one in pictures]
     each = MOST_BYTES // max(1, len(names))
+    side = min(LARGEST_SHOWN, int((each / WORST_PIXEL) ** 0.5))
+    texts = [[data_uri(pixels, side) for pixels in one] for one in pictures]
     return [
         {"name": name, "count": int(count), "pictures": _fitting(uris, each)}
         for name, count, uris in zip(names, counts, texts, strict=True)
@@ -98,11 +99,11 @@ def _fitting(uris: Sequence[str], most: int) -> list[str]:
     return kept
 
 
-def data_uri(pixels: np.ndarray) -> str:
-    """A PNG of at most LARGEST_SHOWN pixels as text that a page can show."""
-    if max(pixels.shape[:2]) > LARGEST_SHOWN:
+def data_uri(pixels: np.ndarray, side: int = LARGEST_SHOWN) -> str:
+    """A PNG whose sides are at most `side` pixels, as text that a page can show."""
+    if max(pixels.shape[:2]) > side:
         picture = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
-        picture.thumbnail((LARGEST_SHOWN, LARGEST_SHOWN))
+        picture.thumbnail((side, side))
         pixels = np.asarray(picture).reshape(picture.height, picture.width, -1)
     return "data:image/png;base64," + base64.b64encode(writing.png(pixels)).decode()
 
