@@ -202,6 +202,7 @@ def gallery() -> dict[str, Any]:
                 "nearest_class": "round",
                 "synthetic": uris[0],
                 "nearest": uris[1],
+                "unseen": uris[2],
                 "to_training": near,
                 "to_holdout": 0.9,
             }

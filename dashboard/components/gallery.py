@@ -10,7 +10,7 @@ import streamlit as st
 from dashboard.components import layout, pictures, wording
 from dashboard.components.layout import Html
 
-SIDE, PAIR_SIDE = 64, 112  # pixels on the page
+SIDE, PAIR_SIDE = 64, 96  # pixels on the page
 CLOSE = 0.5  # of the distance to unseen images: nearer than this a pair is marked
 REVIEWERS = "Real images. They are shown to people of this service only, and no bundle ever holds them."
 
@@ -39,12 +39,12 @@ def _side(uris: Sequence[object]) -> Html:
 
 
 def pairs(gallery: Mapping[str, Any]) -> None:
-    """The synthetic images that lie nearest to a training image, each beside that image, with both distances."""
+    """The synthetic images nearest to a training image, each beside that image and the nearest unseen one."""
     st.caption(
         f"{REVIEWERS} The synthetic images that lie nearest to a training image, the closest first, each beside that "
-        "image. Distances are of pixels after small shifts, mirroring, light and contrast: 0 is the same picture, "
-        "about 1.4 an unrelated one. An image that is much nearer to training than to unseen images may be a copy: "
-        "look whether it is the same picture."
+        "image and the nearest real image that training never saw. Distances are of pixels after small shifts, "
+        "mirroring, light and contrast: 0 is the same picture, about 1.4 an unrelated one. An image that is much nearer "
+        "to training than to unseen images may be a copy: look whether it is the same picture."
     )
     found = gallery["pairs"]
     if not found:
@@ -55,16 +55,18 @@ def pairs(gallery: Mapping[str, Any]) -> None:
 
 def _pair(pair: Mapping[str, Any]) -> Html:
     other = "" if pair["nearest_class"] == pair["class"] else f" ({pair['nearest_class']})"
-    two = pictures.captioned(
-        [(pair["synthetic"], "Synthetic"), (pair["nearest"], f"Nearest in training{other}")], PAIR_SIDE
-    )
-    return Html(f"<div><b>{layout.text(pair['class'])}</b>{two}{_distances(pair)}</div>")
+    near, far = (wording.number(pair[name], 2) for name in ("to_training", "to_holdout"))
+    three = [
+        (pair["synthetic"], Html("<b>Synthetic</b>")),
+        (pair["nearest"], Html(f"<b>Training</b>{layout.text(other)}<br>distance {near}")),
+        (pair["unseen"], Html(f"<b>Unseen</b><br>distance {far}")),
+    ]
+    head = f"<b>{layout.text(pair['class'])}</b> {_mark(pair['to_training'], pair['to_holdout'])}"
+    return Html(f"<div>{head}{pictures.captioned(three, PAIR_SIDE)}</div>")
 
 
-def _distances(pair: Mapping[str, Any]) -> Html:
-    """Both distances, with a mark where training is much nearer."""
-    near, far = pair["to_training"], pair["to_holdout"]
-    told = f"<small>to training {wording.number(near, 2)}, to unseen images {wording.number(far, 2)}</small>"
+def _mark(near: float | None, far: float | None) -> str:
+    """Says where training is much nearer than unseen images."""
     if near is None or far is None or near > CLOSE * far:
-        return Html(told)
-    return Html(f"{told} {layout.badge('much nearer to training', 'warn')}")
+        return ""
+    return layout.badge("much nearer to training", "warn")

@@ -1,4 +1,4 @@
-"""Pictures for those who may see the source: real beside synthetic by class, and the closest pairs. Never in a bundle."""
+"""Pictures for those who may see the source: real beside synthetic by class, the closest pairs. Never in a bundle."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SHOWN, PAIRS, MOST_PIXELS = 12, 24, 64  # thumbnails of a class on each side; cl
 def gallery(split: Split, synthetic: SyntheticSet, schema: Any, spec: Any, ctx: RunContext) -> dict[str, Any]:
     """JSON-ready: `classes` with real and synthetic thumbnails, `pairs` from the closest on, as PNG data addresses.
 
-    A pair is a synthetic image, its nearest training image (pixels, after small shifts, mirroring, light and contrast)
+    A pair is a synthetic image, its nearest training image, its nearest hold-out image if there is any (pixels, after small shifts, mirroring, light and contrast)
     and the distances to the nearest training and hold-out images, 0 for equal and about 1.4 for unrelated ones.
     """
     c = Comparison(split, synthetic, schema, (), ctx.at("gallery"))
@@ -67,6 +67,7 @@ def _pairs(c: Comparison) -> list[dict[str, Any]]:
                 "nearest_class": c.schema.classes[int(c.train.labels[near])],
                 "synthetic": thumbnail(c.drawn.pixels[row]),
                 "nearest": thumbnail(c.train.pixels[near]),
+                "unseen": thumbnail(c.holdout.pixels[found.holdout_at[i]]) if len(c.holdout) else None,
                 "to_training": _number(found.train[i]),
                 "to_holdout": _number(found.holdout[i]),
             }

@@ -122,7 +122,7 @@ def test_the_page_of_a_set_shows_classes_gallery_pairs_and_no_columns(service, d
     assert "Real against synthetic" not in tabs(page)
     for question in ("Do they look like the real images?", "Did every class survive?", "signs of copying", "learn"):
         assert question in text
-    for said in ("40 real images", "Nearest in training (round)", "to training 0.21, to unseen images 0.90"):
+    for said in ("40 real images", "<b>Training</b> (round)<br>distance 0.21", "<b>Unseen</b><br>distance 0.90"):
         assert said in text
     assert text.count("much nearer to training") == 1
     assert SAFE in text
