@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 import stat
 import struct
@@ -11,7 +12,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from synthgen.errors import InputError, LimitError
 from synthgen.images.decoding import MOST_FILE_BYTES, Refused
@@ -39,7 +40,7 @@ class Member:
     @property
     def ending(self) -> str:
         """The ending of its name, small letters, with the dot."""
-        return PurePosixPath(self.name).suffix.lower()
+        return posixpath.splitext(self.name)[1].lower()
 
 
 @contextmanager

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+import numpy as np
+
 LABEL_WORDS = (
     "label", "class", "category", "target", "diagnosis", "dx", "cell", "celltype", "species", "type", "finding",
     "condition", "outcome", "grade", "stage", "kind", "y",
@@ -21,7 +23,9 @@ PERSON_WORDS = (
 FEWEST_MATCHED = 0.5  # of the images, or of the rows: how many a column of file names must name
 MOST_CLASSES = 200
 MOST_ROWS = 1_000_000
-csv_dialects = (",", ";", "\t", "|")
+ONE, FLAGS = {"1", "1.0"}, {"0", "0.0", "1", "1.0"}
+ONE_HOT = "class of one column each"
+SEPARATORS = (",", ";", "\t", "|")
 
 
 @dataclass(frozen=True)
@@ -42,32 +46,53 @@ class LabelTable:
         return tuple(cells[self.rows[file]] if file in self.rows else "" for file in files)
 
 
-def parsed(data: bytes, files: Sequence[str]) -> LabelTable | None:
-    """The table in a CSV's bytes if one of its columns names the files, else None."""
-    header, rows = _cells(data)
+def best(tables: Sequence[bytes], files: Sequence[str]) -> LabelTable | None:
+    """The table that names the most files, of the bytes of several; those with the same header are one table."""
+    finder = _Finder(files)
+    joined: dict[tuple[str, ...], list[list[str]]] = defaultdict(list)
+    for data in tables:
+        header, rows = _cells(data, finder)
+        joined[tuple(header)] += rows
+    found = [_matched(header, rows, finder, len(files)) for header, rows in joined.items()]
+    return max((one for one in found if one is not None), key=lambda one: len(one.rows), default=None)
+
+
+def _matched(header: Sequence[str], rows: Sequence[Sequence[str]], finder: _Finder, files: int) -> LabelTable | None:
+    """The table if one of its columns names enough files."""
     if len(header) < 2 or not rows:
         return None
     columns = {name: [row[place].strip() for row in rows] for place, name in enumerate(header)}
-    finder = _Finder(files)
     matched = {name: [finder.find(cell) for cell in cells] for name, cells in columns.items()}
     name = max(matched, key=lambda name: len(set(matched[name]) - {None}))
     found = len(set(matched[name]) - {None})
-    if not found or found < FEWEST_MATCHED * min(len(files), len(rows)):
+    if not found or found < FEWEST_MATCHED * min(files, len(rows)):
         return None
-    others = {other: tuple(cells) for other, cells in columns.items() if other != name}
+    others = _with_class({other: tuple(cells) for other, cells in columns.items() if other != name})
     places, contested = _places(matched[name], others)
     return LabelTable(others, places, contested, sum(file is None for file in matched[name]))
 
 
-def _cells(data: bytes) -> tuple[list[str], list[list[str]]]:
-    """Header and rows as text; nothing where it is no table."""
+def _with_class(columns: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """The columns and, where some of them hold 0 and 1 with a single 1 in every row, the name of that column."""
+    flags = {name: np.array([cell in ONE for cell in cells]) for name, cells in columns.items() if set(cells) <= FLAGS}
+    if len(flags) < 2 or (np.sum(list(flags.values()), axis=0) != 1).any():
+        return columns
+    names, places = list(flags), np.argmax(list(flags.values()), axis=0)
+    others = {name: cells for name, cells in columns.items() if name not in flags}
+    return {**others, ONE_HOT: tuple(names[place] for place in places)}
+
+
+def _cells(data: bytes, finder: _Finder) -> tuple[list[str], list[list[str]]]:
+    """Header and rows as text; nothing where it is no table. A first row that names a file is no header."""
     text = _text(data)
     first = text.split("\n", 1)[0]
-    separator = max(csv_dialects, key=first.count)
+    separator = max(SEPARATORS, key=first.count)
     try:
         rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator) if any(row)]
     except csv.Error:
         return [], []
+    if rows and any("." in cell and finder.find(cell.strip()) for cell in rows[0]):
+        rows = [[""] * len(rows[0]), *rows]
     header = _distinct([cell.strip() for cell in rows[0]]) if rows else []
     return header, [row[: len(header)] + [""] * (len(header) - len(row)) for row in rows[1 : MOST_ROWS + 1]]
 
@@ -140,14 +165,19 @@ def _named(columns: Sequence[str], words: Sequence[str]) -> list[str]:
 
 
 def label_column(columns: Mapping[str, Sequence[str]]) -> str | None:
-    """The column of classes: one so named, else the one with the fewest distinct values, each held twice on average."""
+    """The column of classes: one so named, else the one with the fewest values, each held twice on average; texts go
+    before numbers."""
     usable = [c for c, cells in columns.items() if _few_values(cells)]
     people = set(_named(usable, PERSON_WORDS))
     named = [c for c in _named(usable, LABEL_WORDS) if c not in people]
     if named:
         return named[0]
     varied = [c for c in usable if c not in people and len({x for x in columns[c] if x}) > 1]
-    return min(varied, key=lambda c: len(set(columns[c])), default=None)
+    return min(varied, key=lambda c: (_is_number(columns[c]), len(set(columns[c]))), default=None)
+
+
+def _is_number(cells: Sequence[str]) -> bool:
+    return all(re.fullmatch(r"[-+]?[0-9.,]+(e[-+]?[0-9]+)?", cell, re.IGNORECASE) for cell in cells if cell)
 
 
 def _few_values(cells: Sequence[str]) -> bool:

@@ -32,11 +32,10 @@ class Labels:
 def found(images: Sequence[Member], others: Sequence[Member], ledger: Ledger) -> Labels:
     """Labels of the image files. Raises InputError where there are none."""
     files = [member.name for member in images]
-    tables = [(m, t) for m in others if m.ending in TABLE_ENDINGS and (t := _table(m, files)) is not None]
     folders = _by_folder(files)
-    best = max(tables, key=lambda pair: len(pair[1].rows), default=None)
-    if best is not None:
-        labels = _by_table(best[0].name, best[1], files, folders, ledger)
+    table = label_tables.best([data for m in others if (data := _bytes(m)) is not None], files)
+    if table is not None:
+        labels = _by_table(table, files, folders, ledger)
         if labels is not None:
             return labels
     if folders is None:
@@ -44,15 +43,15 @@ def found(images: Sequence[Member], others: Sequence[Member], ledger: Ledger) ->
     return folders
 
 
-def _table(member: Member, files: Sequence[str]) -> label_tables.LabelTable | None:
+def _bytes(member: Member) -> bytes | None:
     try:
-        return label_tables.parsed(member.read(), files)
+        return member.read()
     except Refused:
         return None
 
 
 def _by_table(
-    name: str, table: label_tables.LabelTable, files: Sequence[str], folders: Labels | None, ledger: Ledger
+    table: label_tables.LabelTable, files: Sequence[str], folders: Labels | None, ledger: Ledger
 ) -> Labels | None:
     """Labels from a table; classes from the folders where the table has no column of them."""
     for file in table.contested:
@@ -70,14 +69,17 @@ def _by_table(
     if label is None and folders is not None:
         label, columns = folders.label, {**columns, **folders.columns}
     told = [f"classes from column {label!r}", f"sources from column {person!r}" if person else "no column of sources"]
-    return Labels(columns, str(label), person, (*told, *notes), {"labels": "table", "table": name})
+    return Labels(columns, str(label), person, (*told, *notes), {"labels": "table"})
 
 
 def _by_folder(files: Sequence[str]) -> Labels | None:
-    """The first folder is the class and a second one the source, below what all files share and below train or test."""
+    """The first folder is the class and a second one the source, below what all files share and beside train or test.
+
+    Where the second folders are fewer and come again below others, they are the classes and the first the sources.
+    """
     parts = [PurePosixPath(file).parts for file in files]
     shared = _shared_depth(parts)
-    inner = [_below_parts(part[shared:]) for part in parts]
+    inner = [_without_parts(part[shared:]) for part in parts]
     notes = ["classes from the names of folders"]
     if any(len(part) != len(rest) + shared for part, rest in zip(parts, inner, strict=True)):
         notes.append("folders such as train and test were joined: the set is divided anew")
@@ -86,11 +88,19 @@ def _by_folder(files: Sequence[str]) -> Labels | None:
             return None
         inner = [part[shared - 1 :] for part in parts]
         notes.append("all images are in one folder, which is taken as the only class")
-    classes = {file: rest[0] if len(rest) > 1 else "" for file, rest in zip(files, inner, strict=True)}
-    sources = {file: rest[1] if len(rest) > 2 else "" for file, rest in zip(files, inner, strict=True)}
+    first = {file: rest[0] if len(rest) > 1 else "" for file, rest in zip(files, inner, strict=True)}
+    second = {file: rest[1] if len(rest) > 2 else "" for file, rest in zip(files, inner, strict=True)}
+    classes, sources = (second, first) if _recurs(first, second) else (first, second)
     grouped = 1 < len(set(sources.values()) - {""}) < len(files)
     columns = {FOLDER: classes, **({FOLDER_PERSON: sources} if grouped else {})}
     return Labels(columns, FOLDER, FOLDER_PERSON if grouped else None, tuple(notes), {"labels": "folders"})
+
+
+def _recurs(first: Mapping[str, str], second: Mapping[str, str]) -> bool:
+    """Whether the second folders are fewer than the first ones and each is, on average, below two of them or more."""
+    pairs = set(zip(first.values(), second.values(), strict=True))
+    names = len(set(second.values()))
+    return "" not in second.values() and names < len(set(first.values())) and len(pairs) >= 2 * names
 
 
 def _shared_depth(parts: Sequence[tuple[str, ...]]) -> int:
@@ -101,5 +111,7 @@ def _shared_depth(parts: Sequence[tuple[str, ...]]) -> int:
     return depth
 
 
-def _below_parts(rest: tuple[str, ...]) -> tuple[str, ...]:
-    return rest[1:] if len(rest) > 2 and rest[0].casefold() in PARTS else rest
+def _without_parts(rest: tuple[str, ...]) -> tuple[str, ...]:
+    """The path without folders such as train and test, as long as another folder is left."""
+    kept = tuple(folder for folder in rest[:-1] if folder.casefold() not in PARTS)
+    return (*kept, rest[-1]) if kept else rest

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from synthgen.contracts import Split
 from synthgen.errors import SpecError, raise_all
@@ -21,12 +20,6 @@ def check_request(request: SampleSpec, split: Split, schema: ImageSchema, spec: 
     raise_all(SpecError, _problems(request, schema), HINT)
 
 
-def check_without_source(request: SampleSpec, encoding: Any) -> None:
-    """The same where a loaded model is all there is; `encoding` is its schema. Raises SpecError."""
-    schema = encoding if isinstance(encoding, ImageSchema) else None
-    raise_all(SpecError, _problems(request, schema), HINT)
-
-
 def class_of(where: Mapping[str, Wish]) -> str | None:
     """The class that a wish means, as text; None where it names none."""
     wish = where.get(CLASS)
@@ -35,7 +28,7 @@ def class_of(where: Mapping[str, Wish]) -> str | None:
     return str(int(wish)) if isinstance(wish, float) and wish.is_integer() else str(wish)
 
 
-def _problems(request: SampleSpec, schema: ImageSchema | None) -> list[str]:
+def _problems(request: SampleSpec, schema: ImageSchema) -> list[str]:
     problems = [] if not request.fixed else _of_wish("the fixed value", request.fixed, schema)
     for number, target in enumerate(request.targets, 1):
         problems += _of_wish(f"target {number}", target.where, schema)
@@ -51,7 +44,7 @@ def _problems(request: SampleSpec, schema: ImageSchema | None) -> list[str]:
     return problems
 
 
-def _of_wish(what: str, where: Mapping[str, Wish], schema: ImageSchema | None) -> list[str]:
+def _of_wish(what: str, where: Mapping[str, Wish], schema: ImageSchema) -> list[str]:
     """What is wrong with the columns and the class of one wish."""
     others = [name for name in where if name != CLASS]
     if others or CLASS not in where:
@@ -59,6 +52,6 @@ def _of_wish(what: str, where: Mapping[str, Wish], schema: ImageSchema | None) -
     name = class_of(where)
     if name is None:
         return [f"{what}: a class is asked for by its name, not by a range, a list or a missing value."]
-    if schema is not None and name not in schema.classes:
+    if name not in schema.classes:
         return [f"{what}: there is no such class among the {len(schema.classes)} of the schema."]
     return []

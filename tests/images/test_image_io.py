@@ -70,6 +70,31 @@ def test_a_table_may_name_files_without_ending_or_by_path(tmp_path):
         assert set(source.data.columns["label"]) == {"ci", "sq", "cr"}
 
 
+def test_tables_of_parts_are_joined_and_need_no_header_and_classes_may_have_a_column_each(tmp_path):
+    files = {f"{p}.png": d for p, d in enumerate(class_folders().values())}
+    kinds = [name.split("/")[0] for name in class_folders()]
+    lines = [f"{p}.png,{kind}" for p, kind in enumerate(kinds)]
+    halves = [lines[:30], lines[30:]]
+    parts = {f"{n}.csv": "\n".join(["file,label", *half]).encode() for n, half in zip("ab", halves, strict=True)}
+    bare = {"labels.csv": "\n".join(lines).encode()}
+    columns = [f"{p},60,{int(k == 'circle')},{float(k == 'square')},{int(k == 'cross')}" for p, k in enumerate(kinds)]
+    hot = {"labels.csv": "\n".join(["image,age,circle,square,cross", *columns]).encode()}
+    for number, tables in enumerate((parts, bare, hot)):
+        source = io.read(zipped(tmp_path / f"{number}.zip", {**files, **tables}))
+        expected = tuple(kinds[int(file[:-4])] for file in source.data.files)
+        assert source.data.columns[source.data.label] == expected
+
+
+def test_folders_of_patients_that_hold_the_same_classes_are_sources(tmp_path):
+    files = {}
+    for place, (name, data) in enumerate(class_folders().items()):
+        shape, file = name.split("/")
+        files[f"p{place % 7}/{shape}/{file}"] = data
+    schema = infer(io.read(zipped(tmp_path / "a.zip", files)), SPEC)
+    assert schema.classes == ("circle", "cross", "square")
+    assert (schema.person, schema.sources) == ("inner folder", 7)
+
+
 def test_files_that_a_table_names_twice_with_different_labels_are_left_out(tmp_path):
     files = {f"{p}.png": d for p, d in enumerate(class_folders().values())}
     rows = [f"{p}.png,{'a' if p % 2 else 'b'}" for p in range(len(files))]

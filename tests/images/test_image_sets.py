@@ -14,7 +14,7 @@ from synthgen.errors import InputError, SchemaError, SpecError
 from synthgen.images import io as reading
 from synthgen.images import preview, sets, writing
 from synthgen.images.inference import infer
-from synthgen.images.requests import check_request, check_without_source
+from synthgen.images.requests import check_request
 from synthgen.images.schema import ImageSchema, load
 from synthgen.images.splitting import split
 from synthgen.images.stack import ImageStack
@@ -145,8 +145,6 @@ def test_folder_names_are_fit_for_any_file_system():
 )
 def test_requests_for_classes_are_taken(request_):
     check_request(request_, None, SCHEMA, SPEC)
-    check_without_source(request_, SCHEMA)
-    check_without_source(request_, None)
 
 
 @pytest.mark.parametrize(
@@ -170,8 +168,6 @@ def test_other_requests_are_refused_and_name_no_value(request_, words):
     with pytest.raises(SpecError, match=words) as caught:
         check_request(request_, None, SCHEMA, SPEC)
     assert "secret" not in str(caught.value)
-    with pytest.raises(SpecError):
-        check_without_source(request_, SCHEMA)
 
 
 def test_numbers_name_classes_as_they_are_written():
