@@ -43,7 +43,7 @@ def pairs(gallery: Mapping[str, Any]) -> None:
     st.caption(
         f"{REVIEWERS} The synthetic images that lie nearest to a training image, the closest first, each beside that "
         "image and the nearest real image that training never saw. Distances are of pixels after small shifts, "
-        "mirroring, light and contrast: 0 is the same picture, about 1.4 an unrelated one. An image that is much nearer "
+        "mirroring, light and contrast: 0 is the same picture, about 1.4 an unrelated one. One that is much nearer "
         "to training than to unseen images may be a copy: look whether it is the same picture."
     )
     found = gallery["pairs"]

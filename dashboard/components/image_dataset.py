@@ -33,12 +33,11 @@ def facts(dataset: DatasetView, schema: Mapping[str, Any]) -> None:
     kept = f"{wording.count(people)} of them" if people else "each image by itself"
     layout.facts(
         [
-            ("Images", wording.count(dataset.rows)),
+            ("Images", Html(f"{wording.count(dataset.rows)}<small>{wording.size(dataset.size)}</small>")),
             ("Classes", wording.count(len(schema["classes"]))),
             ("Read as", Html(f"{size(schema)}<small>{COLOURS[schema['channels']]}</small>")),
             ("Kept together by", Html(f"{layout.text(schema.get('person') or 'Nothing')}<small>{kept}</small>")),
             ("Near duplicates", wording.count(schema.get("duplicates", 0))),
-            ("File", wording.size(dataset.size)),
         ]
     )
 
@@ -80,7 +79,7 @@ def _left_out(classes: Sequence[Mapping[str, Any]], k_floor: int) -> None:
     named = [f"{one['name']} ({wording.count(one['count'])})" for one in classes]
     layout.banner(
         "warn",
-        f"Left out: {wording.plural(len(classes), 'class', 'classes')} of fewer than {k_floor} people",
+        f"Left out: {wording.plural(len(classes), 'class', 'classes')} of fewer than {k_floor} people or images",
         [", ".join(named), "A generator would have to memorise them. More images of them, or a smaller k-floor, help."],
     )
 
@@ -100,8 +99,8 @@ def reading(schema: Mapping[str, Any], preview: Mapping[str, Any]) -> None:
     if sizes:
         layout.section("Sizes as they came", "The commonest, width by height in pixels.")
         layout.table(("Size", "Images"), sizes, numbers=(1,), widths=(50, 50))
-    for note in preview["notes"]:
-        st.caption(note)
+    if preview["notes"]:
+        st.caption(". ".join(note[:1].upper() + note[1:] for note in preview["notes"]) + ".")
 
 
 def _finding(finding: Mapping[str, Any]) -> tuple[Cell, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -15,7 +15,7 @@ from synthgen.spec import AttackPlan, ImageOptions, RunSpec, checked
 IMAGES = "images"
 BUDGET = 600  # seconds: images take longer than rows
 AUTO = "Automatic: the conditional GAN"
-CHANNELS = {None: "As the images are", 1: "Grey", 3: "Colour"}
+CHANNELS: dict[str, Literal[1, 3] | None] = {"As the images are": None, "Grey": 1, "Colour": 3}
 FITS = {"pad": "Pad to a square", "stretch": "Stretch", "crop": "Cut to a square"}
 
 
@@ -62,13 +62,13 @@ def _options(schema: Mapping[str, Any], key: str) -> ImageOptions:
             128,
             None,
             step=4,
-            placeholder=f"As the images suggest: {image_dataset.size(schema)}",
+            placeholder=f"Automatic: {image_dataset.size(schema)}",
             key=f"size-{key}",
             help="Height and width. Larger images need more time: training takes about four times as long at twice "
             "the size.",
         )
     with channels:
-        colour = st.selectbox("Colour", list(CHANNELS), format_func=CHANNELS.__getitem__, key=f"channels-{key}")
+        colour = CHANNELS[st.selectbox("Colour", list(CHANNELS), key=f"channels-{key}")]
     with fit:
         chosen = st.selectbox(
             "Images of another shape",

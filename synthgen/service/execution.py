@@ -180,6 +180,8 @@ def _advance(job: Job, payload: Mapping[str, Any]) -> None:
     share = overall_progress(plan, job.stage, done, total)
     job.progress = max(job.progress, min(share or 0.0, 0.99))
     eta = payload.get("eta_seconds")
+    if eta is not None and total and done >= total:
+        return  # the stage is over, which says nothing of those to come
     job.eta_seconds = None if eta is None else round(remaining_seconds(plan, job.stage, done, total, eta), 1)
 
 
