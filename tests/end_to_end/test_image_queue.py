@@ -1,4 +1,4 @@
-"""Images through the real queue, a real worker and a real trainer child: read, train, score, look, draw again, erase."""
+"""Images through the real queue, a real worker and a real child: read, train, score, look, draw again, erase."""
 
 import contextlib
 import time
