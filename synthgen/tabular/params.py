@@ -31,7 +31,7 @@ class AutoregressiveParams(Spec):
         0.25,
         ge=0,
         lt=1,
-        description="Share of a factor's hidden units dropped while training; below 30,000 people more, up to half.",
+        description="Share of a factor's hidden units dropped while training; below 100,000 people more, up to half.",
     )
     critic_epochs: int = Field(
         4, ge=1, le=100, description="Passes of each critic per round over its half of the rows."

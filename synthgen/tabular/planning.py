@@ -20,7 +20,7 @@ PRODUCT_SECONDS = 4.2e-11  # per row and multiplication of the columns' networks
 MEMORY_SECONDS = 3.0e-8  # per row, column and hidden unit
 WEIGHT_SECONDS = 2.0e-9  # per weight: gradient, moments and average are read and written
 SMALLEST_BATCH, ENOUGH_STEPS = 64, 200  # batches are halved down to the one until there are as many steps as the other
-PLENTY_PEOPLE, MOST_DROPPED = 30_000, 0.5  # from so many on the least is dropped; below about 2,000 the most
+PLENTY_PEOPLE, MOST_DROPPED = 100_000, 0.5  # from so many on the least is dropped; below about 6,000 the most
 STEPS_SHARE = 0.6  # of the budget; the rest is for critics, validation and reading
 WORST_SHARE, WORST_EPOCHS = 0.7, 4  # at most of the steps for the worst case; after so many passes emphasis memorises
 
