@@ -40,7 +40,7 @@ METRICS: dict[str, Entry] = {
         *(f"{arm}_{measure}" for arm in (*_RIVALS, *_MIXES) for measure in ("recall", "f1")),
         "f1_gain",
     ),
-    "closest_image": _entry("privacy:ClosestImage", "Nearest training image", "pixels"),
+    "closest_image": _entry("privacy:ClosestImage", "Nearest training image", "pixels", "excess"),
     "near_copies": _entry("copies:NearCopies", "Near copies", "distinct"),
     "copied_images": _entry("copies:CopiedImages", "Copied images", "lone_images"),
     "membership": _entry("membership:Membership", "Membership inference by distance", "tpr_at_1"),

@@ -6,16 +6,19 @@ sqrt(2 - 2 correlation). Thumbnails choose a few candidates of either side, whic
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from synthgen.images.devices import one_thread
 from synthgen.images.metrics.networks import place
 
-SIZE, THUMBNAIL, REACH, CANDIDATES, CHUNK = 32, 10, 2, 4, 256
+SIZE, THUMBNAIL, REACH, CANDIDATES, CHUNK = 32, 10, 2, 8, 256
 FLAT = 0.02  # standard deviation, of pixels from -1 to 1, that counts as nothing
 
 
@@ -63,34 +66,64 @@ def thumbnail(x: Tensor) -> Tensor:
     return unit(functional.adaptive_avg_pool2d(functional.avg_pool2d(x, 3, 1, 1, count_include_pad=False), THUMBNAIL))
 
 
-def nearest(query: Gallery, other: Gallery, strangers: bool) -> tuple[np.ndarray, np.ndarray]:
-    """For each image of `query` its distance to the nearest one of `other`, and which that is.
+@dataclass(frozen=True)
+class Found:
+    """Of each image its distance to the nearest one of a side, which that is, and whether it may be the nearest of all.
 
-    `strangers`: images of the same person do not count. Distances are infinite where nobody is left.
+    `first`: thumbnails put it among the candidates of both sides together. Distances are infinite where nobody is left.
     """
-    distance, which = [np.zeros(0)], [np.zeros(0, dtype=np.int64)]
-    for start in range(0, len(query), CHUNK):
-        rows = slice(start, start + CHUNK)
-        same = query.people[rows, None] == other.people[None, :] if strangers else None
-        found, at = _nearest(query.pixels[rows], query.thumbnails[rows], other, same)
-        distance.append(found.cpu().numpy())
-        which.append(at.cpu().numpy())
-    return np.concatenate(distance), np.concatenate(which)
+
+    distance: np.ndarray
+    at: np.ndarray
+    first: np.ndarray
 
 
-def _nearest(x: Tensor, thumbs: Tensor, other: Gallery, same: Tensor | None) -> tuple[Tensor, Tensor]:
-    likeness = torch.stack([thumbs @ other.thumbnails.T, thumbs @ other.mirrored.T])
-    if same is not None:
-        likeness = likeness.masked_fill(same, -torch.inf)
-    best, mirror = likeness.max(dim=0)
-    score, at = best.topk(min(CANDIDATES, len(other)), dim=1)
-    flip = mirror.gather(1, at).bool()
-    candidates = other.pixels[at]
+def nearest(query: Gallery, sides: Sequence[Gallery]) -> list[Found]:
+    """The nearest image of each side that belongs to another person; the same care is taken with either side."""
+    parts: list[list[tuple[Tensor, Tensor, Tensor]]] = [[] for _ in sides]
+    with one_thread():
+        for start in range(0, len(query), CHUNK):
+            rows = slice(start, start + CHUNK)
+            for found, one in zip(parts, _chunk(query, rows, sides), strict=True):
+                found.append(one)
+    return [Found(*(torch.cat(p).cpu().numpy() for p in zip(*found, strict=True))) for found in parts]
+
+
+def _chunk(query: Gallery, rows: slice, sides: Sequence[Gallery]) -> list[tuple[Tensor, Tensor, Tensor]]:
+    likeness = [_likeness(query, rows, side) for side in sides]
+    # as many candidates of all together: a fixed number of each side would look deeper into the smaller one
+    least = torch.cat([top.values for top, _ in likeness], dim=1).topk(CANDIDATES, dim=1).values[:, -1:]
+    return [_aligned(query.pixels[rows], side, *one, least) for side, one in zip(sides, likeness, strict=True)]
+
+
+def _likeness(query: Gallery, rows: slice, side: Gallery) -> tuple[Any, Tensor]:
+    """The best candidates of one side by thumbnails, values and places; and where they are likest mirrored."""
+    thumbs = query.thumbnails[rows]
+    straight, mirrored = thumbs @ side.thumbnails.T, thumbs @ side.mirrored.T
+    best = torch.maximum(straight, mirrored)
+    best = best.masked_fill(query.people[rows, None] == side.people[None, :], -torch.inf)
+    short = CANDIDATES - len(side)
+    if short > 0:
+        best = functional.pad(best, (0, short), value=-torch.inf)
+        straight, mirrored = (functional.pad(x, (0, short), value=-2.0) for x in (straight, mirrored))
+    top = best.topk(CANDIDATES, dim=1)
+    return top, (mirrored > straight).gather(1, top.indices)
+
+
+def _aligned(x: Tensor, side: Gallery, top: Any, flip: Tensor, least: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Distance after alignment to the likest candidate, its place, and whether it is one of all sides' candidates."""
+    if not len(side):
+        nobody = torch.zeros(len(x), device=x.device)
+        return nobody + torch.inf, nobody.long(), nobody.bool()
+    at = top.indices.clamp(max=len(side) - 1)
+    candidates = side.pixels[at]
     candidates = torch.where(flip[:, :, None, None, None], candidates.flip(4), candidates)
-    correlation = aligned(x, candidates).masked_fill(~score.isfinite(), -torch.inf)
-    top, pick = correlation.max(dim=1)
-    distance = (2 - 2 * top).clamp(min=0).sqrt()
-    return distance, at.gather(1, pick[:, None])[:, 0]
+    meant = (top.values >= least) & top.values.isfinite()
+    first = meant.any(dim=1)
+    meant[:, 0] |= top.values[:, 0].isfinite()  # the likest of the side is always told of, for the ratio
+    correlation = aligned(x, candidates).masked_fill(~meant, -torch.inf)
+    best, pick = correlation.max(dim=1)
+    return (2 - 2 * best).clamp(min=0).sqrt(), at.gather(1, pick[:, None])[:, 0], first
 
 
 def aligned(x: Tensor, candidates: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from synthgen.images.metrics.utility import STEPS, told
 from synthgen.images.stack import ImageStack
 from synthgen.runtime import RunContext
 
-REPETITIONS, KEPT, MOST_LEARNT = 5, 0.9, 1_500  # the last: real images of a class
+REPETITIONS, KEPT, MOST_LEARNT = 4, 0.9, 1_500  # the last: real images of a class
 NEARLY = 0.8  # a mix is tried where the set holds at least so much of what it takes of every class
 RIVALS = {
     "real": ("real images as they come", Schooling(STEPS, balanced=False)),

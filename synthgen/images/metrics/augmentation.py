@@ -13,6 +13,7 @@ from synthgen.images.metrics.compared import ImageMeasure
 from synthgen.images.metrics.features import Comparison
 from synthgen.images.metrics.utility import person_weights, scores, testable, tested_rows
 from synthgen.measures.measure import absent, percentile, simultaneous
+from synthgen.runtime import RunContext
 
 HOW = "bootstrap over hold-out people and repetitions"
 MEASURES = {"recall": "recall of the worst class", "f1": "macro F1"}
@@ -28,7 +29,7 @@ class Augmentation(ImageMeasure):
     low = -1.0
     explanation = (
         "A standard classifier learns from real images as they come, with rare classes drawn more often, with class "
-        "weights, with classical augmentation, and with synthetic images at several mixes, five times over, and is "
+        "weights, with classical augmentation, and with synthetic images at several mixes, four times over, and is "
         "tested on real images it never saw. The value is what the best mix adds to the recall of the worst class over "
         "the best of the first four. 'Use' is said only where the interval, which allows for having tried several "
         "mixes, excludes 0 and macro F1 is not clearly worse."
@@ -60,7 +61,7 @@ class Augmentation(ImageMeasure):
         )
 
 
-def _draws(c: Comparison, places: Sequence[int], ctx) -> Draws:  # type: ignore[no-untyped-def]
+def _draws(c: Comparison, places: Sequence[int], ctx: RunContext) -> Draws:
     """Scores of every arm, mean over repetitions: as found, then with people and repetitions drawn again."""
     rows = tested_rows(c, places)
     truth, weights = c.holdout.labels[rows], person_weights(c, places, ctx.rng("people"))

@@ -5,15 +5,16 @@ A class is asked for by name, so counting its name would say nothing: it is judg
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import numpy as np
 
-from synthgen.contracts import Figure, Group, GroupFigure, Interval, MetricResult, Status
-from synthgen.images.metrics.compared import ImageMeasure, people_of_class
+from synthgen.contracts import Figure, GroupFigure, Interval, MetricResult, Status
+from synthgen.images.metrics.compared import ImageMeasure
 from synthgen.images.metrics.features import Comparison
+from synthgen.images.modes import memberships
 from synthgen.images.schema import CLASS
 from synthgen.measures.measure import absent, mean
 from synthgen.shares import FEWEST_EXPECTED, LOST, THIN, ratio_interval
@@ -57,12 +58,15 @@ class ModeCensus(ImageMeasure):
         asked = expected(c)
         own = [_class(c, place, float(asked[place]), seen, of_set=True) for place in range(c.classes)]
         held = [_class(c, place, float(asked[place]), seen, of_set=False) for place in range(c.classes)]
-        groups: list[Group | None] = [None] * c.classes
-        for group in (g for g in c.groups if g.kind == "cluster"):
-            first, second = _cluster(c, group)
-            own, held, groups = [*own, first], [*held, second], [*groups, group]
-        lines = tuple(_shown(c, i, g, a, b) for i, (g, a, b) in enumerate(zip(groups, own, held, strict=True)))
-        return self._summed(lines, own, held, c.schema.k_floor)
+        lines = [_class_shown(c, place, a, b) for place, (a, b) in enumerate(zip(own, held, strict=True))]
+        clusters = [g for g in c.groups if g.kind == "cluster"]
+        masks = [memberships(clusters, stack) for stack in (c.train, c.holdout, c.drawn)]
+        for i, group in enumerate(clusters):
+            train, holdout, drawn = (mask[:, i] for mask in masks)
+            first, second = _cluster(c, train, holdout, drawn)
+            own, held = [*own, first], [*held, second]
+            lines.append(_shown(c, group.name, group.kind, group.columns, train, first, second))
+        return self._summed(tuple(lines), own, held, c.schema.k_floor)
 
     def _summed(self, lines: tuple[GroupFigure, ...], own: list[_Line], held: list[_Line], k: int) -> MetricResult:
         figures = [_word_figure(word, own, held) for word in WORDS]
@@ -99,7 +103,7 @@ def _is_balanced(spec: SampleSpec) -> bool:
     return spec.mix == "balanced" or CLASS in spec.balance
 
 
-def _places(c: Comparison, where: dict[str, object]) -> list[int]:
+def _places(c: Comparison, where: Mapping[str, object]) -> list[int]:
     """The classes that a wish means; all of them where it names none."""
     wish = where.get(CLASS)
     if wish is None:
@@ -122,13 +126,12 @@ def _class(c: Comparison, place: int, asked: float, seen: Sequence[np.ndarray], 
     return _told(min(found, round(asked)), round(asked), right, n)
 
 
-def _cluster(c: Comparison, group: Group) -> tuple[_Line, _Line]:
-    """Images of a cluster among those of its class, against the training images."""
-    masks = [np.asarray(group.mask(stack), dtype=bool) for stack in (c.train, c.holdout, c.drawn)]
-    labels = np.unique(c.train.labels[masks[0]])
-    within = [np.isin(stack.labels, labels) for stack in (c.train, c.holdout, c.drawn)]
-    real, held, drawn = ((int((m & w).sum()), int(w.sum())) for m, w in zip(masks, within, strict=True))
-    return _told(*drawn, *real), _told(*held, *real)
+def _cluster(c: Comparison, train: np.ndarray, holdout: np.ndarray, drawn: np.ndarray) -> tuple[_Line, _Line]:
+    """Images of a cluster among those of its class, against the training images; booleans of the three parts."""
+    labels = np.unique(c.train.labels[train])
+    parts = ((train, c.train), (holdout, c.holdout), (drawn, c.drawn))
+    real, held, made = ((int(inside.sum()), int(np.isin(stack.labels, labels).sum())) for inside, stack in parts)
+    return _told(*made, *real), _told(*held, *real)
 
 
 def _told(x: int, m: int, y: int, n: int) -> _Line:
@@ -144,13 +147,14 @@ def _told(x: int, m: int, y: int, n: int) -> _Line:
     return _Line(x, x / wanted, interval, word)
 
 
-def _shown(c: Comparison, place: int, group: Group | None, own: _Line, held: _Line) -> GroupFigure:
-    if group is None:
-        people, label, kind, columns = people_of_class(c, place), c.schema.classes[place], "class", (CLASS,)
-    else:
-        inside = np.asarray(group.mask(c.train), dtype=bool)
-        people, label = len(np.unique(c.people("train")[inside])), group.name
-        kind, columns = group.kind, tuple(group.columns)
+def _class_shown(c: Comparison, place: int, own: _Line, held: _Line) -> GroupFigure:
+    return _shown(c, c.schema.classes[place], "class", (CLASS,), c.train.labels == place, own, held)
+
+
+def _shown(
+    c: Comparison, label: str, kind: str, columns: tuple[str, ...], train: np.ndarray, own: _Line, held: _Line
+) -> GroupFigure:
+    people = len(np.unique(c.people("train")[train]))
     return GroupFigure(
         label=label,
         kind=kind,

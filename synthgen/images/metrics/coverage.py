@@ -10,6 +10,7 @@ from synthgen.contracts import Figure, Group, GroupFigure, Interval, MetricResul
 from synthgen.images.metrics.compared import FEW, ImageMeasure, class_line, enough, extreme
 from synthgen.images.metrics.features import Comparison
 from synthgen.images.metrics.neighbourhoods import average, interval, tally
+from synthgen.images.modes import memberships
 from synthgen.measures.measure import mean
 
 FEWEST_IN_CLUSTER = 8
@@ -79,7 +80,10 @@ class Precision(_Balls):
 
     name, title, of_real = "precision", "Precision", False
     family: ClassVar[Literal["fidelity"]] = "fidelity"
-    explanation = f"Share of synthetic images that lie within reach of a training image of their class, mean over classes, {_HERE}."
+    explanation = (
+        "Share of synthetic images that lie within reach of a training image of their class, mean over "
+        f"classes, {_HERE}."
+    )
     source = "Kynkaanniemi et al. (2019), Improved precision and recall."
 
 
@@ -102,7 +106,10 @@ class Recall(_Balls):
 
     name, title = "recall", "Recall"
     family: ClassVar[Literal["coverage"]] = "coverage"
-    explanation = f"Share of training images that lie within reach of a synthetic image of their class, mean over classes, {_HERE}."
+    explanation = (
+        "Share of training images that lie within reach of a synthetic image of their class, mean over "
+        f"classes, {_HERE}."
+    )
     source = "Kynkaanniemi et al. (2019), Improved precision and recall."
 
 
@@ -134,7 +141,8 @@ class WorstCluster(ImageMeasure):
         clusters = [g for g in c.groups if g.kind == "cluster"]
         if not clusters:
             return self.not_applicable("No class has clusters of enough people.")
-        lines = [_cluster_line(c, g) for g in clusters]
+        inside = memberships(clusters, c.train)
+        lines = [_cluster_line(c, g, inside[:, i]) for i, g in enumerate(clusters)]
         told = [line for line in lines if line.value is not None]
         if not told:
             return self.insufficient("No cluster has enough images to be told.")
@@ -152,9 +160,8 @@ class WorstCluster(ImageMeasure):
         )
 
 
-def _cluster_line(c: Comparison, group: Group) -> GroupFigure:
+def _cluster_line(c: Comparison, group: Group, inside: np.ndarray) -> GroupFigure:
     """The coverage of the training images of one cluster."""
-    inside = np.asarray(group.mask(c.train), dtype=bool)
     found, people = tally(c), c.people("train")
     count = len(np.unique(people[inside]))
     known = {

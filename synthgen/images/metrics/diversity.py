@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -41,8 +41,7 @@ class Diversity(ImageMeasure):
         lines = [class_line(c, p, **(_fields(found[p], 0) if p in found else {})) for p in range(c.classes)]
         told = [line for line in lines if line.value is not None]
         worst = min(told, key=lambda line: line.value or 0.0)
-        spread = [_fields(found[p], 1) for p in places]
-        least = min(spread, key=lambda fields: fields["value"])
+        least = min((_fields(found[p], 1) for p in places), key=lambda fields: float(fields["value"]))
         return self.result(
             value=worst.value,
             interval=worst.interval,
@@ -78,7 +77,7 @@ def _apart(x: np.ndarray) -> np.ndarray:
     return np.array([float(np.median(reach(x, 1))), float(pairs.mean())]) + 1e-3
 
 
-def _fields(ratios: np.ndarray, kind: int) -> dict[str, object]:
+def _fields(ratios: np.ndarray, kind: int) -> dict[str, Any]:
     own, held = ratios[:, 0, kind], ratios[:, 1, kind]
     middle, error = float(np.clip(own.mean(), 0, Diversity.high)), float(own.std(ddof=1))
     interval = Interval(low=max(0.0, middle - 1.96 * error), high=middle + 1.96 * error, method=FROM_SEEDS)

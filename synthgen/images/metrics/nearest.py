@@ -14,19 +14,22 @@ from synthgen.runtime import RunContext
 
 MOST_REAL, MOST_CONTROL, MOST_SYNTHETIC, CHUNK = 12_000, 2_000, 5_000, 1_000
 FEWEST = 30
+TIE = 1e-4
 
 
 @dataclass(frozen=True)
 class Nearest:
     """Of some images the distances to the nearest training and the nearest hold-out image, and which these are.
 
-    `train_at` and `holdout_at` are places in the split's stacks; `rows` are the images' own places in theirs.
+    `train_at` and `holdout_at` are places in the split's stacks; `ours`: 1 where the training image is the nearer one,
+    0.5 where both are as near; `rows` are the images' own places in their stack.
     """
 
     train: np.ndarray
     holdout: np.ndarray
     train_at: np.ndarray
     holdout_at: np.ndarray
+    ours: np.ndarray
     rows: np.ndarray
 
     @property
@@ -72,8 +75,16 @@ def _sides(c: Comparison, ctx: RunContext) -> tuple[list[tuple[Gallery, np.ndarr
 
 
 def _both(query: Gallery, rows: np.ndarray, sides: list[tuple[Gallery, np.ndarray]]) -> Nearest:
-    (train, train_at), (holdout, holdout_at) = (alignment.nearest(query, side, strangers=True) for side, _ in sides)
-    return Nearest(train, holdout, sides[0][1][train_at], sides[1][1][holdout_at], rows)
+    train, holdout = alignment.nearest(query, [side for side, _ in sides])
+    near = [np.where(found.first, found.distance, np.inf) for found in (train, holdout)]
+    places = sides[0][1][train.at], sides[1][1][holdout.at]
+    return Nearest(train.distance, holdout.distance, *places, _nearer(*near), rows)
+
+
+def _nearer(train: np.ndarray, holdout: np.ndarray) -> np.ndarray:
+    with np.errstate(invalid="ignore"):
+        tie = (np.abs(train - holdout) <= TIE) | (np.isinf(train) & np.isinf(holdout))
+    return np.where(tie, 0.5, train < holdout)
 
 
 def in_features(c: Comparison) -> Nearest:
@@ -90,7 +101,8 @@ def _in_features(c: Comparison, ctx: RunContext) -> Nearest:
         at = np.stack([fold[side][1] for fold in folds])
         pick = found.argmin(axis=0)
         sides.append((found.min(axis=0), at[pick, np.arange(len(rows))]))
-    return Nearest(sides[0][0], sides[1][0], sides[0][1], sides[1][1], rows)
+    (train, train_at), (holdout, holdout_at) = sides
+    return Nearest(train, holdout, train_at, holdout_at, _nearer(train, holdout), rows)
 
 
 def _by_fold(c: Comparison, fold: Fold, rows: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:

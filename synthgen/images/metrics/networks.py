@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from synthgen.images.devices import fast, one_thread, placed
 from synthgen.images.stack import ImageStack
 
 FEATURES = 32  # numbers that describe an image
@@ -23,14 +24,6 @@ def place(pixels: np.ndarray, device: str) -> Tensor:
     """uint8 (n, h, w, c) as float32 (n, c, h, w) from -1 to 1, channels last in memory."""
     x = torch.from_numpy(np.ascontiguousarray(pixels)).to(device).permute(0, 3, 1, 2)
     return x.to(torch.float32).div_(127.5).sub_(1.0).contiguous(memory_format=torch.channels_last)
-
-
-def bf16_pays(device: torch.device) -> bool:
-    """Whether this device multiplies bfloat16 natively (AMX or AVX512-BF16 on a CPU)."""
-    if device.type != "cpu":
-        return torch.cuda.is_available() and torch.cuda.is_bf16_supported()
-    checks = (getattr(torch.cpu, "_is_amx_tile_supported", None), getattr(torch.cpu, "_is_avx512_bf16_supported", None))
-    return any(check() for check in checks if check is not None)
 
 
 @contextmanager
@@ -109,8 +102,9 @@ def school(
     check: Callable[[], None] = lambda: None,
 ) -> nn.Module:
     """A network trained on these images from this seed, set to answer; `check` is called now and then to stop."""
-    with seeded(seed, device):
-        net = build().to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    with seeded(seed, device), one_thread():
+        net = build()
+        placed(net, device)
         rng = np.random.default_rng(seed)
         chances = _chances(stack.labels, classes, plan.balanced)
         weights = torch.tensor(_weights(stack.labels, classes, plan.weighted), dtype=torch.float32, device=device)
@@ -131,9 +125,9 @@ def school(
 
 
 def _loss(net: nn.Module, x: Tensor, labels: Tensor, weights: Tensor, plan: Schooling) -> Tensor:
-    with torch.autocast(x.device.type, torch.bfloat16, enabled=bf16_pays(x.device)):
+    with fast(x.device.type):
         found, logits = net(x)
-        drawn = net.decoder(found) if plan.decoded else None
+        drawn = net.get_submodule("decoder")(found) if plan.decoded else None
     loss = functional.cross_entropy(logits.float(), labels, weights, label_smoothing=0.05)
     if drawn is None:
         return loss
@@ -183,7 +177,7 @@ def seen(net: nn.Module, pixels: np.ndarray, device: str) -> tuple[np.ndarray, n
     parts = []
     for start in range(0, len(pixels), CHUNK):
         x = place(pixels[start : start + CHUNK], device)
-        with torch.autocast(x.device.type, torch.bfloat16, enabled=bf16_pays(x.device)):
+        with fast(device), one_thread():
             found, logits = net(x)
         parts.append((found.float().cpu().numpy(), logits.float().softmax(1).cpu().numpy()))
     if not parts:

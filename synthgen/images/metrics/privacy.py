@@ -13,7 +13,6 @@ from synthgen.images.metrics.compared import ImageMeasure, class_line
 from synthgen.images.metrics.features import Comparison
 from synthgen.images.metrics.nearest import FEWEST, Nearest, aligned, in_features
 
-TIE = 1e-4
 HOW = "normal; training and hold-out people swapped"
 TOO_FEW = f"Fewer than {FEWEST} training, hold-out or synthetic images."
 
@@ -58,8 +57,12 @@ class ClosestImage(ImagePrivacy):
             inside = labels == place
             few = min(inside.sum(), (c.train.labels == place).sum(), (c.holdout.labels == place).sum()) < FEWEST
             lines.append(class_line(c, place, **(_few() if few else kept(c, found, inside))))
-        figure = Figure(name="pixels", title="Nearest training image in pixels", **beside)
-        return self.result(**whole, figures=(figure,), groups=tuple(lines))
+        figures = (
+            Figure(name="pixels", title="Nearest training image in pixels", **beside),
+            Figure(name="excess", title="Images with a training image nearest, above what chance gives",
+                   value=_excess(c, found)),
+        )  # fmt: skip
+        return self.result(**whole, figures=figures, groups=tuple(lines))
 
 
 def _few() -> dict[str, Any]:
@@ -73,8 +76,7 @@ def kept(c: Comparison, found: Nearest, inside: np.ndarray) -> dict[str, Any]:
     each person near whom c synthetic images lie might as well be of the other part: the sum over people of
     c (trained on - p) is 0 with variance c^2 p (1 - p).
     """
-    tie = np.abs(found.train - found.holdout) <= TIE
-    ours = np.where(tie, 0.5, found.train < found.holdout)[inside]
+    ours = found.ours[inside]
     at_train, at_holdout = found.train_at[inside], found.holdout_at[inside]
     share = _trained_share(c)[np.where(ours >= 0.5, c.train.labels[at_train], c.holdout.labels[at_holdout])]
     toward, away = float((ours * (1 - share)).sum()), float(((1 - ours) * share).sum())
@@ -87,6 +89,12 @@ def kept(c: Comparison, found: Nearest, inside: np.ndarray) -> dict[str, Any]:
     interval = Interval(low=max(0.0, value - half), high=min(1.0, value + half), method=HOW)
     p_value = float(stats.norm.sf((toward - away) / error))
     return {"value": value, "holdout": 0.5, "interval": interval, "p_value": p_value}
+
+
+def _excess(c: Comparison, found: Nearest) -> float:
+    """Share of images with a training image nearest, less the training part's share of the real images near them."""
+    nearest = np.where(found.ours >= 0.5, c.train.labels[found.train_at], c.holdout.labels[found.holdout_at])
+    return float((found.ours - _trained_share(c)[nearest]).mean())
 
 
 def _trained_share(c: Comparison) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from synthgen.contracts import Figure, MetricResult
+from synthgen.contracts import Figure, GroupFigure, MetricResult
 from synthgen.images.metrics.compared import ImageMeasure, class_line
 from synthgen.images.metrics.features import Comparison
 from synthgen.images.metrics.networks import Quick, Schooling, school, seen
@@ -15,7 +15,7 @@ from synthgen.images.stack import ImageStack
 from synthgen.measures.measure import percentile
 from synthgen.runtime import RunContext
 
-WIDTH, STEPS, REPETITIONS, RESAMPLES = 16, 120, 3, 200
+WIDTH, STEPS, REPETITIONS, RESAMPLES = 16, 100, 3, 200
 FEWEST_TESTED, FEWEST_LEARNT, MOST_LEARNT, MOST_TESTED = 5, 5, 2_000, 1_000  # of a class
 TITLES = {"worst_recall": "Recall of the worst class", "accuracy": "Accuracy", "macro_f1": "Macro F1"}
 HOW = "bootstrap over hold-out people"
@@ -65,7 +65,9 @@ def _figures(found: dict[str, np.ndarray], held: dict[str, np.ndarray]) -> list[
     return out
 
 
-def _line(c: Comparison, place: int, tested: Sequence[int], found: dict[str, np.ndarray], held: dict[str, np.ndarray]):  # type: ignore[no-untyped-def]
+def _line(
+    c: Comparison, place: int, tested: Sequence[int], found: dict[str, np.ndarray], held: dict[str, np.ndarray]
+) -> GroupFigure:
     if place not in tested:
         return class_line(c, place)
     at = list(tested).index(place)
