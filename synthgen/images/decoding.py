@@ -18,10 +18,13 @@ from PIL import Image
 
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "WEBP", "GIF", "PPM")
 MOST_FILE_BYTES = 64 << 20
-MOST_PIXELS = 40_000_000
+MOST_PIXELS = 25_000_000  # of one image; of a JPEG, which is reduced while it is decoded, twice as many
+FREE_PIXELS = 4_000_000
+MOST_PER_BYTE = 300  # pixels for each byte of a file of more than FREE_PIXELS: what is emptier is made to deceive
 BACKGROUND = 255  # white: what shines through transparent pixels
 COLOURED_LEVELS = 16  # levels between the channels of a pixel that has colour; JPEG's own noise stays below
 COLOURED_SHARE = 0.01
+LOOKED_AT = 64  # rows and columns of an image that are looked at for colour
 ORIENTATION = 0x0112
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -104,7 +107,8 @@ def decode(data: bytes, side: int) -> Decoded:
 def _decoded(data: bytes, side: int) -> Decoded:
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:
         width, height = image.size
-        _check_size(width, height)
+        _check_size(width, height, 2 if image.format in ("JPEG", "MPO") else 1)
+        _check_emptiness(width * height, len(data))
         told = _frames_told(image) + _depth_told(image, data)
         if image.format in ("JPEG", "MPO"):
             image.draft(None, (min(2 * side, width), min(2 * side, height)))
@@ -140,11 +144,16 @@ def of_picture(image: Image.Image, side: int) -> Decoded:
     return replace(found, size=size)
 
 
-def _check_size(width: int, height: int) -> None:
+def _check_size(width: int, height: int, times: int = 1) -> None:
     if width < 1 or height < 1:
         raise Refused("it has no pixel")
-    if width * height > MOST_PIXELS:
+    if width * height > MOST_PIXELS * times:
         raise Refused(_too_many())
+
+
+def _check_emptiness(pixels: int, size: int) -> None:
+    if pixels > FREE_PIXELS and pixels > MOST_PER_BYTE * size:
+        raise Refused(f"its header announces over {MOST_PER_BYTE} pixels for each of its bytes")
 
 
 def _too_many() -> str:
@@ -252,8 +261,11 @@ def _channels(found: Decoded) -> range:
 
 
 def has_colour(pixels: np.ndarray) -> bool:
-    """Whether more than one pixel in a hundred differs visibly between its channels."""
+    """Whether more than one pixel in a hundred differs visibly between its channels; large images are looked at
+    in part."""
     if pixels.shape[-1] == 1:
         return False
-    spread = pixels.max(axis=-1).astype(np.int16) - pixels.min(axis=-1)
+    step = max(1, min(pixels.shape[:2]) // LOOKED_AT)
+    red, green, blue = np.moveaxis(pixels[::step, ::step].astype(np.int16), -1, 0)
+    spread = np.maximum(np.maximum(abs(red - green), abs(green - blue)), abs(red - blue))
     return float((spread > COLOURED_LEVELS).mean()) > COLOURED_SHARE

@@ -20,6 +20,7 @@ from synthgen.images.originals import Ledger, Originals
 LARGEST_SIDE = 256
 SMALLEST_SIDE = 64
 KEPT_BYTES = 320 << 20  # of decoded pixels of a whole set
+MOST_PIXELS = 12_000_000_000  # of a whole set as it came: what decoding takes time for
 HINT = "Submit a zip with one subfolder per class, images with a CSV of labels, or an .npz with images and labels."
 CLASS, PERSON = "class", "source"
 
@@ -185,7 +186,7 @@ def _none_found(files: int, ledger: Ledger) -> str:
 def _decoded(members: Sequence[Member], ledger: Ledger, digest: Any) -> Read:
     """Every file that is an image; what is none is told where its name says it should be one."""
     found = Read([], [], [])
-    side, kept = _side(len(members)), 0
+    side, kept, seen = _side(len(members)), 0, 0
     for member in members:
         try:
             one = _one(member, side, ledger, digest)
@@ -194,7 +195,13 @@ def _decoded(members: Sequence[Member], ledger: Ledger, digest: Any) -> Read:
             continue
         if one is None:
             continue
-        kept += one.pixels.nbytes
+        kept, seen = kept + one.pixels.nbytes, seen + one.size[0] * one.size[1]
+        if seen > MOST_PIXELS:
+            raise LimitError(
+                f"The first {len(found.files)} of {len(members)} images have over {MOST_PIXELS // 10**9} thousand "
+                "million pixels.",
+                "Submit smaller images.",
+            )
         if kept > KEPT_BYTES * 1.2:
             raise LimitError(
                 f"The first {len(found.files)} of {len(members)} images fill the {KEPT_BYTES >> 20} MB that a set may "
