@@ -10,11 +10,12 @@ from collections.abc import Iterable, Sequence
 import streamlit as st
 
 from dashboard.backend import Backend
-from dashboard.components import layout
+from dashboard.components import artifacts, layout, wording
 from dashboard.components.layout import Cell, Html
 
 INLINE = re.compile(r"data:image/(?:png|jpeg|webp);base64,[A-Za-z0-9+/=]+")
 LOOK_EVERY = 8.0  # seconds between two looks for a newer picture of a job at work
+MOST_ROWS = 20  # classes of a picture
 MISSING = Html('<span class="sg-noimage" title="no image"></span>')
 
 
@@ -39,15 +40,18 @@ def captioned(pairs: Sequence[tuple[object, Cell]], side: int = 128) -> Html:
     return Html(f'<div class="sg-strip">{"".join(figures)}</div>')
 
 
-def at_work(service: Backend, job_id: str) -> None:
-    """The newest picture that a training on images drew; nothing before the first."""
+def at_work(service: Backend, job_id: str, dataset_id: str) -> None:
+    """The newest picture that a training on images drew, a row a class; nothing before the first."""
     uri = _newest(service, job_id)
     if uri is None:
         return
+    classes = artifacts.once("schema", dataset_id, service.schema)["classes"]
     layout.section(
-        "What it generates now", "A row a class, drawn again now and then. Only people of this service see it."
+        "What it generates now",
+        "The same noise every time, so that progress shows. Only people of this service see it.",
     )
     st.html(f'<div class="sg-live">{image(uri, "images that the generator draws at this moment", 0)}</div>')
+    st.caption(f"A row a class, from the top: {', '.join(map(wording.plain, classes[:MOST_ROWS]))}.")
 
 
 def _newest(service: Backend, job_id: str) -> str | None:

@@ -44,7 +44,7 @@ def _page(service: Backend, job: JobView) -> None:
     _now(job)
     _actions(service, job)
     if job.state == "running" and job.spec.get("modality") == "images":
-        pictures.at_work(service, job.id)
+        pictures.at_work(service, job.id, job.dataset_id)
     seen = history.follow(job.id, service.events)
     if seen.healths:
         health.show(seen.healths)

@@ -107,8 +107,9 @@ def test_the_page_of_a_job_shows_what_it_generates_and_a_look_is_written_down_on
     _, text = draw("job", id=job.id)
     assert "What it generates now" not in text
     played_images.draw(service.app, job.id)
-    _, text = draw("job", id=job.id)
+    page, text = draw("job", id=job.id)
     assert "What it generates now" in text
+    assert "round" in captions(page)
     assert '<div class="sg-live"><img src="data:image/png;base64,' in text
     draw("job", id=job.id)
     assert [line["action"] for line in audit.trail(service.app, service.actor)].count("job.picture.seen") == 1
