@@ -45,10 +45,10 @@ def _places(wished: dict[str, Any], classes: Sequence[str], counts: np.ndarray) 
         raise SpecError(f"Images have no column {min(other)!r}.", f'Ask for {{"{CLASS}": name}}.')
     if CLASS not in wished:
         return counts > 0
-    name = class_of(wished)
-    if name not in classes or not counts[list(classes).index(name)]:
+    allowed = np.array([name == class_of(wished) for name in classes]) & (counts > 0)
+    if not allowed.any():
         raise SpecError("A request names a class that the generator was not trained on.", "Ask for one of its classes.")
-    return np.arange(len(classes)) == list(classes).index(name)
+    return allowed
 
 
 def _apportioned(share: np.ndarray, rows: int) -> np.ndarray:

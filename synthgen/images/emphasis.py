@@ -21,6 +21,7 @@ ETA = 0.1  # of each renewal
 FORGETS = 0.02  # of what was summed up, at each renewal
 UNIFORM = 0.2  # share of the mass that every member of a family keeps
 LIMIT = 4.0  # of the sum, either way
+TIED = 1e-6  # sums as near as that are the same
 QUIET = 0.25  # nats: spreads of excess below this are not blown up to one
 
 
@@ -73,8 +74,7 @@ class Emphasis:
         for family in self.families:
             at = family.groups
             self.sums[at] = np.clip((1 - FORGETS) * self.sums[at] + ETA * _standard(excess[at]), -LIMIT, LIMIT)
-            found = worst_case.weights(self.sums[at], self.params.reducer, self.params.emphasis, self.params.weight_cap)
-            mixed = (1 - UNIFORM) * found + UNIFORM
+            mixed = (1 - UNIFORM) * self._reduced(self.sums[at]) + UNIFORM
             self.weights[at] = np.where(resting[at], np.minimum(mixed, 1.0), mixed)
         self._follow()
 
@@ -102,6 +102,12 @@ class Emphasis:
         self._follow()
 
     # --- details -----------------------------------------------------------------------------------------------------
+
+    def _reduced(self, sums: np.ndarray) -> np.ndarray:
+        """Weights of mean one, within the cap; alike for alike, which those that pick the worst few do not give."""
+        if np.ptp(sums) < TIED:
+            return np.ones(len(sums))
+        return worst_case.weights(sums, self.params.reducer, self.params.emphasis, self.params.weight_cap)
 
     def _families(self) -> list[Family]:
         of_classes = np.flatnonzero(~self.clusters)

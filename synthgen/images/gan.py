@@ -204,7 +204,7 @@ class ConditionalGAN:
             }
             for kind, weight, e, over in zip(task.data.kinds, task.emphasis.weights, excess, overfitting, strict=True)
         ]
-        stages = [] if warm is None else [_stage("warm start", warm, plan.warm)]
+        stages = [] if warm is None else [_stage("warm_start", warm, plan.warm)]
         return {
             "batch": self.params.batch,
             "stages": [*stages, _stage("conditional_gan", run, plan.steps)],

@@ -1,7 +1,7 @@
 """Networks of the image generator: generator, projection critic, and the encoder of its warm start.
 
 All three work on a grid of `bottom` pixels a side doubled `doublings` times, at least as large as the image; what is
-over is cut off. Convolutions are He-initialised, no layer looks at other images of the batch.
+over is cut off. No layer looks at other images of the batch.
 """
 
 from __future__ import annotations
@@ -54,20 +54,39 @@ def activate(x: torch.Tensor) -> torch.Tensor:
     return functional.leaky_relu(x, SLOPE)
 
 
-def convolution(inside: int, outside: int, size: int = 3, stride: int = 1) -> nn.Conv2d:
-    """A He-initialised convolution with zero bias that keeps, or with stride 2 halves, the grid."""
-    layer = nn.Conv2d(inside, outside, size, stride, padding=(size - 1) // 2)
-    nn.init.kaiming_normal_(layer.weight, a=SLOPE)
-    nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
-    return layer
+class Convolution(nn.Module):
+    """A convolution that keeps, or with stride 2 halves, the grid.
+
+    Weights are standard normal numbers scaled when they are used to He's spread: then a step of Adam changes every layer
+    by the same share of its weights, however many inputs it has (equalised learning rate, Karras et al. 2018).
+    """
+
+    def __init__(self, inside: int, outside: int, size: int = 3, stride: int = 1) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(outside, inside, size, size))
+        self.bias = nn.Parameter(torch.zeros(outside))
+        self.scale, self.stride, self.padding = spread(inside * size**2), stride, (size - 1) // 2
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return functional.conv2d(x, self.weight * self.scale, self.bias, self.stride, self.padding)
 
 
-def dense(inside: int, outside: int, gain: float = 1.0) -> nn.Linear:
-    """A He-initialised linear layer with zero bias, scaled by `gain`."""
-    layer = nn.Linear(inside, outside)
-    nn.init.normal_(layer.weight, std=gain * math.sqrt(2 / ((1 + SLOPE**2) * inside)))
-    nn.init.zeros_(layer.bias)
-    return layer
+class Dense(nn.Module):
+    """A linear layer, scaled in the same way and by `gain`."""
+
+    def __init__(self, inside: int, outside: int, gain: float = 1.0) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(outside, inside))
+        self.bias = nn.Parameter(torch.zeros(outside))
+        self.scale = gain * spread(inside)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return functional.linear(x, self.weight * self.scale, self.bias)
+
+
+def spread(inputs: int) -> float:
+    """He's standard deviation of the weights of a unit with so many inputs, for the leaky rectifier."""
+    return math.sqrt(2 / ((1 + SLOPE**2) * inputs))
 
 
 class Styled(nn.Module):
@@ -75,8 +94,8 @@ class Styled(nn.Module):
 
     def __init__(self, inside: int, outside: int, style: int) -> None:
         super().__init__()
-        self.convolution = convolution(inside, outside)
-        self.style = dense(style, 2 * outside, 0.1)
+        self.convolution = Convolution(inside, outside)
+        self.style = Dense(style, 2 * outside, 0.1)
 
     def forward(self, x: torch.Tensor, style: torch.Tensor) -> torch.Tensor:
         scale, shift = self.style(style)[:, :, None, None].chunk(2, 1)
@@ -92,10 +111,10 @@ class ImageGenerator(nn.Module):
         widths, (h, w) = canvas.widths(width), canvas.bottom
         self.classes = nn.Embedding(classes, EMBEDDED)
         style = noise + EMBEDDED
-        self.start = dense(style, widths[0] * h * w)
+        self.start = Dense(style, widths[0] * h * w)
         self.first = Styled(widths[0], widths[0], style)
         self.blocks = nn.ModuleList(Styled(a, b, style) for a, b in pairwise(widths))
-        self.last = convolution(widths[-1], canvas.channels)
+        self.last = Convolution(widths[-1], canvas.channels)
 
     def forward(self, noise: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         style = torch.cat([noise, self.classes(labels)], 1)
@@ -113,10 +132,10 @@ class Trunk(nn.Module):
     def __init__(self, canvas: Canvas, width: int, features: int) -> None:
         super().__init__()
         widths, (h, w) = canvas.widths(width)[::-1], canvas.bottom
-        self.first = convolution(canvas.channels, widths[1], 4, 2)
-        self.blocks = nn.ModuleList(convolution(a, b, 4, 2) for a, b in pairwise(widths[1:]))
-        self.last = convolution(widths[-1], widths[-1])
-        self.out = dense(widths[-1] * h * w, features)
+        self.first = Convolution(canvas.channels, widths[1], 4, 2)
+        self.blocks = nn.ModuleList(Convolution(a, b, 4, 2) for a, b in pairwise(widths[1:]))
+        self.last = Convolution(widths[-1], widths[-1])
+        self.out = Dense(widths[-1] * h * w, features)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = activate(self.first(x.contiguous(memory_format=torch.channels_last)))
@@ -133,13 +152,14 @@ class ImageCritic(nn.Module):
         super().__init__()
         features = 4 * width
         self.trunk = Trunk(canvas, width, features)
-        self.whole = dense(features, 1)
+        self.whole = Dense(features, 1)
         self.classes = nn.Embedding(classes, features)
-        nn.init.normal_(self.classes.weight, std=1 / math.sqrt(features))
 
     def forward(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         features = self.trunk(images)
-        return self.whole(features).float().squeeze(1) + (features * self.classes(labels)).sum(1)
+        return self.whole(features).float().squeeze(1) + (features * self.classes(labels)).sum(1) / math.sqrt(
+            features.shape[1]
+        )
 
 
 class Encoder(nn.Module):
@@ -150,7 +170,7 @@ class Encoder(nn.Module):
         features = 4 * width
         self.trunk = Trunk(canvas, width, features)
         self.classes = nn.Embedding(classes, features)
-        self.out = dense(features, 2 * noise, 0.5)
+        self.out = Dense(features, 2 * noise, 0.5)
 
     def forward(self, images: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         mean, log_variance = self.out(self.trunk(images) + self.classes(labels)).float().chunk(2, 1)
@@ -164,8 +184,6 @@ def slerp(first: torch.Tensor, last: torch.Tensor, share: torch.Tensor) -> torch
     """
     unit = [functional.normalize(x, dim=1) for x in (first, last)]
     angle = torch.arccos((unit[0] * unit[1]).sum(1).clamp(-1, 1))[:, None]
-    share = share[:, None]
-    if bool((angle < 1e-4).all()):
-        return torch.lerp(first, last, share)
-    sine = torch.sin(angle).clamp_min(1e-6)
-    return (torch.sin((1 - share) * angle) * first + torch.sin(share * angle) * last) / sine
+    share, sine = share[:, None], torch.sin(angle).clamp_min(1e-3)
+    curved = (torch.sin((1 - share) * angle) * first + torch.sin(share * angle) * last) / sine
+    return torch.where(angle < 1e-2, torch.lerp(first, last, share), curved)

@@ -14,7 +14,8 @@ WARM_STEP = 0.7  # of a step of the GAN
 WARM_SHARE, MOST_WARM = 0.12, 1500
 SHARE = 0.85  # of the budget; the rest is for looking and reading
 FEWEST = 20
-LOOKS, VALIDATIONS = 8, 20
+LOOKS, VALIDATIONS = 8, 20  # at most
+LOOK_EVERY = 50  # steps at least between two looks; validations may come twice as often
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,9 @@ def seconds_per_step(canvas: Canvas, params: ConditionalGanParams) -> float:
 
 def of_gan(plan: Steps, fingerprint: str) -> loop.Plan:
     """The plan of the GAN's own stage: looks at its health in between, patience only for the last half."""
-    looks = tuple(sorted({max(1, plan.steps * (i + 1) // (LOOKS + 1)) for i in range(LOOKS)}))
-    every = max(1, plan.steps // VALIDATIONS)
+    count = min(LOOKS, max(1, plan.steps // LOOK_EVERY))
+    looks = tuple(max(1, plan.steps * (i + 1) // (count + 1)) for i in range(count))
+    every = max(min(LOOK_EVERY // 2, plan.steps), plan.steps // VALIDATIONS)
     return loop.Plan("conditional_gan", plan.steps, every, VALIDATIONS // 2, looks, f"{fingerprint}/{plan}")
 
 

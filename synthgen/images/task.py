@@ -25,7 +25,7 @@ from synthgen.training.checkpoint import State, prefixed, under
 from synthgen.training.optimiser import AdamW
 
 BETAS = (0.0, 0.99)
-R1_EVERY, R1_WEIGHT = 16, 2e-4  # steps; times squared side / batch (Karras et al. 2020)
+R1_SHARE, R1_WEIGHT = 8, 2e-4  # one in so many images; times squared side / batch (Karras et al. 2020)
 HALF_LIFE = 0.05  # of the smoothed generator, as a share of the steps behind it
 SLOWEST = 0.998  # of the smoothed generator, kept a step
 WEIGHED_EVERY, LOOKED_AT = 10, 64  # steps; validation images looked at each time
@@ -83,8 +83,6 @@ class GanTask:
         rng, rate = self.ctx.rng(f"step/{step}"), self._rate(step)
         rows = self.emphasis.draw(rng, self.batch)
         loss = self._descend_both(rows, rate, rng)
-        if self.params.r1 and step % R1_EVERY == 0:
-            self._penalise(rows, rate, rng)
         kept = min(SLOWEST, 1 - 1 / (HALF_LIFE * step + 2))
         self.made_weights.average_into(self.average, kept)
         if step % WEIGHED_EVERY == 0 and step >= min(QUIET_START, self.steps // 4):
@@ -202,8 +200,9 @@ class GanTask:
         real, fake = logits.chunk(2)
         seen.append(fake.detach())
         losses = adversarial.logistic(real, fake)
+        total = self._reduced(losses) + self._penalty(rows[: max(len(rows) // R1_SHARE, 1)], rng)
         self.optimiser.clear()
-        descend(self.adversary, self._reduced(losses), rate * self.params.critic_rate)
+        descend(self.adversary, total, rate * self.params.critic_rate)
         self.optimiser.step(rate * self.params.learning_rate)
         self.ledger.note(rows, real.detach(), fake.detach())
         return float(losses.detach().mean())
@@ -214,15 +213,19 @@ class GanTask:
             return adversarial.smooth_maximum(losses, self.params.emphasis)
         return losses.mean()
 
-    def _penalise(self, rows: np.ndarray, rate: float, rng: np.random.Generator) -> None:
-        """A step of its own down the gradient penalty, in full precision, on half of the batch."""
-        rows = rows[: max(len(rows) // 2, 1)]
+    def _penalty(self, rows: np.ndarray, rng: np.random.Generator) -> torch.Tensor:
+        """The gradient penalty on some images, in full precision.
+
+        A few images in every step, not many in every sixteenth: rare large gradients would fill Adam's second moment
+        and all but stop the critic in between.
+        """
+        if not self.params.r1:
+            return torch.zeros((), device=self.ctx.device)
         labels = self.data.train.classes(rows)
         images = self._changes(labels, rng).apply(self.data.train.images(rows)).requires_grad_()
         side = max(self.generator.canvas.full)
         gamma = self.params.r1 * self.watch.r1 * R1_WEIGHT * side**2 / self.batch
-        loss = 0.5 * gamma * R1_EVERY * adversarial.r1(self.critic(images, labels), images).mean()
-        descend(self.adversary, loss, rate * self.params.critic_rate)
+        return 0.5 * gamma * adversarial.r1(self.critic(images, labels), images).mean()
 
     def _weigh(self, step: int) -> None:
         """Excess of the groups from unseen images, and the weights that follow from it."""

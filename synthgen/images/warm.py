@@ -19,7 +19,7 @@ from synthgen.runtime import RunContext
 from synthgen.training.checkpoint import State, prefixed, under
 from synthgen.training.optimiser import AdamW
 
-RATE, BETAS = 1.5e-3, (0.9, 0.99)
+RATE, BETAS = 4e-3, (0.9, 0.99)
 LOOKED_AT = 256  # validation images
 
 
@@ -88,7 +88,7 @@ class WarmTask:
         images, labels = part.images(rows), part.classes(rows)
         with fast(self.ctx.device):
             mean, log_variance = self.encoder(images, labels)
-            noise = mean + torch.exp(log_variance / 2) * normal(rng, *mean.shape, self.ctx.device)
+            noise = mean + torch.exp(log_variance / 2) * normal(rng, mean.shape[0], mean.shape[1], self.ctx.device)
             made = self.generator(noise, labels)
         error = (made - images).square().mean()
         divergence = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean()

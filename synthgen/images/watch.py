@@ -25,6 +25,7 @@ MADE, TRAINED = 512, 256  # images looked at
 SLOWER, STRICTER = 0.3, 3.0  # times the learning rates, times R1
 MOST_R1 = 30.0
 MOST_CHANCE, CHANCE_STEP = 0.8, 0.02  # of augmentation
+HUBS = 3.0  # a few unseen images are nearest to many made ones, so their share varies so much more
 OVERFITTED = 0.5  # ADA's aim for the share of the critic's gap that unseen images do not show
 
 
@@ -33,7 +34,7 @@ class Watch:
 
     def __init__(self, task: GanTask) -> None:
         self.task, self.rate, self.r1 = task, 1.0, 1.0
-        self.collapses = 0
+        self.collapses, self.was_well = 0, False
         self.history: list[dict[str, Any]] = []
         self._pictured = 0.0
 
@@ -62,7 +63,11 @@ class Watch:
         """A look, and the acts. Raises TrainingError for a third collapse."""
         seen = self.look(f"look/{step}")
         if State.COLLAPSING in seen.states:
-            seen = self._recover(seen, step)
+            seen = (
+                self._recover(seen, step)
+                if self.was_well
+                else seen.after("Nothing: it has had no more variety so far.")
+            )
         elif State.TOO_STRONG in seen.states:
             seen = self._hold(seen)
         elif State.AT_CHANCE in seen.states:
@@ -72,6 +77,7 @@ class Watch:
         if seen.lost and self.task.emphasis.acts:
             self.task.emphasis.raise_lost(list(seen.lost))
             seen = seen.after(f"Drawn twice as often, within the cap: {health.groups(len(seen.lost))}.")
+        self.was_well = State.COLLAPSING not in seen.states
         self.tell(seen, step)
 
     def look(self, name: str) -> Health:
@@ -100,12 +106,18 @@ class Watch:
 
     def facts(self) -> dict[str, Any]:
         """JSON for a checkpoint."""
-        return {"history": self.history, "rate": self.rate, "r1": self.r1, "collapses": self.collapses}
+        return {
+            "history": self.history,
+            "rate": self.rate,
+            "r1": self.r1,
+            "collapses": self.collapses,
+            "was_well": self.was_well,
+        }
 
     def restore(self, facts: dict[str, Any]) -> None:
         """Put back what `facts` gave."""
         self.history, self.rate, self.r1 = list(facts["history"]), facts["rate"], facts["r1"]
-        self.collapses = facts["collapses"]
+        self.collapses, self.was_well = facts["collapses"], facts["was_well"]
 
     # --- acts --------------------------------------------------------------------------------------------------------
 
@@ -171,16 +183,16 @@ class Watch:
     def _copying(self, points: np.ndarray, labels: np.ndarray) -> Estimate | None:
         """Share of made images whose nearest real image of their class was trained on, above what chance gives."""
         (train, of_train), (unseen, of_unseen) = self.task.eye.train, self.task.eye.unseen
-        nearer, expected = [], []
+        gains, errors = [], []
         for c in np.unique(labels):
             a, b, own = train[of_train == c], unseen[of_unseen == c], points[labels == c]
             if len(b) >= ENOUGH and len(a):
-                nearer.append(_nearest(own, a) < _nearest(own, b))
-                expected.append(np.full(len(own), len(a) / (len(a) + len(b))))
-        if not nearer:
+                share = len(b) / (len(a) + len(b))
+                gains.append(share - float((_nearest(own, b) <= _nearest(own, a)).mean()))
+                errors.append(share * (1 - share) / len(own) + HUBS * share**2 / len(b))
+        if not gains:
             return None
-        gain = np.concatenate(nearer) - np.concatenate(expected)
-        return Estimate(float(gain.mean()), float(gain.std() / np.sqrt(len(gain))))
+        return Estimate(float(np.mean(gains)), float(np.sqrt(np.sum(errors)) / len(gains)))
 
 
 def _nearest(points: np.ndarray, others: np.ndarray) -> np.ndarray:

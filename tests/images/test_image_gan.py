@@ -1,0 +1,180 @@
+"""The conditional GAN as a whole, at settings that train in seconds."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from image_scenes import prepared_images
+
+from synthgen.errors import InputError, SpecError, Stopped, TrainingError
+from synthgen.images.gan import ConditionalGAN
+from synthgen.images.modes import census
+from synthgen.images.params import ConditionalGanParams
+from synthgen.images.stack import ImageStack
+from synthgen.runtime import RunContext
+from synthgen.spec import GroupTarget, RunSpec, SampleSpec
+
+TINY = ConditionalGanParams(steps=24, warm_steps=8, width=4, noise=8, batch=8)
+
+
+@pytest.fixture(scope="module")
+def scene():
+    return prepared_images(size=16)
+
+
+@pytest.fixture(scope="module")
+def fitted(scene):
+    return fit(scene)
+
+
+def fit(scene, params=TINY, **ctx):
+    schema, split = scene
+    groups = census(split, schema, RunSpec(modality="images"))
+    return ConditionalGAN(params).fit(split.fitting, schema, groups, RunContext(seed=5, **ctx))
+
+
+def sample(generator, rows=30, **spec):
+    return ImageStack.joined([*generator.sample(SampleSpec(**spec), rows, RunContext(seed=1))])
+
+
+def weights(generator):
+    return torch.cat([v.detach().flatten() for v in generator.generator.parameters()])
+
+
+def stop_after(looks):
+    left = iter([False] * looks)
+    return lambda: next(left, True)
+
+
+def test_the_same_seed_gives_the_same_weights_and_images_and_another_does_not(scene, fitted):
+    assert torch.equal(weights(fitted), weights(fit(scene)))
+    assert (sample(fitted).pixels == sample(fitted).pixels).all()
+    assert not (sample(fitted).pixels == sample(fitted, seed=1).pixels).all()
+
+
+@pytest.mark.parametrize("looks", [4, 20])
+def test_stopped_and_resumed_it_ends_with_the_same_weights(scene, fitted, tmp_path, looks):
+    with pytest.raises(Stopped):
+        fit(scene, stop=stop_after(looks), checkpoints=tmp_path)
+    assert torch.equal(weights(fitted), weights(fit(scene, checkpoints=tmp_path)))
+
+
+def test_images_are_as_the_schema_says_and_classes_as_asked(scene, fitted):
+    made = sample(fitted, rows=33)
+    assert made.pixels.shape == (33, 16, 16, 3)
+    assert made.pixels.dtype == np.uint8
+    shares = fitted.counts / fitted.counts.sum()
+    assert (abs(made.counts(3) - 33 * shares) <= 1).all()
+    assert sample(fitted, rows=33, mix="balanced").counts(3).tolist() == [11, 11, 11]
+    assert sample(fitted, rows=5, fixed={"class": "cross"}).labels.tolist() == [2] * 5
+    targets = tuple(GroupTarget(where={"class": c}, rows=n) for c, n in (("cross", 3), ("circle", 4)))
+    assert sample(fitted, targets=targets).labels.tolist() == [2] * 3 + [0] * 4
+
+
+def test_chunks_are_bounded(fitted):
+    sizes = [len(chunk) for chunk in fitted.sample(SampleSpec(), 700, RunContext())]
+    assert sum(sizes) == 700
+    assert max(sizes) <= 512
+
+
+@pytest.mark.parametrize("fixed", [{"class": "hexagon"}, {"colour": "red"}])
+def test_what_there_is_none_of_is_refused(fitted, fixed):
+    with pytest.raises(SpecError):
+        sample(fitted, fixed=fixed)
+
+
+def test_truncation_makes_images_more_alike(fitted):
+    whole, cut = (sample(fitted, rows=60, fixed={"class": "circle"}, truncation=t) for t in (1.0, 0.2))
+    assert cut.pixels.std(0).mean() < 0.7 * whole.pixels.std(0).mean()
+
+
+def test_it_survives_saving_and_loading(fitted, tmp_path):
+    fitted.save(tmp_path / "model")
+    again = ConditionalGAN.load(tmp_path / "model")
+    assert (sample(fitted).pixels == sample(again).pixels).all()
+    assert again.report() == fitted.report()
+    assert again.encoding.classes == fitted.encoding.classes
+
+
+def test_a_damaged_or_foreign_folder_is_refused(fitted, tmp_path):
+    with pytest.raises(InputError):
+        ConditionalGAN.load(tmp_path / "none")
+    fitted.save(tmp_path / "model")
+    facts = json.loads((tmp_path / "model" / "facts.json").read_text())
+    (tmp_path / "model" / "facts.json").write_text(json.dumps({**facts, "canvas": [99, 16, 3]}))
+    with pytest.raises(InputError):
+        ConditionalGAN.load(tmp_path / "model")
+
+
+def test_the_report_names_no_class_and_is_json(fitted):
+    text = json.dumps(fitted.report())
+    assert not any(name in text for name in fitted.classes)
+    assert {stage["stage"] for stage in fitted.report()["stages"]} == {"warm_start", "conditional_gan"}
+
+
+def test_what_is_saved_holds_no_training_image(scene, fitted, tmp_path):
+    """No tensor has room for an image of every person: only weights of the networks are written."""
+    fitted.save(tmp_path / "model")
+    from synthgen.training import checkpoint
+
+    state = checkpoint.read(tmp_path / "model")
+    assert all(name.startswith("generator/") for name in state.tensors)
+    assert set(state.facts) == {"format", "generator", "params", "canvas", "classes", "counts", "report"}
+
+
+def test_neither_hold_out_nor_its_count_moves_the_weights(scene, fitted):
+    schema, split = scene
+    noise = ImageStack(np.random.default_rng(0).integers(0, 256, (9, 16, 16, 3), np.uint8), np.zeros(9, np.int64))
+    from dataclasses import replace
+
+    assert torch.equal(weights(fitted), weights(fit((schema, replace(split, holdout=noise)))))
+
+
+@pytest.mark.parametrize("params", [{"reducer": "mean", "sampling": "frequency"}, {"reducer": "literal"}, {"r1": 0.0}])
+def test_every_arm_trains(scene, params):
+    made = sample(fit(scene, TINY.model_copy(update={**params, "steps": 6, "warm_steps": 2})))
+    assert made.pixels.std() > 0
+
+
+def test_grey_images_of_an_odd_size_and_a_class_without_training_images():
+    schema, split = prepared_images((60, 40), size=19, channels=1)
+    schema = schema.model_copy(update={"classes": ("circle", "square", "ghost"), "counts": (60, 40, 0)})
+    generator = fit((schema, split), TINY.model_copy(update={"steps": 4, "warm_steps": 2}))
+    assert sample(generator, mix="balanced").pixels.shape == (30, 19, 19, 1)
+    with pytest.raises(SpecError):
+        sample(generator, fixed={"class": "ghost"})
+
+
+def test_between_two_images_lie_others(fitted):
+    path = fitted.between(0, 5, RunContext(seed=2))
+    assert path.pixels.shape == (5, 16, 16, 3)
+    step = np.abs(np.diff(path.pixels.astype(float), axis=0)).mean((1, 2, 3))
+    assert (step > 0).all()
+
+
+def test_without_validation_images_it_says_so(scene):
+    schema, split = scene
+    from dataclasses import replace
+
+    with pytest.raises(TrainingError):
+        fit((schema, replace(split, validation=split.validation.take(slice(0, 0)))))
+
+
+@pytest.mark.slow
+def test_it_learns_the_classes():
+    """Made images of each shape look like that shape to a discriminant that learnt from real ones."""
+    from synthgen.images.eye import Eye
+    from synthgen.images.pictures import Pictures
+
+    scene = prepared_images((300, 150, 60), size=16, channels=1)
+    params = ConditionalGanParams(steps=400, warm_steps=200, width=8, noise=16, batch=32)
+    generator = fit(scene, params)
+    schema, split = scene
+    groups = census(split, schema, RunSpec(modality="images"))
+    eye = Eye.of(Pictures.of(split.fitting, 3, groups, generator.canvas, "cpu"), 0)
+    made = sample(generator, rows=300, mix="balanced")
+    real = eye.recognised(eye.look(split.holdout.pixels), split.holdout.labels)
+    assert (eye.recognised(eye.look(made.pixels), made.labels) > 0.6 * real).all()
