@@ -57,8 +57,8 @@ def activate(x: torch.Tensor) -> torch.Tensor:
 class Convolution(nn.Module):
     """A convolution that keeps, or with stride 2 halves, the grid.
 
-    Weights are standard normal numbers scaled when they are used to He's spread: then a step of Adam changes every layer
-    by the same share of its weights, however many inputs it has (equalised learning rate, Karras et al. 2018).
+    Weights are standard normal numbers, scaled to He's spread when they are used: then a step of Adam changes every
+    layer by the same share of its weights, however many inputs it has (equalised learning rate, Karras et al. 2018).
     """
 
     def __init__(self, inside: int, outside: int, size: int = 3, stride: int = 1) -> None:
