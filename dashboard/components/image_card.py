@@ -8,9 +8,8 @@ import streamlit as st
 
 from dashboard.components import answers, layout, wording
 from dashboard.components.layout import Cell, Html
-from synthgen.contracts import GroupFigure, Scorecard, Status, Verdict
-from synthgen.release import image_wording, policies
-from synthgen.release.rendering import Said
+from synthgen.contracts import GroupFigure, MetricResult, Scorecard, Status, Verdict
+from synthgen.release import policies
 
 LIKENESS = ("frechet", "kernel_distance", "precision", "density", "inception_score")
 GROUPS = ("mode_census", "coverage", "recall", "worst_cluster", "diversity")
@@ -32,32 +31,81 @@ EXPLAINED = (
 
 def show(card: Scorecard, verdict: Verdict) -> None:
     """The four answers side by side; a card's colour says whether the policy's rules about it are met."""
+    asked = verdict.policy.attacks or policies.named("standard", "images").attacks
+    copying = asked.metrics if asked else ()
     cards = (
-        answers.card("Do they look like the real images?", _said(image_wording.faithful(card)), verdict, LIKENESS),
-        answers.card("Did every class survive?", _classes(card), verdict, GROUPS),
-        answers.card(
-            "Are there signs of copying?",
-            _said(image_wording.copied(card)),
-            verdict,
-            policies.kind("images").policies["standard"].attacks.metrics,  # type: ignore[union-attr]
-        ),
-        answers.card("Can one learn from them?", _said(image_wording.useful(card)), verdict, USE),
+        answers.card("Do they look like the real images?", _likeness(card), verdict, LIKENESS),
+        answers.card("Did every class survive?", _survived(card), verdict, GROUPS),
+        answers.card("Are there signs of copying?", _copying(card), verdict, copying),
+        answers.card("Can one learn from them?", _use(card), verdict, USE),
     )
     st.html(f'<div class="sg-answers">{"".join(cards)}</div>')
 
 
-def _said(found: Said | None) -> Iterator[str]:
-    """A sentence of the report as a head and lines below it."""
+def _ok(card: Scorecard, metric: str) -> MetricResult | None:
+    found = card.result(metric)
+    return found if found is not None and found.status is Status.OK and found.value is not None else None
+
+
+def _unjudged(card: Scorecard, metric: str) -> Iterator[str]:
+    found = card.result(metric)
+    yield "Could not be judged"
+    yield found.reason if found is not None and found.reason else "It was not measured"
+
+
+def _likeness(card: Scorecard) -> Iterator[str]:
+    precise, far = _ok(card, "precision"), _ok(card, "frechet")
+    if precise is None:
+        yield from _unjudged(card, "precision")
+    else:
+        yield f"{_percent(precise.value)} lie where real images lie"
+        yield f"{_interval(precise)}of unseen real images {_percent(precise.holdout)} do"
+    if far is not None:
+        held = f"; unseen real images {wording.number(far.holdout, 2)}" if far.holdout is not None else ""
+        yield f"Fréchet distance {wording.number(far.value, 2)} (0 is best){held}"
+
+
+def _copying(card: Scorecard) -> Iterator[str]:
+    near, same, closest = (_ok(card, name) for name in ("near_copies", "copied_images", "closest_image"))
+    if near is None:
+        yield from _unjudged(card, "near_copies")
+    else:
+        yield f"{_percent(near.value)} near copies"
+        yield f"{_interval(near)}of unseen real images {_percent(near.holdout)}"
+    if same is not None:
+        yield f"{_percent(same.value)} equal a training image; of unseen real images {_percent(same.holdout)} do"
+    if closest is not None:
+        nearer = f"{_percent(closest.value)} lie nearer to training than to unseen images"
+        yield f"{nearer}; {_interval(closest)}chance is 50 %"
+
+
+def _use(card: Scorecard) -> Iterator[str]:
+    found = _ok(card, "accuracy_score")
     if found is None:
-        yield "Not asked"
-        yield "This set was not scored for it"
-        return
-    head, *rest = [part.strip() for part in found.text.replace("; ", ". ").split(". ") if part.strip()]
-    yield head.rstrip(".")
-    yield from (line.rstrip(".") for line in rest)
+        yield from _unjudged(card, "accuracy_score")
+    else:
+        yield f"{_percent(found.value, 0)} of the worst class found"
+        yield (
+            f"{_interval(found)}by a classifier that learnt from this set, on real images; one that learnt from as "
+            f"many real images finds {_percent(found.holdout, 0)}"
+        )
+    advice = _ok(card, "augmentation")
+    if advice is not None and advice.verdict:
+        yield f"Added to the real images: {advice.verdict}"
 
 
-def _classes(card: Scorecard) -> Iterator[str]:
+def _percent(share: float | None, digits: int = 1) -> str:
+    return "not measured" if share is None else f"{100 * share:.{digits}f} %"
+
+
+def _interval(found: MetricResult) -> str:
+    """The interval of a share in percent, to stand before what it is compared with; nothing where there is none."""
+    if found.interval is None:
+        return ""
+    return f"95 % interval {100 * found.interval.low:.0f} to {100 * found.interval.high:.0f} %; "
+
+
+def _survived(card: Scorecard) -> Iterator[str]:
     census = card.result("mode_census")
     if census is None or not any(g.census for g in census.groups):
         yield "Could not be judged"
