@@ -1,7 +1,7 @@
 """Which real image is nearest in pixels once small shifts, mirroring, light and contrast no longer count.
 
 Every image is brought to at most 32 pixels and to mean 0 and length 1, so that the distance of two images is
-sqrt(2 - 2 correlation). Thumbnails choose a few candidates of either side, which are then shifted by up to two pixels.
+sqrt(2 - 2 correlation). Thumbnails of a few shifts choose candidates, which are then shifted by up to two pixels.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from synthgen.images.devices import one_thread
 from synthgen.images.metrics.networks import place
 
 SIZE, THUMBNAIL, REACH, CANDIDATES, CHUNK = 32, 10, 2, 8, 256
+STEPS = ((0, 0), (1, 1), (1, -1), (-1, 1), (-1, -1))  # shifts of what is looked up, for its thumbnails
 FLAT = 0.02  # standard deviation, of pixels from -1 to 1, that counts as nothing
 
 
@@ -62,8 +63,9 @@ def unit(x: Tensor) -> Tensor:
 
 
 def thumbnail(x: Tensor) -> Tensor:
-    """Unit vectors of small blurred copies, which a shift of a pixel hardly changes."""
-    return unit(functional.adaptive_avg_pool2d(functional.avg_pool2d(x, 3, 1, 1, count_include_pad=False), THUMBNAIL))
+    """Unit vectors of small grey blurred copies, which a shift of half a pixel hardly changes."""
+    grey = functional.avg_pool2d(x.mean(dim=1, keepdim=True), 3, 1, 1, count_include_pad=False)
+    return unit(functional.adaptive_avg_pool2d(grey, THUMBNAIL))
 
 
 @dataclass(frozen=True)
@@ -98,8 +100,10 @@ def _chunk(query: Gallery, rows: slice, sides: Sequence[Gallery]) -> list[tuple[
 
 def _likeness(query: Gallery, rows: slice, side: Gallery) -> tuple[Any, Tensor]:
     """The best candidates of one side by thumbnails, values and places; and where they are likest mirrored."""
-    thumbs = query.thumbnails[rows]
-    straight, mirrored = thumbs @ side.thumbnails.T, thumbs @ side.mirrored.T
+    thumbs = [thumbnail(query.pixels[rows].roll(by, (2, 3))) for by in STEPS]
+    straight, mirrored = (
+        torch.stack([t @ other.T for t in thumbs]).amax(dim=0) for other in (side.thumbnails, side.mirrored)
+    )
     best = torch.maximum(straight, mirrored)
     best = best.masked_fill(query.people[rows, None] == side.people[None, :], -torch.inf)
     short = CANDIDATES - len(side)
@@ -121,19 +125,20 @@ def _aligned(x: Tensor, side: Gallery, top: Any, flip: Tensor, least: Tensor) ->
     meant = (top.values >= least) & top.values.isfinite()
     first = meant.any(dim=1)
     meant[:, 0] |= top.values[:, 0].isfinite()  # the likest of the side is always told of, for the ratio
-    correlation = aligned(x, candidates).masked_fill(~meant, -torch.inf)
-    best, pick = correlation.max(dim=1)
-    return (2 - 2 * best).clamp(min=0).sqrt(), at.gather(1, pick[:, None])[:, 0], first
+    squares = aligned(x, candidates).masked_fill(~meant, torch.inf)
+    best, pick = squares.min(dim=1)
+    return best.sqrt(), at.gather(1, pick[:, None])[:, 0], first
 
 
 def aligned(x: Tensor, candidates: Tensor) -> Tensor:
-    """Highest correlation of each image (n, c, h, w) with its candidates (n, k, c, h, w) over shifts, (n, k)."""
+    """Least squared distance of each image (n, c, h, w) to its candidates (n, k, c, h, w) over shifts, (n, k)."""
     n, k = candidates.shape[:2]
     height, width = x.shape[2] - 2 * REACH, x.shape[3] - 2 * REACH
     middle = unit(x[:, :, REACH : REACH + height, REACH : REACH + width])
-    best = torch.full((n, k), -torch.inf, device=x.device)
+    least = torch.full((n, k), torch.inf, device=x.device)
     for down in range(2 * REACH + 1):
         for right in range(2 * REACH + 1):
-            part = candidates[:, :, :, down : down + height, right : right + width].flatten(0, 1)
-            best = torch.maximum(best, torch.einsum("nd,nkd->nk", middle, unit(part).view(n, k, -1)))
-    return best
+            part = unit(candidates[:, :, :, down : down + height, right : right + width].flatten(0, 1)).view(n, k, -1)
+            product = torch.einsum("nd,nkd->nk", middle, part)
+            least = torch.minimum(least, (middle**2).sum(1)[:, None] + (part**2).sum(2) - 2 * product)
+    return least.clamp(min=0)

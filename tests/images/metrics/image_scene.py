@@ -31,7 +31,7 @@ def shapes(counts, seed, size=20, channels=1):
         edge = (abs(far[0] - reach), abs(far[1] - reach), far[2])[label % 3]
         shade = np.clip((thick - edge) * size + 0.5, 0, 1)[:, :, None] * rng.uniform(0.4, 1.0, channels)
         slope = rng.uniform(-0.3, 0.3) * y[:, :, None] + rng.uniform(-0.3, 0.3) * x[:, :, None]
-        pixels[i] = 70 + 130 * shade + 60 * slope + rng.normal(0, 6, (size, size, 1))
+        pixels[i] = 70 + 130 * shade + 60 * slope + rng.normal(0, 4, (size, size, 1))
     return ImageStack(np.clip(pixels, 0, 255).astype(np.uint8), labels.astype(np.int64))
 
 
@@ -40,7 +40,7 @@ class MadeSet:
     """A synthetic set in memory, as much of one as metrics ask for."""
 
     stack: ImageStack
-    spec: SampleSpec = SampleSpec()
+    spec: SampleSpec = field(default_factory=SampleSpec)
     generator: str = "given"
     notes: tuple[str, ...] = ()
     directory: Path = Path()
