@@ -94,7 +94,10 @@ def _joined(points: np.ndarray) -> np.ndarray:
 def _yardsticks(points: np.ndarray) -> np.ndarray:
     """The distance of each point to its so-many-th neighbour, (n,)."""
     count = min(len(points) - 1, max(FEWEST_NEIGHBOURS, min(NEIGHBOURS, len(points) // 10)))
-    return np.concatenate([np.partition(block, count, axis=1)[:, count] for _, block in _distances(points)])
+    found = np.empty(len(points), dtype=np.float32)
+    for start, block in _distances(points):  # taken out at once: a view would keep every block in memory
+        found[start : start + len(block)] = np.partition(block, count, axis=1)[:, count]
+    return found
 
 
 def _distances(points: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:

@@ -1,4 +1,5 @@
 import io
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -65,3 +66,11 @@ def test_noisy_blank_frames_are_not_duplicates_and_black_ones_are():
 def test_few_images_are_only_equal_or_not():
     images = list(shapes((4, 2, 1)).pixels)
     assert duplicates.clusters([*images, images[2]]).tolist() == [0, 1, 2, 3, 4, 5, 6, 2]
+
+
+def test_many_images_take_little_memory():
+    images = list(np.random.default_rng(0).integers(0, 255, (5000, 16, 16, 1), dtype=np.uint8))
+    tracemalloc.start()
+    assert not duplicates.repeated(duplicates.clusters(images)).any()
+    assert tracemalloc.get_traced_memory()[1] < 100 << 20  # all distances at once are 100 MB
+    tracemalloc.stop()
