@@ -22,7 +22,7 @@ from synthgen.synthesizer import ImageSynthesizer, LabelledImages
 
 RARE, KEPT = "8", 20  # the digit that is made rare, and how many of its images are kept to learn from
 HELD = 3  # every third image is held out
-SETTINGS = {"steps": 700, "warm_steps": 250, "width": 24, "noise": 48, "batch": 32}
+SETTINGS = {"steps": 400, "warm_steps": 200, "width": 16, "noise": 32, "batch": 32}
 SHOWN = 8
 
 
@@ -48,7 +48,7 @@ def digits() -> Digits:
 
 def fitted(train: LabelledImages) -> ImageSynthesizer:
     """The generator; steps are given, so that the clock decides nothing."""
-    return ImageSynthesizer(params=SETTINGS, time_budget=3600, seed=0).fit(train.images, train.labels)
+    return ImageSynthesizer(params=SETTINGS, size=8, time_budget=3600, seed=0).fit(train.images, train.labels)
 
 
 def draw(real: LabelledImages, made: LabelledImages) -> pyplot.Figure:

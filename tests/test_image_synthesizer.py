@@ -26,7 +26,7 @@ def cells(counts=COUNTS, size=16, seed=0, channels=3):
 
 
 def synthesizer(**settings):
-    return ImageSynthesizer(**{"params": TINY, "time_budget": 300} | settings)
+    return ImageSynthesizer(**{"params": TINY, "time_budget": 300, "size": 16} | settings)
 
 
 @pytest.fixture(scope="module")
