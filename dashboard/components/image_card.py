@@ -18,14 +18,14 @@ BY_CLASS = {
     "coverage": "Coverage",
     "precision": "Precision",
     "diversity": "Variety",
-    "frechet": "Fréchet distance",
-    "accuracy_score": "Found by a classifier",
+    "frechet": "Fréchet",
+    "accuracy_score": "Found",
 }
 EXPLAINED = (
     "Coverage: share of real images that have a synthetic one near. Precision: share of synthetic images that lie "
-    "where real ones do. Variety: how different the images of a class are from each other (1: as real ones). Found by "
-    "a classifier: share of real images of the class that a classifier trained on this set finds. In grey what unseen "
-    "real images get."
+    "where real ones do. Variety: how different the images of a class are from each other (1: as real ones). "
+    "Fréchet: distance to the real images (0 is best). Found: share of real images of the class that a classifier "
+    "trained on this set finds. In grey what unseen real images get."
 )
 
 

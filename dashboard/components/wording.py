@@ -65,7 +65,7 @@ CENSUS: dict[str, tuple[str, Tone, str]] = {
     "represented": ("Represented", "good", "comes back about as often as in the real data"),
     "thin": ("Thin", "warn", "comes back clearly less often than in the real data"),
     "lost": ("Lost", "bad", "comes back less than a quarter as often, or not at all"),
-    "too few to tell": ("Too few to tell", "calm", "fewer than five synthetic rows would be expected"),
+    "too few to tell": ("Too few to tell", "calm", "fewer than five synthetic ones would be expected"),
 }
 
 HEALTH: dict[str, tuple[str, Tone]] = {
