@@ -34,6 +34,7 @@ from synthgen.training import checkpoint, loop
 from synthgen.training.checkpoint import State
 
 FORMAT = 1
+SENSED = 1024  # training images whose mean and spread the critic's senses are set by
 
 
 class ConditionalGAN:
@@ -150,6 +151,9 @@ class ConditionalGAN:
         ctx.log(
             f"Planned {plan.warm} steps of warm start and {plan.steps} of training, {self.params.batch} images each."
         )
+        some = data.train.images(ctx.rng("senses").permutation(len(data.train))[:SENSED])
+        self.critic.senses.learn(some)
+        self.encoder.senses.learn(some)
         mark = self._fingerprint(data)
         emphasis = Emphasis(
             data.train.groups, data.train.stack.labels, data.classes, data.kinds, data.places, self.params

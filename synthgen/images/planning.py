@@ -9,7 +9,7 @@ from synthgen.images.params import ConditionalGanParams
 from synthgen.training import loop
 
 STEP_SECONDS = 0.02  # fixed cost of a step
-PRODUCT_SECONDS = 5e-12  # per image and multiplication of the generator's convolutions, both sides, there and back
+PRODUCT_SECONDS = 5e-11  # per image and multiplication of the generator's convolutions, both sides, there and back
 WARM_STEP = 0.7  # of a step of the GAN
 WARM_SHARE, MOST_WARM = 0.12, 1500
 SHARE = 0.85  # of the budget; the rest is for looking and reading

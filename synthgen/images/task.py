@@ -214,7 +214,7 @@ class GanTask:
         return losses.mean()
 
     def _penalty(self, rows: np.ndarray, rng: np.random.Generator) -> torch.Tensor:
-        """The gradient penalty on some images, in full precision.
+        """The gradient penalty on some images as the critic senses them, in full precision.
 
         A few images in every step, not many in every sixteenth: rare large gradients would fill Adam's second moment
         and all but stop the critic in between.
@@ -222,10 +222,11 @@ class GanTask:
         if not self.params.r1:
             return torch.zeros((), device=self.ctx.device)
         labels = self.data.train.classes(rows)
-        images = self._changes(labels, rng).apply(self.data.train.images(rows)).requires_grad_()
+        images = self._changes(labels, rng).apply(self.data.train.images(rows))
+        sensed = self.critic.senses(images).detach().requires_grad_()
         side = max(self.generator.canvas.full)
         gamma = self.params.r1 * self.watch.r1 * R1_WEIGHT * side**2 / self.batch
-        return 0.5 * gamma * adversarial.r1(self.critic(images, labels), images).mean()
+        return 0.5 * gamma * adversarial.r1(self.critic.judged(sensed, labels), sensed).mean()
 
     def _weigh(self, step: int) -> None:
         """Excess of the groups from unseen images, and the weights that follow from it."""
