@@ -54,7 +54,7 @@ def fitted(train: LabelledImages) -> ImageSynthesizer:
 def draw(real: LabelledImages, made: LabelledImages) -> pyplot.Figure:
     """One row a digit: unseen real images on the left, made ones on the right."""
     names = sorted(set(real.labels))
-    figure, axes = pyplot.subplots(1, 2, figsize=(9, 6), layout="constrained")
+    figure, axes = pyplot.subplots(1, 2, figsize=(9, 5.6), layout="constrained")
     for axis, source, title in zip(axes, (real, made), ("real, unseen", "made"), strict=True):
         axis.imshow(sheet(source, names), cmap="gray_r", vmin=0, vmax=255)
         axis.set_title(title)

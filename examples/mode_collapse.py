@@ -42,8 +42,9 @@ class Recipe:
 
 RECIPES = (
     Recipe("no gradient penalty, hasty generator", rate=4e-3, critic_rate=5e-4),
-    Recipe("the same with R1 alone", rate=4e-3, critic_rate=5e-4, r1=0.1),
-    Recipe("cured: R1, rates turned round", rate=5e-4, critic_rate=2e-3, r1=0.1),
+    Recipe("the same with R1", rate=4e-3, critic_rate=5e-4, r1=0.1),
+    Recipe("cured: no penalty, hasty critic", rate=5e-4, critic_rate=2e-3),
+    Recipe("cured and nearer: R1, hasty critic", rate=5e-4, critic_rate=2e-3, r1=0.1),
 )
 
 
@@ -123,8 +124,8 @@ def counted(points: np.ndarray) -> np.ndarray:
 
 def draw(runs: list[Run]) -> pyplot.Figure:
     """Made points over real ones, a panel a recipe, with what the alarm says."""
-    figure, axes = pyplot.subplots(1, len(runs), figsize=(4 * len(runs), 4.7), layout="constrained", squeeze=False)
-    for run, axis in zip(runs, axes[0], strict=True):
+    figure, axes = pyplot.subplots(2, 2, figsize=(8, 8.6), layout="constrained")
+    for run, axis in zip(runs, axes.flat, strict=True):
         axis.scatter(*run.unseen[:SHOWN].T, s=4, color=drawing.REAL, label="real")
         axis.scatter(*run.made[:SHOWN].T, s=4, color=drawing.MADE, alpha=0.5, label="made")
         found = run.looks[-1][1]
