@@ -62,7 +62,7 @@ def inception_score(model: Pipeline, images: LabelledImages) -> float:
 
 
 def draw(found: Mapping[str, Mapping[str, float]]) -> pyplot.Figure:
-    """Recall of each digit, one line of points for each training set."""
+    """Recall of each digit, one bar for each training set."""
     figure, axis = pyplot.subplots(figsize=(8, 3.8), layout="constrained")
     colours = (drawing.REAL, drawing.MADE, "#2a7f9e")
     for place, ((name, by), colour) in enumerate(zip(found.items(), colours, strict=True)):

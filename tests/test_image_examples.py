@@ -76,10 +76,11 @@ def test_a_classifier_learns_from_made_digits(tmp_path):
         [float(x) for x in re.search(rf"^{re.escape(name)}\s+([\d.]+)\s+([\d.]+)\s+([\d.]+)$", told, re.M).groups()]
         for name in ("real", "synthetic alone", "real + synthetic 8s")
     )
-    assert made[0] > 0.5  # ten classes: chance is .1
+    assert made[0] > 0.6  # ten classes: chance is .1
     assert real[0] > 0.85
-    assert both[0] > real[0] - 0.05
-    assert 1 < figures(told, "made")[0] < figures(told, "real, unseen")[0] + 0.5
+    assert both[0] > real[0] - 0.02
+    assert both[2] > real[2]  # made images of the rare digit help with it
+    assert all(4 < figures(told, words)[0] < 10 for words in ("made", "real, unseen"))
 
 
 def test_the_shipped_cells_are_read_with_their_sources():
