@@ -63,7 +63,11 @@ def test_it_states_itself(name):
     assert kind.source.endswith(".")
 
 
-@pytest.mark.parametrize("name", NAMES)
+def test_augmentation_stays_in_range_and_repeats(quickly):
+    test_it_stays_in_range_and_repeats("augmentation", small())
+
+
+@pytest.mark.parametrize("name", QUICK)
 def test_it_stays_in_range_and_repeats(name, good):
     first, second = (good.measured(name, Critic()) for _ in range(2))
     assert first == second

@@ -229,3 +229,12 @@ def test_images_of_one_person_do_not_count_as_many(clean):
     found, alone = by_person.measured("membership"), clean.with_set(clean.split.train).measured("membership")
     assert found.attempts < alone.attempts
     assert found.interval.high - found.interval.low >= alone.interval.high - alone.interval.low
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("fault", ["noise", "shuffled"])
+def test_a_bad_set_is_not_to_be_used(fault, request):
+    found = request.getfixturevalue(fault).measured("augmentation")
+    assert found.verdict == "do not use"
+    assert found.reason.startswith("Do not use it, because")
+    assert found.interval.low <= 0
