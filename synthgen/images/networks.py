@@ -17,7 +17,6 @@ from torch.nn import functional
 SLOPE = 0.2  # of the leaky rectifier below zero
 MOST_CHANNELS = 8  # times the width, on the coarsest grid
 COARSEST = 7  # pixels a side of the bottom grid, at most
-FINE = 0.3  # spread of the fine part; at 1 the critic looks at little else and the generator loses variety over it
 FAINTEST, WIDEST = 0.01, 8.0  # least spread that is brought to one; most standard deviations that are shown
 EMBEDDED = 32  # numbers that stand for a class in the generator
 
@@ -129,7 +128,7 @@ class ImageGenerator(nn.Module):
 
 
 class Senses(nn.Module):
-    """What a critic is shown of images: pixels of unit spread, and what is finer than three of them, of spread .3.
+    """What a critic is shown of images: pixels of unit spread, and what is finer than three of them, of less.
 
     Photographs are smooth: in plain pixels the fine is lost beside the coarse, and a critic that cannot see it lets
     textures through. `scale` is (2 c,) over training images; (n, c, H, W) in -1 to 1 becomes (n, 2 c, H, W).
@@ -140,12 +139,12 @@ class Senses(nn.Module):
         self.register_buffer("mean", torch.zeros(2 * channels))
         self.register_buffer("scale", torch.ones(2 * channels))
 
-    def learn(self, images: torch.Tensor) -> None:
-        """Take mean and scale from training images."""
+    def learn(self, images: torch.Tensor, detail: float) -> None:
+        """Take mean and scale from training images; the fine part gets spread `detail`."""
         both = self._both(images)
         self.mean = both.mean((0, 2, 3))
         share = torch.ones_like(self.mean)
-        share[images.shape[1] :] = FINE
+        share[images.shape[1] :] = detail
         self.scale = share / both.std((0, 2, 3)).clamp_min(FAINTEST)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:

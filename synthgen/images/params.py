@@ -36,3 +36,6 @@ class ConditionalGanParams(Spec):
     augmentation: float = Field(
         0.5, ge=0, le=0.8, description="Chance that the critic sees an image changed in colour, place or part."
     )
+    detail: float = Field(
+        0.3, ge=0, le=1, description="How strongly the critic is shown fine detail beside the pixels; 0: not at all."
+    )
