@@ -1,6 +1,6 @@
 """Which real image is nearest in pixels once small shifts, mirroring, light and contrast no longer count.
 
-Every image is brought to at most 32 pixels and to mean 0 and length 1, so that the distance of two images is
+Every image is brought to grey, to at most 32 pixels and to mean 0 and length 1, so that the distance of two images is
 sqrt(2 - 2 correlation). Thumbnails of a few shifts choose candidates, which are then shifted by up to two pixels.
 """
 
@@ -25,7 +25,7 @@ FLAT = 0.02  # standard deviation, of pixels from -1 to 1, that counts as nothin
 
 @dataclass(frozen=True)
 class Gallery:
-    """Images to look up in: reduced pixels (n, c, h, w), thumbnails as they are and mirrored, and whose each is."""
+    """Images to look up in: small grey pixels (n, 1, h, w), thumbnails as they are and mirrored, whose each is."""
 
     pixels: Tensor
     thumbnails: Tensor
@@ -43,10 +43,10 @@ class Gallery:
 
 
 def reduced(pixels: np.ndarray, device: str) -> Tensor:
-    """Images as float32, no larger than SIZE on a side."""
-    parts = [torch.zeros((0, pixels.shape[3], *_small(pixels)), device=device)]
+    """Images as grey float32 (n, 1, h, w), no larger than SIZE on a side."""
+    parts = [torch.zeros((0, 1, *_small(pixels)), device=device)]
     for start in range(0, len(pixels), 1024):
-        x = place(pixels[start : start + 1024], device)
+        x = place(pixels[start : start + 1024], device).mean(dim=1, keepdim=True)
         parts.append(functional.adaptive_avg_pool2d(x, _small(pixels)).contiguous())
     return torch.cat(parts)
 
@@ -63,9 +63,9 @@ def unit(x: Tensor) -> Tensor:
 
 
 def thumbnail(x: Tensor) -> Tensor:
-    """Unit vectors of small grey blurred copies, which a shift of half a pixel hardly changes."""
-    grey = functional.avg_pool2d(x.mean(dim=1, keepdim=True), 3, 1, 1, count_include_pad=False)
-    return unit(functional.adaptive_avg_pool2d(grey, THUMBNAIL))
+    """Unit vectors of small blurred copies, which a shift of half a pixel hardly changes."""
+    soft = functional.avg_pool2d(x, 3, 1, 1, count_include_pad=False)
+    return unit(functional.adaptive_avg_pool2d(soft, THUMBNAIL))
 
 
 @dataclass(frozen=True)
@@ -120,25 +120,25 @@ def _aligned(x: Tensor, side: Gallery, top: Any, flip: Tensor, least: Tensor) ->
         nobody = torch.zeros(len(x), device=x.device)
         return nobody + torch.inf, nobody.long(), nobody.bool()
     at = top.indices.clamp(max=len(side) - 1)
-    candidates = side.pixels[at]
-    candidates = torch.where(flip[:, :, None, None, None], candidates.flip(4), candidates)
     meant = (top.values >= least) & top.values.isfinite()
     first = meant.any(dim=1)
     meant[:, 0] |= top.values[:, 0].isfinite()  # the likest of the side is always told of, for the ratio
-    squares = aligned(x, candidates).masked_fill(~meant, torch.inf)
+    row, column = meant.nonzero(as_tuple=True)
+    candidates = side.pixels[at[row, column]]
+    candidates = torch.where(flip[row, column, None, None, None], candidates.flip(3), candidates)
+    squares = torch.full(meant.shape, torch.inf, device=x.device)
+    squares[row, column] = aligned(x[row], candidates)
     best, pick = squares.min(dim=1)
     return best.sqrt(), at.gather(1, pick[:, None])[:, 0], first
 
 
 def aligned(x: Tensor, candidates: Tensor) -> Tensor:
-    """Least squared distance of each image (n, c, h, w) to its candidates (n, k, c, h, w) over shifts, (n, k)."""
-    n, k = candidates.shape[:2]
+    """Least squared distance of images (n, 1, h, w) to one candidate each, of the same shape, over shifts, (n,)."""
     height, width = x.shape[2] - 2 * REACH, x.shape[3] - 2 * REACH
     middle = unit(x[:, :, REACH : REACH + height, REACH : REACH + width])
-    least = torch.full((n, k), torch.inf, device=x.device)
+    least = torch.full((len(x),), torch.inf, device=x.device)
     for down in range(2 * REACH + 1):
         for right in range(2 * REACH + 1):
-            part = unit(candidates[:, :, :, down : down + height, right : right + width].flatten(0, 1)).view(n, k, -1)
-            product = torch.einsum("nd,nkd->nk", middle, part)
-            least = torch.minimum(least, (middle**2).sum(1)[:, None] + (part**2).sum(2) - 2 * product)
-    return least.clamp(min=0)
+            part = unit(candidates[:, :, down : down + height, right : right + width])
+            least = torch.minimum(least, ((middle - part) ** 2).sum(dim=1))
+    return least
