@@ -148,8 +148,17 @@ class ImageSynthesizer:
         model, schema, spec, rows = pipeline.load_model(Path(directory))
         if spec.modality != "images":
             raise InputError("The folder holds a model of tables.", "Load it with TabularSynthesizer.")
-        form = {"size": spec.images.size, "channels": spec.images.channels, "fit_by": spec.images.fit}
-        loaded = cls(spec.generator, spec.params, spec.time_budget, spec.seed, spec.k_floor, **form)
+        form = spec.images
+        loaded = cls(
+            spec.generator,
+            spec.params,
+            spec.time_budget,
+            spec.seed,
+            spec.k_floor,
+            form.size,
+            form.channels,
+            form.fit,
+        )
         loaded.prepared_, loaded.schema_, loaded.rows_, loaded.model_ = None, schema, rows, model
         return loaded
 

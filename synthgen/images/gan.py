@@ -7,7 +7,9 @@ excess on classes and clusters decides how often training draws them. What was t
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -22,7 +24,7 @@ from synthgen.images.devices import fast, normal, one_thread, placed
 from synthgen.images.emphasis import Emphasis
 from synthgen.images.networks import Canvas, Encoder, ImageCritic, ImageGenerator, slerp
 from synthgen.images.params import ConditionalGanParams
-from synthgen.images.pictures import Pictures, from_canvas
+from synthgen.images.pictures import Pictures, from_canvas, to_canvas
 from synthgen.images.schema import ImageSchema
 from synthgen.images.stack import ImageStack
 from synthgen.images.task import GanTask
@@ -34,6 +36,8 @@ from synthgen.training import checkpoint, loop
 from synthgen.training.checkpoint import State
 
 FORMAT = 1
+MOST_WARMING = 0.25  # of the time that a warm start may take by the clock
+LOOKED_AT = 256  # images that the critic is asked about in one go
 SENSED = 1024  # training images whose mean and spread the critic's senses are set by
 
 
@@ -74,6 +78,19 @@ class ConditionalGAN:
             done += len(labels)
             ctx.progress("sample", done, total)
             yield made
+
+    def critic_scores(self, stack: ImageStack) -> np.ndarray | None:
+        """The critic's logits (images,) of images, unchanged; None for a loaded model, which has no trained critic."""
+        if self._critic is None:
+            return None
+        images = to_canvas(stack.pixels, self.canvas).to(self.device).float() / 127.5 - 1
+        labels = torch.from_numpy(stack.labels).to(self.device)
+        with torch.no_grad(), one_thread(), fast(self.device):
+            parts = [
+                self._critic(images[i : i + LOOKED_AT], labels[i : i + LOOKED_AT])
+                for i in range(0, len(stack), LOOKED_AT)
+            ]
+        return torch.cat(parts).float().cpu().numpy()
 
     def between(self, place: int, steps: int, ctx: RunContext) -> ImageStack:
         """Images of one class along the great circle from one noise to another: what lies between two images."""
@@ -128,6 +145,7 @@ class ConditionalGAN:
             made.counts, made.device = np.array(state.facts["counts"], dtype=np.int64), device
             made._report = state.facts["report"]
             made._build(0)
+            made._critic = None
             made._weights.load(state.tensors)
         except (KeyError, RuntimeError, ValidationError) as problem:
             raise InputError("The folder holds a model of another version.", "Fit it again.") from problem
@@ -160,11 +178,16 @@ class ConditionalGAN:
         )
         warm = self._warm_start(data, emphasis, plan, mark, ctx)
         task = GanTask(self.generator, self.critic, data, emphasis, self.params, plan.steps, ctx.at("gan"))
+        warmed, before = task.best, task.validate()
         run = loop.run(task, planning.of_gan(plan, mark), ctx)
+        if not run.best < before:  # cut off too early: the warm start is the better generator
+            task.best = warmed
+            ctx.log("The images of the warm start were nearer to unseen ones than any later: they are kept.")
         task.average = task.best
         task.watch.tell(task.watch.look("last look"), run.step)
         task.watch.picture()
         self._weights.load(task.best)
+        self._critic: ImageCritic | None = self.critic
         self._report = self._account(task, run, plan, warm)
 
     def _warm_start(
@@ -173,7 +196,7 @@ class ConditionalGAN:
         if not plan.warm:
             return None
         task = WarmTask(self.generator, self.encoder, data, emphasis, self.params.batch, plan.warm, ctx.at("warm"))
-        run = loop.run(task, planning.of_warm_start(plan, mark), ctx)
+        run = loop.run(task, planning.of_warm_start(plan, mark), _sooner(ctx))
         task.finish()
         return run
 
@@ -220,6 +243,14 @@ class ConditionalGAN:
             "reducer": self.params.reducer,
             "sampling": self.params.sampling,
         }
+
+
+def _sooner(ctx: RunContext) -> RunContext:
+    """The same run with its deadline after a share of the time left, so that a slow machine has some for the GAN."""
+    if ctx.deadline is None:
+        return ctx
+    now = time.monotonic()
+    return replace(ctx, deadline=now + MOST_WARMING * (ctx.deadline - now))
 
 
 def _stage(name: str, run: loop.Progress, planned: int) -> dict[str, Any]:

@@ -32,6 +32,15 @@ def _attacks(whole: Literal["shown_safe", "no_block"], threshold: float = 0.09) 
 
 
 _CLASSES = GateRule(metric="mode_census/lost_classes", at_most=0, because="Every class must survive.")
+_NO_LONE_COPY = GateRule(
+    metric="copied_images/lone_images", compare="excess", at_most=0, because="No image of one person may be in the set, not even one."
+)
+_VARIED = GateRule(
+    metric="diversity/collapsed_classes",
+    at_most=0,
+    required=False,
+    because="No class may have collapsed to a few images.",
+)
 _COVERED = GateRule(
     metric="mode_census/lost_share", at_most=0.2, because="Clusters inside the classes must not vanish from the set."
 )
@@ -42,6 +51,8 @@ STANDARD = GatePolicy(
     rules=(
         *_NOT_FROM_HOLDOUT,
         _CLASSES,
+        _NO_LONE_COPY,
+        _VARIED,
         _COVERED,
         GateRule(
             metric="accuracy_score",
@@ -58,6 +69,8 @@ STRICT = GatePolicy(
     rules=(
         *_NOT_FROM_HOLDOUT,
         _CLASSES,
+        _NO_LONE_COPY,
+        _VARIED,
         GateRule(metric="mode_census/lost_share", at_most=0.05, because="Hardly a cluster may vanish from the set."),
         GateRule(
             metric="accuracy_score",

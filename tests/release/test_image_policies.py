@@ -32,7 +32,12 @@ def card(**changed):
     found = {
         "closest_image": result("closest_image", 0.51, 0.5),
         "near_copies": result("near_copies", 0.01, 0.01),
-        "copied_images": result("copied_images", 0.0, 0.0, half=0.001),
+        "copied_images": result(
+            "copied_images", 0.0, 0.0, half=0.001, figures=(Figure(name="lone_images", value=0.0, holdout=0.0),)
+        ),
+        "diversity": result(
+            "diversity", 1.0, family="coverage", figures=(Figure(name="collapsed_classes", value=0.0),)
+        ),
         "membership": result("membership", 0.5, 0.5),
         "mode_census": result("mode_census", 1.0, family="coverage", figures=tuple(shares)),
         "accuracy_score": result("accuracy_score", 0.9, 0.93, family="utility", better="higher"),
@@ -73,6 +78,14 @@ def test_a_clean_card_awaits_review():
         ("copied_images", None),
         ("closest_image", result("closest_image", 0.2, 0.5)),
         ("mode_census", None),
+        (
+            "copied_images",
+            result("copied_images", 0.002, 0.0, figures=(Figure(name="lone_images", value=0.002, holdout=0.0),)),
+        ),
+        (
+            "diversity",
+            result("diversity", 0.2, family="coverage", figures=(Figure(name="collapsed_classes", value=1.0),)),
+        ),
         ("accuracy_score", result("accuracy_score", 0.2, 0.93, family="utility", better="higher")),
     ],
 )

@@ -72,7 +72,7 @@ class MembershipCritic(_Attack):
 
     def _attacked(self, c: Comparison) -> MetricResult:
         ask = getattr(c.generator, "critic_scores", None)
-        if ask is None:
+        if ask is None or ask(c.train.take(slice(0, 1))) is None:
             return self.not_applicable("The generator has no critic that could be asked, or it is not at hand.")
         rows = [c.ctx.rng(part).permutation(len(getattr(c, part)))[:MOST_ATTACKED] for part in ("train", "holdout")]
         out = []
