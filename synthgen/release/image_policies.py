@@ -33,7 +33,10 @@ def _attacks(whole: Literal["shown_safe", "no_block"], threshold: float = 0.09) 
 
 _CLASSES = GateRule(metric="mode_census/lost_classes", at_most=0, because="Every class must survive.")
 _NO_LONE_COPY = GateRule(
-    metric="copied_images/lone_images", compare="excess", at_most=0, because="No image of one person may be in the set, not even one."
+    metric="copied_images/lone_images",
+    compare="excess",
+    at_most=0,
+    because="No image of one person may be in the set, not even one.",
 )
 _VARIED = GateRule(
     metric="diversity/collapsed_classes",
