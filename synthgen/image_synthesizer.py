@@ -31,7 +31,8 @@ class ImageSynthesizer:
     """Labelled images in, synthetic ones out.
 
     `fit` uses every image it is given for training and validation; keep a hold-out of your own for `score`. `size`,
-    `channels` and `fit_by` say how images of several forms are brought to one; None: chosen from the images.
+    `channels` and `fit_by` say how images of several forms are brought to one; None: chosen from the images
+    (28, 32, 48 or 64 pixels; smaller ones are enlarged to 28 unless `size` is given).
     """
 
     def __init__(

@@ -71,7 +71,7 @@ def _outcome(answer: Path, status: int | None, memory_bytes: int, seconds: float
     if status is None:
         raise LimitError(
             f"Reading took longer than {seconds:.0f} seconds and was ended.",
-            "Submit a smaller table, or ask for a higher limit.",
+            "Submit a smaller file, or ask for a higher limit.",
         )
     if not answer.is_file():
         if status in (-9, -6):  # the kernel or the allocator ended it
@@ -89,7 +89,7 @@ def _outcome(answer: Path, status: int | None, memory_bytes: int, seconds: float
 
 def _out_of_memory(memory_bytes: int) -> LimitError:
     return LimitError(
-        f"The table needs more than the {memory_bytes >> 20} MB of memory that reading may take.",
+        f"The file needs more than the {memory_bytes >> 20} MB of memory that reading may take.",
         "Submit a part of it.",
     )
 
