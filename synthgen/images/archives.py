@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import os
 import posixpath
 import re
@@ -23,7 +24,10 @@ MOST_DIRECTORY_BYTES = 48 << 20  # of a zip's table of contents, which is held i
 MOST_BYTES = 4 << 30
 SURPRISING_BYTES = 4 << 20
 MOST_RATIO = 200
-DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, OSError, ValueError)
+DAMAGED = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, RuntimeError, NotImplementedError, OSError,
+    ValueError, MemoryError,
+)  # fmt: skip
 OUTSIDE = re.compile(r"^[/\\]|^[A-Za-z]:|\x00")
 IGNORED = re.compile(r"(^|/)(\.(?!\.?([/\\]|$))|__MACOSX(/|$)|Thumbs\.db$|desktop\.ini$)", re.IGNORECASE)
 ARCHIVE_ENDINGS = (".zip", ".npz", ".gz", ".tgz", ".tar", ".bz2", ".xz", ".7z", ".rar", ".zst")

@@ -112,4 +112,4 @@ def _text(label: Any) -> str:
 
 
 def _named(text: str, names: Sequence[str]) -> str:
-    return names[int(text)] if names and text.isdigit() and int(text) < len(names) else text
+    return names[int(text)] if names and text.isdecimal() and int(text) < len(names) else text
