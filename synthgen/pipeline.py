@@ -341,7 +341,9 @@ def save_model(model: Model, schema: Any, spec: RunSpec, rows: int, directory: P
             part.save(directory)
     about = {"version": 1, "rows": rows, "choice": model.choice}
     about["holds_records"] = catalog.holds_records(settled(spec, model))
-    _write(directory, {"model": about, "schema": schema.model_dump(mode="json")})
+    modality = catalog.modality(spec.modality)
+    kept = modality.call("kept_schema", schema) if modality.offers("kept_schema") else schema
+    _write(directory, {"model": about, "schema": kept.model_dump(mode="json")})
     (directory / "spec.json").write_text(_as_kept(settled(spec, model), schema).canonical(), encoding="utf-8")
 
 

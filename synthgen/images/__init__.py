@@ -33,6 +33,7 @@ IMAGES = Modality(
         "load_constraints": "synthgen.images.steps:load_nothing",
         "summary": "synthgen.images.steps:summary",
         "safe_schema": "synthgen.images.steps:safe_schema",
+        "kept_schema": "synthgen.images.steps:kept_schema",
         "nameable": "synthgen.images.steps:nameable",
         "alike": "synthgen.images.alike:alike",
         "check_request": "synthgen.images.requests:check_request",

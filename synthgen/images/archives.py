@@ -22,6 +22,7 @@ from synthgen.images.originals import Ledger
 MOST_MEMBERS = 100_000
 MOST_DIRECTORY_BYTES = 48 << 20  # of a zip's table of contents, which is held in memory
 MOST_BYTES = 4 << 30
+LONGEST_PATH = 1024
 SURPRISING_BYTES = 4 << 20
 MOST_RATIO = 200
 DAMAGED = (
@@ -148,6 +149,8 @@ def _shown(name: str) -> str:
 
 def _why_not(entry: zipfile.ZipInfo) -> str:
     """Why a member of a zip is not read, judged by its header alone; empty when it may be."""
+    if len(entry.orig_filename) > LONGEST_PATH:
+        return f"its path has over {LONGEST_PATH} characters"
     if OUTSIDE.search(entry.orig_filename) or ".." in re.split(r"[/\\]", entry.orig_filename):
         return "its path leads out of the zip"
     if stat.S_ISLNK(entry.external_attr >> 16):

@@ -40,7 +40,7 @@ def eight_bits(images: np.ndarray) -> tuple[np.ndarray, str]:
         low = -1.0 if low < 0 else 0.0
         return _stretched(images, low, 1.0), f"numbers from {low:.0f} to 1 scaled to 8 bits"
     if low >= 0 and high <= 255:
-        return np.rint(images).astype(np.uint8), "numbers rounded to 8 bits" if images.dtype.kind == "f" else ""
+        return _rounded(images), "numbers rounded to 8 bits" if images.dtype.kind == "f" else ""
     if low >= 0 and high <= 65535 and images.dtype.kind in "iu":
         top = 2 ** int(high).bit_length() - 1
         return _stretched(images, 0, top), f"16 bits reduced to 8: 0 to {top}, the range of the whole set, taken"
@@ -54,6 +54,14 @@ def _ends(images: np.ndarray) -> tuple[float, float]:
     if images.dtype.kind == "f" and low < -1 and high <= 1:
         raise InputError("Pixels lie below -1.", PIXEL_HINT)
     return low, high
+
+
+def _rounded(images: np.ndarray) -> np.ndarray:
+    """A block at a time, so that no float copy of the whole set exists."""
+    out = np.empty(images.shape, dtype=np.uint8)
+    for start in range(0, len(images), 256):
+        out[start : start + 256] = np.rint(images[start : start + 256])
+    return out
 
 
 def _stretched(images: np.ndarray, low: float, high: float) -> np.ndarray:

@@ -31,7 +31,12 @@ def clusters(images: Sequence[np.ndarray]) -> np.ndarray:
     _, firsts = np.unique(same, return_index=True)
     if not FEWEST <= len(firsts) <= MOST:
         return same
-    return _joined(_whitened(_described([images[place] for place in firsts])))[same]
+    described = _described([images[place] for place in firsts])
+    alike = _equal(described)  # flat images, say: of so many equal ones every pair would be kept
+    _, different = np.unique(alike, return_index=True)
+    if len(different) < FEWEST:
+        return alike[same]
+    return _joined(_whitened(described[different]))[alike][same]
 
 
 def repeated(numbers: np.ndarray) -> np.ndarray:
@@ -42,7 +47,7 @@ def repeated(numbers: np.ndarray) -> np.ndarray:
     return out
 
 
-def _equal(images: Sequence[np.ndarray]) -> np.ndarray:
+def _equal(images: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
     """Numbers from 0 in order of first appearance; images of the same pixels share one."""
     seen: dict[bytes, int] = {}
     keys = (hashlib.sha256(repr(i.shape).encode() + np.ascontiguousarray(i).tobytes()).digest() for i in images)

@@ -131,7 +131,7 @@ class Eye:
 def _even(labels: np.ndarray, most: int, rng: np.random.Generator) -> np.ndarray:
     """Places of at most `most` images, classes as evenly as there are images."""
     counts = np.maximum(np.bincount(labels), 1)
-    key = rng.random(len(labels)) ** counts[labels]
+    key = counts[labels] * np.log(rng.random(len(labels)))  # the logarithm: the power is 0 for many of a large class
     return np.sort(np.argsort(-key, kind="stable")[:most])
 
 

@@ -20,6 +20,7 @@ from synthgen.images.originals import Ledger, Originals
 LARGEST_SIDE = 256
 SMALLEST_SIDE = 64
 KEPT_BYTES = 320 << 20  # of decoded pixels of a whole set
+MOST_IMAGES = 300_000  # of arrays
 MOST_PIXELS = 12_000_000_000  # of a whole set as it came: what decoding takes time for
 HINT = "Submit a zip with one subfolder per class, images with a CSV of labels, or an .npz with images and labels."
 CLASS, PERSON = "class", "source"
@@ -79,11 +80,18 @@ def _plain(values: Any) -> Any:
 
 
 def _from_array(images: Any, ledger: Ledger) -> Read:
-    pixels, told = arrays.eight_bits(arrays.channels_last(np.asarray(_plain(images))))
+    stack = arrays.channels_last(np.asarray(_plain(images)))
+    _check_count(len(stack))
+    pixels, told = arrays.eight_bits(stack)
     files = [f"image {number}" for number in range(len(pixels))]
     for file in files if told else ():
         ledger.add("converted", told, file)
     return _read_stack(pixels, files)
+
+
+def _check_count(count: int) -> None:
+    if count > MOST_IMAGES:
+        raise LimitError(f"There are {count} images, more than {MOST_IMAGES}.", "Submit a part of the images.")
 
 
 def _read_stack(pixels: np.ndarray, files: list[str], side: int | None = None) -> Read:
@@ -144,6 +152,7 @@ def _side(count: int) -> int:
 
 def _from_npz(path: Path, label: str) -> Source:
     pairs, names = npz.read(path)
+    _check_count(sum(pair.images.shape[0] for pair in pairs if pair.images.ndim))
     ledger = Ledger()
     found = Read([], [], [])
     texts: list[str] = []

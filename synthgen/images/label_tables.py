@@ -8,6 +8,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import PurePosixPath
 
 import numpy as np
@@ -23,6 +24,7 @@ PERSON_WORDS = (
 FEWEST_MATCHED = 0.5  # of the images, or of the rows: how many a column of file names must name
 MOST_CLASSES = 200
 MOST_ROWS = 1_000_000
+MOST_ENDS = 6  # parts at the end of a path by which a file is found, beside its whole path
 ONE, FLAGS = {"1", "1.0"}, {"0", "0.0", "1", "1.0"}
 ONE_HOT = "class of one column each"
 SEPARATORS = (",", ";", "\t", "|")
@@ -88,7 +90,8 @@ def _cells(data: bytes, finder: _Finder) -> tuple[list[str], list[list[str]]]:
     first = text.split("\n", 1)[0]
     separator = max(SEPARATORS, key=first.count)
     try:
-        rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator) if any(row)]
+        parsed = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+        rows = [row for row in islice(parsed, MOST_ROWS + 2) if any(row)]
     except csv.Error:
         return [], []
     if rows and any("." in cell and finder.find(cell.strip()) for cell in rows[0]):
@@ -119,7 +122,7 @@ class _Finder:
         self.paths: dict[str, list[str]] = defaultdict(list)
         for file in files:
             parts = PurePosixPath(file).parts
-            for start in range(len(parts)):
+            for start in _starts(len(parts)):
                 end = "/".join(parts[start:])
                 self.paths[end.casefold()].append(file)
                 bare = end.rsplit(".", 1)[0].casefold()
@@ -128,12 +131,17 @@ class _Finder:
 
     def find(self, cell: str) -> str | None:
         """The file; None for none or for several."""
-        wanted = cell.replace("\\", "/").strip("/").casefold()
-        for start in range(wanted.count("/") + 1):
-            found = self.paths.get("/".join(wanted.split("/")[start:]), [])
+        wanted = cell.replace("\\", "/").strip("/").casefold().split("/")
+        for start in _starts(len(wanted)):
+            found = self.paths.get("/".join(wanted[start:]), [])
             if len(found) == 1:
                 return found[0]
         return None
+
+
+def _starts(parts: int) -> list[int]:
+    """Where the ends of a path of so many parts begin: the whole path and the last MOST_ENDS parts, longest first."""
+    return sorted({0, *range(max(0, parts - MOST_ENDS), parts)})
 
 
 def _places(

@@ -13,6 +13,7 @@ from synthgen.images.decoding import Refused
 from synthgen.images.originals import Ledger
 
 TABLE_ENDINGS = (".csv", ".tsv", ".txt")
+MOST_TABLE_BYTES = 32 << 20  # of all tables of a set, which are held together
 PARTS = {"train", "training", "trainset", "val", "valid", "validation", "dev", "test", "testing", "holdout"}
 FOLDER, FOLDER_PERSON = "folder", "inner folder"
 LAYOUT_HINT = "Give one subfolder per class, or a CSV with one column of file names and one of labels."
@@ -33,7 +34,7 @@ def found(images: Sequence[Member], others: Sequence[Member], ledger: Ledger) ->
     """Labels of the image files. Raises InputError where there are none."""
     files = [member.name for member in images]
     folders = _by_folder(files)
-    table = label_tables.best([data for m in others if (data := _bytes(m)) is not None], files)
+    table = label_tables.best(_tables(others, ledger), files)
     if table is not None:
         labels = _by_table(table, files, folders, ledger)
         if labels is not None:
@@ -41,6 +42,20 @@ def found(images: Sequence[Member], others: Sequence[Member], ledger: Ledger) ->
     if folders is None:
         raise InputError(f"The {len(files)} images have no labels.", LAYOUT_HINT)
     return folders
+
+
+def _tables(members: Sequence[Member], ledger: Ledger) -> list[bytes]:
+    """The bytes of what may be tables, as many as fit into MOST_TABLE_BYTES; the others are told in `ledger`."""
+    found: list[bytes] = []
+    room = MOST_TABLE_BYTES
+    for member in members:
+        data = _bytes(member) if member.size <= room else None
+        if member.size > room or (data is not None and len(data) > room):
+            ledger.add("refused", f"the tables hold over {MOST_TABLE_BYTES >> 20} MB together", member.name)
+        elif data is not None:
+            found.append(data)
+            room -= len(data)
+    return found
 
 
 def _bytes(member: Member) -> bytes | None:

@@ -103,6 +103,11 @@ def safe_schema(schema: ImageSchema) -> dict[str, Any]:
     }
 
 
+def kept_schema(schema: ImageSchema) -> ImageSchema:
+    """The schema as it goes with a model, which may go where the source's file names may not."""
+    return schema.model_copy(update={"findings": tuple(f.model_copy(update={"files": ()}) for f in schema.findings)})
+
+
 def nameable(schema: ImageSchema, rendering: Mapping[str, Any]) -> dict[str, frozenset[str]]:
     """Every class of the schema has at least k people, so a request may be told with its classes."""
     return {CLASS: frozenset(schema.classes)}

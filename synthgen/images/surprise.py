@@ -44,8 +44,8 @@ class Ledger:
     def next_validation(self, rows: int, rng: np.random.Generator) -> np.ndarray:
         """Places of validation images to look at next, rare classes as often as common ones."""
         labels = self.labels[1]
-        share = 1 / np.maximum(np.bincount(labels, minlength=self.data.classes), 1)[labels]
-        key = rng.random(len(labels)) ** (1 / share)  # without replacement (Efraimidis and Spirakis 2006)
+        count = np.maximum(np.bincount(labels, minlength=self.data.classes), 1)[labels]
+        key = count * np.log(rng.random(len(labels)))  # without replacement (Efraimidis and Spirakis 2006)
         return np.sort(np.argsort(-key, kind="stable")[:rows])
 
     def note_validation(self, rows: np.ndarray, logits: np.ndarray) -> None:

@@ -162,7 +162,7 @@ class GanTask:
             at = slice(i, i + AT_ONCE)
             with fast(self.ctx.device):
                 out.append(self.critic(self._changes(labels[at], rng).apply(images[at]), labels[at]))
-        return torch.cat(out).float().cpu().numpy()
+        return torch.cat(out).float().cpu().numpy() if out else np.zeros(0, dtype=np.float32)
 
     def logits_of_stack(self, stack: ImageStack, rng: np.random.Generator) -> np.ndarray:
         """The critic's logits of images in a stack."""
