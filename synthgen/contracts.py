@@ -357,6 +357,7 @@ class Modality:
     open_set(directory) -> SyntheticSet; export(synthetic, schema, directory) -> list[Path];
     plots(split, synthetic, schema, spec) -> tuple[Plot, ...]; preview(source, schema, rows) -> dict;
     summary(source, schema) -> dict; safe_schema(schema) -> dict; nameable(schema, rendering) -> {column: names}.
+    Optional kept_schema(schema) -> Schema is what goes with a saved model in the schema's place.
     `notice` is what a bundle's README says of its files.
     """
 

@@ -68,6 +68,24 @@ def test_few_images_are_only_equal_or_not():
     assert duplicates.clusters([*images, images[2]]).tolist() == [0, 1, 2, 3, 4, 5, 6, 2]
 
 
+def test_many_nearly_flat_images_are_one_cluster_and_take_little_memory():
+    flat = np.full((3000, 64, 64, 1), 120, np.uint8)
+    for place, image in enumerate(flat):  # one darker spot, elsewhere in each: gone when the image is made small
+        image[place // 64, place % 64] -= 1
+    others = list(shapes(size=64, channels=1).pixels[:100])
+    tracemalloc.start()
+    numbers = duplicates.clusters([*flat, *others])
+    assert tracemalloc.get_traced_memory()[1] < 60 << 20  # the places of all pairs are 140 MB
+    tracemalloc.stop()
+    assert len(set(numbers[:3000])) == 1
+    assert len(set(numbers)) == 101
+
+
+def test_where_hardly_any_description_differs_equal_ones_are_joined():
+    images = [np.full((32, 32, 1), value, np.uint8) for value in range(100, 130)] + list(shapes((3, 2, 0)).pixels)
+    assert len(set(duplicates.clusters(images))) == 6
+
+
 def test_many_images_take_little_memory():
     images = list(np.random.default_rng(0).integers(0, 255, (5000, 16, 16, 1), dtype=np.uint8))
     tracemalloc.start()

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from image_scenes import prepared_images
 
+from synthgen import pipeline
 from synthgen.errors import InputError, SpecError, Stopped, TrainingError
+from synthgen.images.emphasis import Emphasis
+from synthgen.images.eye import Eye, _even
 from synthgen.images.gan import ConditionalGAN
 from synthgen.images.modes import census
 from synthgen.images.params import ConditionalGanParams
+from synthgen.images.pictures import Pictures
+from synthgen.images.schema import Finding
 from synthgen.images.stack import ImageStack
+from synthgen.images.surprise import Ledger
+from synthgen.images.task import GanTask
 from synthgen.runtime import RunContext
 from synthgen.spec import GroupTarget, RunSpec, SampleSpec
 
@@ -157,18 +165,47 @@ def test_between_two_images_lie_others(fitted):
 
 def test_without_validation_images_it_says_so(scene):
     schema, split = scene
-    from dataclasses import replace
-
     with pytest.raises(TrainingError):
         fit((schema, replace(split, validation=split.validation.take(slice(0, 0)))))
+
+
+def test_of_a_large_class_any_image_is_looked_at(scene, fitted):
+    """The 20,000th power of a number in 0..1 is 0 for nearly all: the first images of the class were taken."""
+    split = scene[1]
+    labels = np.repeat([0, 1], [20_000, 200])
+    some = _even(labels, 2000, np.random.default_rng(0))
+    assert set(range(20_000, 20_200)) <= set(some.tolist())
+    assert 9000 < np.median(some[some < 20_000]) < 11_000
+    many = ImageStack(np.zeros((len(labels), 16, 16, 3), np.uint8), labels)
+    data = replace(split.fitting, validation=many, validation_people=np.arange(len(labels)))
+    looked = Ledger(Pictures.of(data, 3, (), fitted.canvas, "cpu")).next_validation(2000, np.random.default_rng(0))
+    assert looked.tolist() == some.tolist()
+
+
+def test_of_no_image_there_are_no_logits(scene, fitted):
+    schema, split = scene
+    groups = census(split, schema, RunSpec(modality="images"))
+    data = Pictures.of(split.fitting, 3, groups, fitted.canvas, "cpu")
+    emphasis = Emphasis(data.train.groups, data.train.stack.labels, 3, data.kinds, data.places, TINY)
+    task = GanTask(fitted.generator, fitted.critic, data, emphasis, TINY, 10, RunContext(seed=1))
+    found = task.logits_of_stack(split.train.take(slice(0, 0)), np.random.default_rng(0))
+    assert found.shape == (0,)
+    assert found.dtype == np.float32
+
+
+def test_a_saved_model_names_no_file(scene, fitted, tmp_path):
+    found = Finding(what="refused", reason="an empty file", count=2, files=("anna_smith.png",))
+    schema = scene[0].model_copy(update={"findings": (found,)})
+    pipeline.save_model(pipeline.Model(fitted, None), schema, RunSpec(modality="images"), 330, tmp_path)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and b"anna_smith" in path.read_bytes()]
+    kept = pipeline.load_model(tmp_path)[1]
+    assert [(f.reason, f.count, f.files) for f in kept.findings] == [("an empty file", 2, ())]
+    assert schema.findings[0].files
 
 
 @pytest.mark.slow
 def test_it_learns_the_classes():
     """Made images of each shape look like that shape to a discriminant that learnt from real ones."""
-    from synthgen.images.eye import Eye
-    from synthgen.images.pictures import Pictures
-
     scene = prepared_images((300, 150, 60), size=16, channels=1)
     params = ConditionalGanParams(steps=400, warm_steps=200, width=8, noise=16, batch=32)
     generator = fit(scene, params)

@@ -1,6 +1,8 @@
+import csv
 import os
 import stat
 import struct
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -10,7 +12,7 @@ from image_scenes import SHAPES, shapes
 from PIL import Image
 
 from synthgen.errors import InputError, LimitError
-from synthgen.images import archives, detect, io
+from synthgen.images import archives, arrays, detect, io, label_tables, labelling
 from synthgen.images.inference import infer
 from synthgen.spec import ImageOptions, RunSpec
 
@@ -93,6 +95,40 @@ def test_folders_of_patients_that_hold_the_same_classes_are_sources(tmp_path):
     schema = infer(io.read(zipped(tmp_path / "a.zip", files)), SPEC)
     assert schema.classes == ("circle", "cross", "square")
     assert (schema.person, schema.sources) == ("inner folder", 7)
+
+
+def test_tables_beyond_the_limit_are_told_and_not_held(tmp_path, monkeypatch):
+    pictures = class_folders()
+    rows = [f"{name},{name.split('/')[0]}x" for name in pictures]
+    table = "\n".join(["file,class", *rows]).encode()
+    monkeypatch.setattr(labelling, "MOST_TABLE_BYTES", len(table) + 10)
+    source = io.read(zipped(tmp_path / "a.zip", {**pictures, "a.csv": table, "b.txt": b"x" * 11, "c.txt": b"x" * 10}))
+    assert set(source.data.columns["class"]) == {f"{shape}x" for shape in SHAPES}
+    assert [(f.count, f.files) for f in source.data.findings if "tables" in f.reason] == [(1, ("b.txt",))]
+
+
+def test_rows_beyond_the_limit_are_never_parsed(monkeypatch):
+    monkeypatch.setattr(label_tables, "MOST_ROWS", 4)
+    files = [f"{place}.png" for place in range(4)]
+    good = "file,class\n" + "".join(f"{file},a\n" for file in files)
+    bad = good + "\n" + "x" * (csv.field_size_limit() + 1)
+    found = label_tables.best([bad.encode()], files)
+    assert set(found.rows) == set(files)
+
+
+def test_long_paths_cost_little_and_are_found_by_their_ends():
+    files = [f"{'d/' * 400}{part}/{place}.png" for part in "ab" for place in range(40)]
+    tracemalloc.start()
+    finder = label_tables._Finder(files)
+    assert tracemalloc.get_traced_memory()[1] < 3 << 20  # every end of every path takes 50 MB
+    tracemalloc.stop()
+    assert finder.find(files[3]) == finder.find("a/3.png") == finder.find("x/" * 9000 + "a/3") == files[3]
+    assert finder.find("3.png") is None
+
+
+def test_paths_that_are_too_long_are_refused(tmp_path):
+    source = io.read(_with_entry(tmp_path / "a.zip", "circle/" + "d/" * 600 + "a.png"))
+    assert told(source)["its path has over 1024 characters"] == 1
 
 
 def test_files_that_a_table_names_twice_with_different_labels_are_left_out(tmp_path):
@@ -320,6 +356,26 @@ def test_tensors_bools_and_sixteen_bits_in_memory():
     np.testing.assert_array_equal(np.stack(io.from_memory(mask, STACK.labels).data.images)[..., 0], mask * 255)
     deep = STACK.pixels[..., 0].astype(np.uint16) * 257
     np.testing.assert_array_equal(np.stack(io.from_memory(deep, STACK.labels).data.images)[..., 0], deep // 257)
+
+
+def test_too_many_images_in_arrays_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(io, "MOST_IMAGES", 15)
+    pixels, labels = STACK.pixels[:11], STACK.labels[:11]
+    np.savez(tmp_path / "a.npz", train_images=pixels, train_labels=labels, test_images=pixels, test_labels=labels)
+    with pytest.raises(LimitError, match="22 images, more than 15"):
+        io.read(tmp_path / "a.npz")
+    with pytest.raises(LimitError, match="16 images, more than 15"):
+        io.from_memory(STACK.pixels[:16], STACK.labels[:16])
+    assert len(io.from_memory(STACK.pixels[:15], STACK.labels[:15]).data) == 15
+
+
+def test_numbers_are_rounded_without_a_copy_of_the_whole():
+    images = np.random.default_rng(0).uniform(0, 255, (1500, 32, 32, 3)).astype(np.float32)
+    tracemalloc.start()
+    pixels, _ = arrays.eight_bits(images)
+    assert tracemalloc.get_traced_memory()[1] < pixels.nbytes + images.nbytes // 2
+    tracemalloc.stop()
+    np.testing.assert_array_equal(pixels, np.rint(images))
 
 
 @pytest.mark.parametrize(
