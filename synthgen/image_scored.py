@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from synthgen.contracts import Generator, Scorecard, Source, Status
 from synthgen.errors import InputError
 from synthgen.pipeline import Prepared
 from synthgen.runtime import Event, RunContext, ignore
-from synthgen.spec import ImageOptions, RunSpec, SampleSpec, checked
+from synthgen.spec import GroupTarget, ImageOptions, RunSpec, SampleSpec, checked
 
 GIVEN = "given"  # name of the generator where only its output is known
 NEEDED = "No real images were given that the generator never saw, so copying cannot be told from chance."
@@ -74,12 +74,28 @@ def score_prepared(
     modality, schema = catalog.modality("images"), prepared.schema
     split = prepared.split
     if holdout is not None:
-        split = replace(split, holdout=modality.call("alike", holdout, schema), holdout_people=None)
-    stack = modality.call("alike", synthetic, schema)
+        held, people = modality.call("alike", holdout, schema)
+        split = replace(split, holdout=held, holdout_people=people)
+    stack, _ = modality.call("alike", synthetic, schema)
+    request, notes = (SampleSpec(), []) if generator is not None else _as_given(stack, split.train, schema.classes)
     name = GIVEN if generator is None else generator.name
     with tempfile.TemporaryDirectory() as scratch:
-        found = modality.call("write", iter([stack]), schema, Path(scratch), SampleSpec(), name, [])
+        found = modality.call("write", iter([stack]), schema, Path(scratch), request, name, notes)
         return pipeline.score(replace(prepared, split=split), found, spec, ctx, generator)
+
+
+def _as_given(stack: Any, train: Any, classes: Sequence[str]) -> tuple[SampleSpec, list[str]]:
+    """The request that a set from elsewhere counts as, since nobody knows what was asked for, and a note on it.
+
+    Its own counts; a class that it lacks was asked for by its share of the training images.
+    """
+    counts, shares = stack.counts(len(classes)), train.counts(len(classes)) / max(len(train), 1)
+    wanted = np.where(counts > 0, counts, np.ceil(shares * len(stack))).astype(int)
+    targets = [GroupTarget(where={"class": name}, rows=int(n)) for name, n in zip(classes, wanted, strict=True) if n]
+    lacking = int(((counts == 0) & (wanted > 0)).sum())
+    note = "What was asked for is not known: each class is expected as often as it came"
+    note += f"; {lacking} absent classes by their share of the training images." if lacking else "."
+    return SampleSpec(targets=tuple(targets)), [note]
 
 
 def source_of(images: Any, labels: Any = None, sources: Any = None) -> Source:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -144,11 +145,14 @@ class ImageSynthesizer:
         pipeline.save_model(self.model_, self.schema_, self.spec, self.rows_, Path(directory))
 
     @classmethod
-    def load(cls, directory: str | Path) -> Self:
-        """A fitted synthesizer from `save`. Raises InputError if the directory holds no model of images."""
+    def load(cls, directory: str | Path, device: str = "cpu") -> Self:
+        """A fitted synthesizer from `save`, to draw on `device`. Raises InputError if there is no model of images."""
         model, schema, spec, rows = pipeline.load_model(Path(directory))
         if spec.modality != "images":
             raise InputError("The folder holds a model of tables.", "Load it with TabularSynthesizer.")
+        if device != "cpu":
+            placed = type(model.generator).load(Path(directory) / "generator", device)  # type: ignore[call-arg]
+            model = replace(model, generator=placed)
         form = spec.images
         loaded = cls(
             spec.generator,
@@ -159,6 +163,7 @@ class ImageSynthesizer:
             form.size,
             form.channels,
             form.fit,
+            device,
         )
         loaded.prepared_, loaded.schema_, loaded.rows_, loaded.model_ = None, schema, rows, model
         return loaded

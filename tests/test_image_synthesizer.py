@@ -8,6 +8,7 @@ from image_scenes import SHAPES, shapes
 from PIL import Image
 
 import synthgen
+from synthgen import pipeline
 from synthgen.contracts import Status
 from synthgen.errors import InputError, SpecError, SynthgenError
 from synthgen.image_scored import NEEDED, LabelledImages, score_images
@@ -153,6 +154,14 @@ def test_a_saved_model_gives_the_same_images(fitted, tmp_path):
         loaded.score(held.images, held.labels)
 
 
+def test_a_loaded_model_is_placed_on_the_device_that_was_asked_for(fitted, tmp_path):
+    fitted.save(tmp_path / "model")
+    for device in ("cpu", "meta"):
+        loaded = ImageSynthesizer.load(tmp_path / "model", device=device)
+        assert {p.device.type for p in loaded.model_.generator.generator.parameters()} == {device}
+        assert loaded.device == loaded.model_.generator.device == device
+
+
 def test_a_model_of_tables_is_not_taken_for_one_of_images(tmp_path):
     import pandas as pd
 
@@ -209,6 +218,25 @@ def test_images_of_another_generator_can_be_scored(fitted):
     lost = fitted.score(held.images, held.labels, synthetic=cells((120, 40, 0), seed=5)).result("mode_census")
     words = {group.label: group.census for group in lost.groups if group.kind == "class"}
     assert "lost" in [word for label, word in words.items() if "cross" in label]
+
+
+def test_a_balanced_set_from_elsewhere_is_judged_by_its_own_counts(fitted):
+    held = cells(seed=9)
+    card = fitted.score(held.images, held.labels, synthetic=cells((40, 40, 40), seed=5))
+    words = {group.census for group in card.result("mode_census").groups if group.kind == "class"}
+    assert words == {"represented"}
+    assert any("as often as it came" in note for note in card.notes)
+
+
+def test_images_of_one_source_in_the_holdout_are_not_many_people(fitted, monkeypatch):
+    seen, whole = [], pipeline.score
+    monkeypatch.setattr(
+        pipeline, "score", lambda prepared, *rest: seen.append(prepared.split) or whole(prepared, *rest)
+    )
+    held = cells(seed=9)
+    fitted.score(held.images, held.labels, sources=[f"patient {i // 2}" for i in range(len(held))])
+    fitted.score(held.images, held.labels)
+    assert [len(np.unique(split.holdout_people)) for split in seen] == [sum(COUNTS) // 2, sum(COUNTS)]
 
 
 @pytest.mark.parametrize("kept_as", ["folder", "npz", "zip"])

@@ -13,8 +13,12 @@ from synthgen.images.schema import ImageSchema
 from synthgen.images.stack import ImageStack
 
 
-def alike(source: Source, schema: ImageSchema) -> ImageStack:
-    """The images of known classes in the schema's size and channels. Raises InputError where there is none."""
+def alike(source: Source, schema: ImageSchema) -> tuple[ImageStack, np.ndarray]:
+    """The images of known classes in the schema's size and channels, and which of them belong together, (n,).
+
+    Sources are read from the schema's column or, where these images have none of that name, from their own. Raises
+    InputError where no image is of a known class.
+    """
     originals: Originals = source.data
     labels = grouping.labels(originals, originals.label, schema.classes)
     kept = np.flatnonzero(labels >= 0)
@@ -23,4 +27,6 @@ def alike(source: Source, schema: ImageSchema) -> ImageStack:
             f"None of {len(originals)} images is of one of the {len(schema.classes)} classes that were learnt.",
             "Give images of the same classes, named in the same way.",
         )
-    return ImageStack(forming.stacked([originals.images[place] for place in kept], schema), labels[kept])
+    person = schema.person if schema.person in originals.columns else originals.person
+    people = np.unique(grouping.people(originals, person)[kept], return_inverse=True)[1].astype(np.int64)
+    return ImageStack(forming.stacked([originals.images[place] for place in kept], schema), labels[kept]), people

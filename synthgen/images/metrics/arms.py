@@ -52,7 +52,10 @@ def arms(c: Comparison, places: Sequence[int]) -> tuple[Arm, ...]:
 
 
 def _mix(name: str, percent: int, real: np.ndarray, held: np.ndarray) -> Arm:
-    """So many per cent more of every class but the largest, none beyond it; of balanced classes more of each."""
+    """So many per cent more of every class but the largest, none beyond it; of balanced classes more of each.
+
+    Only classes that the set holds are added to: a set of the rare class alone is a mix too.
+    """
     title = f"+{percent} %" if percent else "to balance"
     room = real.max() - real
     room[real == 0] = 0
@@ -60,7 +63,7 @@ def _mix(name: str, percent: int, real: np.ndarray, held: np.ndarray) -> Arm:
     if level and not percent:
         return Arm(name, title, MIXED, missing="The classes are balanced already.")
     wanted = np.round(real * percent / 100).astype(int) if percent else room
-    wanted = wanted if level else np.minimum(wanted, room)
+    wanted = np.where(held > 0, wanted if level else np.minimum(wanted, room), 0)
     if not wanted.any():
         return Arm(name, title, MIXED, missing="It would add no image.")
     if (held < NEARLY * wanted).any():

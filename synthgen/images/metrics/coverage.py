@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from synthgen.contracts import Figure, Group, GroupFigure, Interval, MetricResult, Status
+from synthgen.images.metrics.census import expected
 from synthgen.images.metrics.compared import FEW, ImageMeasure, class_line, enough, extreme
 from synthgen.images.metrics.features import Comparison
 from synthgen.images.metrics.neighbourhoods import average, interval, tally
@@ -56,9 +57,9 @@ class _Balls(ImageMeasure):
 
 
 def _rarest(c: Comparison, lines: list[GroupFigure]) -> Figure:
-    """The class with the fewest training images, whether it can be told or not."""
+    """Of the classes asked for the one with the fewest training images, whether it can be told or not."""
     counts = c.train.counts(c.classes)[: c.classes]
-    line = lines[int(np.where(counts > 0, counts, np.inf).argmin())]
+    line = lines[int(np.where((counts > 0) & (expected(c) > 0), counts, np.inf).argmin())]
     return Figure(
         name="rarest", title="The rarest class", value=line.value, holdout=line.holdout, interval=line.interval,
         status=line.status, reason=line.reason,

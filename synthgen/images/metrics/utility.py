@@ -8,6 +8,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from synthgen.contracts import Figure, GroupFigure, MetricResult
+from synthgen.images.metrics.census import expected
 from synthgen.images.metrics.compared import ImageMeasure, class_line
 from synthgen.images.metrics.features import Comparison
 from synthgen.images.metrics.networks import Quick, Schooling, school, seen
@@ -29,14 +30,19 @@ class AccuracyScore(ImageMeasure):
     explanation = (
         "A standard classifier learns from synthetic images alone and tells the classes of real images it never saw; "
         "the value is its recall of the class it tells worst. Beside it the same classifier trained on as many real "
-        "images of every class, three times over."
+        "images of every class, three times over. Only classes that the set was asked for are told apart."
     )
     source = "Ravuri and Vinyals (2019), Classification accuracy score."
 
     def _judge(self, c: Comparison) -> MetricResult:
-        tested = testable(c)
+        asked = expected(c)
+        tested = [place for place in testable(c) if asked[place] > 0]
         if len(tested) < 2:
-            return self.insufficient("Fewer than two classes have images enough to learn from and to test on.")
+            return self.insufficient(
+                "Fewer than two of the classes asked for have images enough to learn from and to test on."
+            )
+        if not np.isin(c.drawn.labels, tested).any():
+            return self.insufficient("The set holds no image of the classes that can be tested.")
         ours, real = c.once("accuracy score", lambda ctx: _answers(c, tested, ctx), of_set=True)
         weights = person_weights(c, tested, c.ctx.rng("bootstrap"))
         truth = c.holdout.labels[tested_rows(c, tested)]

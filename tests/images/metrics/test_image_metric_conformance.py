@@ -7,12 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from image_scene import Scene, scene, shapes
+from image_scene import CLASSES, Scene, scene, shapes
 
 from synthgen.contracts import Entry, Split, Status
-from synthgen.images.metrics import METRICS
+from synthgen.images.metrics import METRICS, arms
 from synthgen.images.stack import ImageStack
 from synthgen.runtime import RunContext
+from synthgen.spec import GroupTarget, SampleSpec
 
 NAMES = sorted(METRICS)
 QUICK = [n for n in NAMES if n != "augmentation"]
@@ -200,3 +201,53 @@ def test_the_split_is_left_as_it_was(good):
     assert (good.split.train.pixels == before[0]).all()
     assert (good.synthetic.stack.labels == before[1]).all()
     assert isinstance(good.split, Split)
+
+
+def asked(*counts):
+    pairs = zip(CLASSES, counts, strict=True)
+    return SampleSpec(targets=tuple(GroupTarget(where={"class": name}, rows=n) for name, n in pairs if n))
+
+
+def figure(result, name):
+    return next(f for f in result.figures if f.name == name)
+
+
+def test_a_set_of_the_rare_class_alone_is_judged_by_that_class(quickly):
+    made = small()
+    rare = made.with_set(made.synthetic.stack.of_class(2), asked(0, 0, 60))
+    found = {name: rare.measured(name, Critic()) for name in NAMES}
+    for result in found.values():
+        in_range(result)
+    assert found["accuracy_score"].status is Status.INSUFFICIENT
+    assert "asked for" in found["accuracy_score"].reason
+    assert found["augmentation"].status is Status.OK
+    assert found["augmentation"].verdict in ("use +25 %", "use +50 %", "use +100 %", "use to balance", "do not use")
+    words = [line.census for line in found["mode_census"].groups if line.kind == "class"]
+    assert words[:2] == ["too few to tell"] * 2
+    assert figure(found["coverage"], "rarest").status is Status.OK
+    for name in ("coverage", "diversity", "frechet", "closest_image", "near_copies", "membership"):
+        assert found[name].status is Status.OK, name
+
+
+def test_the_mixes_add_only_what_the_set_holds():
+    real, held = np.array([100, 60, 40]), np.array([0, 0, 60])
+    assert arms._mix("more_25", 25, real, held).added == (0, 0, 10)
+    assert arms._mix("more_balance", 0, real, held).added == (0, 0, 60)
+    assert arms._mix("more_25", 25, real, np.array([500, 0, 0])).missing
+
+
+@pytest.mark.parametrize("counts", [(0, 80, 60), (120, 80, 60)])
+def test_a_class_that_was_asked_for_and_did_not_come_stays_lost(counts, quickly):
+    made = small()
+    without = made.with_set(made.synthetic.stack.take(made.synthetic.stack.labels != 2), asked(*counts))
+    census, told = without.measured("mode_census"), without.measured("accuracy_score")
+    assert figure(census, "lost_classes").value >= 1
+    assert [line.census for line in census.groups if line.kind == "class"][2] == "lost"
+    assert told.groups[2].value == 0
+    assert (told.groups[0].value is None) == (counts[0] == 0)
+
+
+def test_a_set_with_nothing_of_the_tested_classes_is_insufficient(quickly):
+    made = small()
+    other = made.with_set(made.synthetic.stack.of_class(0), asked(0, 80, 60))
+    assert other.measured("accuracy_score").status is Status.INSUFFICIENT
