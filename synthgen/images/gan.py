@@ -38,6 +38,7 @@ from synthgen.training.checkpoint import State
 FORMAT = 1
 MOST_WARMING = 0.25  # of the time that a warm start may take by the clock
 LOOKED_AT = 256  # images that the critic is asked about in one go
+HURRIED = 0.25  # share of the planned steps; a run that the clock ended before it may be worse than its warm start
 SENSED = 1024  # training images whose mean and spread the critic's senses are set by
 
 
@@ -180,9 +181,10 @@ class ConditionalGAN:
         task = GanTask(self.generator, self.critic, data, emphasis, self.params, plan.steps, ctx.at("gan"))
         warmed, before = task.best, task.validate()
         run = loop.run(task, planning.of_gan(plan, mark), ctx)
-        if not run.best < before:  # cut off too early: the warm start is the better generator
+        hurried = run.stopped == "out of time" and run.step < plan.steps * HURRIED
+        if hurried and not run.best < before:  # the warm start is the better generator
             task.best = warmed
-            ctx.log("The images of the warm start were nearer to unseen ones than any later: they are kept.")
+            ctx.log("The clock ended training early: the warm start made better images and is kept.")
         task.average = task.best
         task.watch.tell(task.watch.look("last look"), run.step)
         task.watch.picture()

@@ -123,7 +123,7 @@ class ImageGenerator(nn.Module):
         x = x.contiguous(memory_format=torch.channels_last)
         x = self.first(x, style)
         for block in self.blocks:
-            x = block(functional.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False), style)
+            x = block(functional.interpolate(x, scale_factor=2), style)
         return torch.tanh(self.last(x).float())
 
 
