@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import ClassVar, Literal
 
@@ -64,8 +65,9 @@ class _Distance(ImageMeasure):
     def _clipped(self, number: float) -> float:
         return float(np.clip(number, self.low, self.high))
 
+    @abstractmethod
     def _between(self, view: Seen, side: str, rows: Rows) -> float:
-        raise NotImplementedError
+        """The distance of these images of one side to those of training, in one network's features."""
 
 
 class Frechet(_Distance):

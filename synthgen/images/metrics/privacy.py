@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -29,8 +30,9 @@ class ImagePrivacy(ImageMeasure):
             return self.insufficient(TOO_FEW)
         return self._attacked(c)
 
+    @abstractmethod
     def _attacked(self, c: Comparison) -> MetricResult:
-        raise NotImplementedError
+        """The result where there are enough images of every kind."""
 
 
 class ClosestImage(ImagePrivacy):
