@@ -203,9 +203,9 @@ def test_a_saved_model_names_no_file(scene, fitted, tmp_path):
     assert schema.findings[0].files
 
 
-@pytest.mark.slow
-def test_it_learns_the_classes():
-    """Made images of a shape look like it more often than chance to a discriminant that learnt from real ones."""
+@pytest.fixture(scope="module")
+def shapes_told():
+    """Shares of held-out and of made images of each shape that a discriminant which learnt from real ones tells."""
     scene = prepared_images((300, 150, 60), size=16, channels=1)
     params = ConditionalGanParams(steps=400, warm_steps=200, width=8, noise=16, batch=32)
     generator = fit(scene, params)
@@ -214,6 +214,19 @@ def test_it_learns_the_classes():
     eye = Eye.of(Pictures.of(split.fitting, 3, groups, generator.canvas, "cpu"), 0)
     made = sample(generator, rows=300, mix="balanced")
     real = eye.recognised(eye.look(split.holdout.pixels), split.holdout.labels)
-    found = eye.recognised(eye.look(made.pixels), made.labels)
+    return real, eye.recognised(eye.look(made.pixels), made.labels)
+
+
+@pytest.mark.slow
+def test_it_learns_more_of_the_classes_than_chance(shapes_told):
+    real, found = shapes_told
     assert real.mean() > 0.8
-    assert found.mean() > 0.45, "a third would be chance: three seeds gave .62 to .69"
+    assert found.mean() > 0.45, "a third would be chance"
+
+
+@pytest.mark.slow
+@pytest.mark.xfail(reason="a few hundred small images are learnt too little: see ADR 18", strict=False)
+def test_it_learns_the_classes(shapes_told):
+    """Made images of each shape look like that shape to a discriminant that learnt from real ones."""
+    real, found = shapes_told
+    assert (found > 0.6 * real).all()
