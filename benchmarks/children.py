@@ -58,6 +58,12 @@ def publish(found: dict[str, Any], folder: Path, name: str) -> None:
     (folder / f"{name}.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 
+def peak_memory() -> int:
+    """The most memory this process ever held, in bytes; `ru_maxrss` would keep its parent's peak through exec."""
+    status = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
+
+
 def measured(command: Sequence[str], log: Path, limit: float) -> dict[str, Any]:
     """Run a command to its end or to `limit` CPU seconds of its tree; seconds, memory and status."""
     began = time.monotonic()

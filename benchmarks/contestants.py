@@ -66,9 +66,9 @@ def _module(name: str) -> tuple[str, ...]:
     return (sys.executable, "-m", f"benchmarks.peers.{name}")
 
 
-def library() -> str:
-    """A content hash of the library's own sources: what is fitted by it changes with them."""
+def library(*parts: str) -> str:
+    """A content hash of the library's sources: what it fits to tables, or what `parts` make, changes with them."""
     root = HERE.parent / "synthgen"
-    parts = ["losses", "training", "tabular"]
-    files = [*root.glob("*.py"), *(f for p in parts for f in (root / p).glob("*.py"))]
+    packages = ["losses", "training", *(parts or ["tabular"])]
+    files = [*root.glob("*.py"), *(f for p in packages for f in (root / p).glob("*.py"))]
     return digest(*sorted(files))

@@ -45,6 +45,7 @@ ARMS: Mapping[str, dict[str, Any]] = {
     "frequency": {"reducer": "mean", "sampling": "frequency"},
     "literal": {"reducer": "literal"},
 }
+PARTS = ("images", "images/metrics", "measures")  # of the library, that a kept run stands for
 MOST_DRAWN = 1000
 SLACK = 20  # times the planned time before the clock may end a run: arms must take the same steps
 MEASURES = ("rarest", "cluster", "recall", "frechet", "frechet_holdout", "precision", "excess", "excess_rarest")
@@ -74,7 +75,7 @@ def _told(bar: Bar) -> dict[str, Any]:
 
 
 def _kept(name: str, arm: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
-    settings = digest(library(), repr(ARMS[arm]), str(seed), str(options.minutes), str(options.augment))
+    settings = digest(library(*PARTS), repr(ARMS[arm]), str(seed), str(options.minutes), str(options.augment))
     found = children.remembered(
         f"images-{name}-{arm}-{settings}", lambda: _measured(name, arm, seed, options.minutes, options)
     )

@@ -111,7 +111,7 @@ def _measured(table: Table, name: str, seed: int) -> dict[str, Any]:
         "holdout_rows": len(prepared.split.holdout),
         "attacks": {result.metric: _figures(result) for result in card.results},
         "cpu_seconds": round(spent.ru_utime - began, 1),
-        "peak_memory_mib": spent.ru_maxrss // 1024,
+        "peak_memory_mib": children.peak_memory() // children.MIB,
     }
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -122,7 +121,7 @@ def child(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     watch.lap("prepare_s")
     model = pipeline.fit(prepared, spec, ctx)
     watch.lap("fit_s")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    peak = children.peak_memory()
     drawn = pipeline.draw(model, prepared.schema, request, options.sample, spec, ctx)
     table = sets.write(drawn, prepared.schema, folder / "set", request, "autoregressive_gan")
     watch.lap("sample_s")
