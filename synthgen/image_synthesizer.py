@@ -125,11 +125,17 @@ class ImageSynthesizer:
             return int(made.rows)
 
     def score(
-        self, images: Any, labels: Any = None, sources: Any = None, synthetic: LabelledImages | None = None
+        self,
+        images: Any,
+        labels: Any = None,
+        sources: Any = None,
+        synthetic: LabelledImages | None = None,
+        features: str | Path | None = None,
     ) -> Scorecard:
         """The scorecard of synthetic images (drawn afresh if none are given) beside a hold-out `fit` never saw.
 
-        `images`, `labels` and `sources` are the hold-out, given as to `fit`.
+        `images`, `labels` and `sources` are the hold-out, given as to `fit`. `features` is a TorchScript network, such
+        as Inception, to look through instead of networks trained here (`synthgen.images.metrics.given`).
         """
         self._must_be_fitted()
         if self.prepared_ is None:
@@ -137,7 +143,8 @@ class ImageSynthesizer:
         made = self.sample(len(self.prepared_.split.train)) if synthetic is None else synthetic
         generator = self.model_.generator if synthetic is None else None
         held = source_of(images, labels, sources)
-        return score_prepared(self.prepared_, source_of(made), held, self.spec, self._context(), generator)
+        ctx = replace(self._context(), features=None if features is None else Path(features))
+        return score_prepared(self.prepared_, source_of(made), held, self.spec, ctx, generator)
 
     def save(self, directory: str | Path) -> None:
         """Write the model (safetensors and JSON, never a pickle); it holds no image."""

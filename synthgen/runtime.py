@@ -60,6 +60,7 @@ class RunContext:
     deadline: float | None = None
     memory: int | None = None
     attacks: Any = None  # the spec.AttackPlan that the privacy metrics follow; None: the standard one
+    features: Path | None = None  # a network that scores of images look through instead of their own; see `given`
     live: Path | None = None  # a folder for pictures of a run at work, which only those who may see the source see
     memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)  # what metrics of one scoring share
     path: tuple[str, ...] = field(default=())

@@ -56,17 +56,21 @@ def score(
     k_floor: int = 10,
     columns: Mapping[str, ColumnOverride] | None = None,
     listener: Callable[[Event], None] = ignore,
+    features: str | Path | None = None,
 ) -> Scorecard:
     """Score any generator's output: `real` is what it was trained on, `holdout` real rows it never saw.
 
     Tables are data frames or files. `person` names the column that says which rows belong to one person; the hold-out
     must hold other people. Without a hold-out nothing is said about privacy. Raises SynthgenError where the tables
     cannot be compared at all; everything less is told by the status of each score and in the card's notes. Folders,
-    zips and .npz of labelled images are scored as such (`synthgen.image_scored.score_images`).
+    zips and .npz of labelled images are scored as such, through the network in `features` if one is given
+    (`synthgen.image_scored.score_images`).
     """
     if isinstance(real, str | Path) and catalog.detect(Path(real), Path(real).name) == "images":
         _must_fit_images(target, positive, person, synthetic, holdout)
-        return score_images(real, synthetic, holdout, seed, k_floor, listener=listener)  # type: ignore[arg-type]
+        return score_images(real, synthetic, holdout, seed, k_floor, None, listener, features)  # type: ignore[arg-type]
+    if features is not None:
+        raise SpecError("A network of image features was given for tables.", "Leave it out.")
     return score_files(real, synthetic, holdout, target, positive, seed, k_floor, listener, person, attacks, columns)[0]
 
 

@@ -20,6 +20,11 @@ from synthgen.contracts import (
 from synthgen.errors import Stopped, SynthgenError, trail
 from synthgen.runtime import RunContext
 
+GIVEN_NETWORK = (
+    "Fidelity and coverage are measured in the features of the network that the operator configured, not in those of "
+    "networks trained on these images."
+)
+
 
 def score(
     metrics: Mapping[str, Entry],
@@ -46,7 +51,7 @@ def score(
         k_floor=schema.k_floor,
         generator=synthetic.generator,
         emphasis=_emphasis(generator),
-        notes=synthetic.notes,
+        notes=(*synthetic.notes, *((GIVEN_NETWORK,) if ctx.features else ())),
     )
 
 

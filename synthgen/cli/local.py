@@ -161,6 +161,9 @@ def score(
     known: Annotated[list[str] | None, typer.Option(help="Column an attacker knows already; repeatable.")] = None,
     seed: Seed = 0,
     k_floor: Annotated[int, typer.Option(min=2, help="People a category or group needs to be looked at.")] = 10,
+    features: Annotated[
+        Path | None, typer.Option(help="Of images: TorchScript network, such as Inception, to look through.")
+    ] = None,
 ) -> None:
     """Score SYNTHETIC against REAL, without any service."""
     _check_ending(out, (".json", ".html"))
@@ -183,6 +186,7 @@ def score(
             seed=seed,
             k_floor=k_floor,
             listener=progress.listen,
+            features=features,
         )
     finally:
         progress.finish()

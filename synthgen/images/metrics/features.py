@@ -1,9 +1,9 @@
 """What the scores of one set share: the images that are compared, and the spaces in which they are.
 
 No weights are downloaded: small networks learn to tell the classes and to draw thumbnails again. For fidelity two of
-them learn from the training images (two seeds, averaged). For privacy two more learn from halves of the training and
-hold-out images together, and each looks at the half it never saw: both sides are alike to it, so that a set which
-copies nothing scores one half whatever the networks learnt.
+them learn from the training images (two seeds, averaged), unless a local file gives a network (`given`). For privacy
+two more learn from halves of the training and hold-out images together, and each looks at the half it never saw: both
+sides are alike to it, so that a set which copies nothing scores one half whatever the networks learnt.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from synthgen.contracts import Generator, Group, Split, SyntheticSet
+from synthgen.images.metrics.given import GivenLook, load
 from synthgen.images.metrics.networks import Looker, Schooling, school, seen
 from synthgen.images.stack import ImageStack
 from synthgen.runtime import RunContext
@@ -23,6 +24,7 @@ from synthgen.runtime import RunContext
 WIDTH = 16
 PLAN = Schooling(steps=160, decoded=1.0)
 FIDELITY_NETS = 2
+MOST_GIVEN = 4000  # training images that a given network's components and class head are learnt from
 MOST_LEARNT, MOST_DRAWN, MOST_OF_CLASS, LEAST_OF_CLASS = 20_000, 8_000, 2_000, 200
 
 T = TypeVar("T")
@@ -121,9 +123,16 @@ class Comparison:
         return np.arange(len(stack)) if owners is None else np.unique(np.asarray(owners), return_inverse=True)[1]
 
     @property
-    def looks(self) -> tuple[Look, ...]:
-        """The networks of fidelity, which learnt from the training images."""
-        return self.once("looks", lambda ctx: tuple(self._look(self.train, ctx, i) for i in range(FIDELITY_NETS)))
+    def looks(self) -> tuple[Look | GivenLook, ...]:
+        """The networks of fidelity: those that learnt from the training images, or the one of a configured file."""
+        return self.once("looks", self._looks)
+
+    def _looks(self, ctx: RunContext) -> tuple[Look | GivenLook, ...]:
+        if ctx.features is None:
+            return tuple(self._look(self.train, ctx, i) for i in range(FIDELITY_NETS))
+        learnt = self.train.take(ctx.rng("learnt").permutation(len(self.train))[:MOST_GIVEN])
+        network = load(ctx.features, ctx.device)
+        return (GivenLook(network, learnt, self.classes, ctx.seed_for("given") % 2**31, ctx.device),)
 
     def _look(self, stack: ImageStack, ctx: RunContext, number: int) -> Look:
         learnt = stack.take(ctx.rng(f"learnt{number}").permutation(len(stack))[:MOST_LEARNT])
