@@ -8,17 +8,20 @@ import logging
 import shutil
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from celery import Celery, signals
 
 from synthgen.errors import SynthgenError, Unavailable, trail
-from synthgen.service import bootstrap, execution, orphans, relay, roster
+from synthgen.service import bootstrap, execution, orphans, relay, roster, turns
 from synthgen.service.bootstrap import Application
 from synthgen.service.db.migrate import is_current
 from synthgen.service.queue import RUN_JOB, make_queue
 from synthgen.service.settings import Settings
+from worker import gpus
+from worker.slots import Slots
 from worker.supervise import Attempt
 
 TIDY_SECONDS = 6 * 3600.0  # between two searches for orphaned uploads
@@ -33,39 +36,55 @@ class Worker:
         self.app = app
         self.draining = threading.Event()
         self.finished = threading.Event()
-        self.id = roster.sign_on(app)
+        self.slots = Slots(app.settings)
+        self.id = roster.sign_on(app, self.slots.count)
         self.scratch = claim_scratch(app.settings, self.id)
         self.lock = threading.Lock()
         self.running = 0
 
     def run_job(self, job_id: str) -> None:
-        """Claim a job and see it through; a job that somebody else has is left alone."""
+        """Claim the job whose turn it is in the queue of this one, and see it through; none is left to take: return."""
         if self.draining.is_set():
             return  # it stays queued and is announced again
-        held = execution.claim(self.app, job_id, self.id)
-        if held is None:
-            return
-        self._count(+1)
-        try:
-            directory = self.scratch / f"{held.job_id}-{held.fence}"
-            Attempt(self.app, held, directory, self.draining).run()
-        finally:
-            self._count(-1)
+        with self.slots.one() as pinned:
+            claimed = turns.claim_next(self.app, job_id, self.id)
+            if claimed is None:
+                return
+            owner, held = claimed
+            self._count(+1)
+            try:
+                directory = self.scratch / f"{held.job_id}-{held.fence}"
+                Attempt(owner, held, directory, self.draining, variables=pinned).run()
+            finally:
+                self._count(-1)
 
     def sweep(self, queue: Celery) -> None:
         """Until the process ends: publish what is due, take jobs from silent workers, report that we live."""
         reported, tidied = 0.0, 0.0
         while not self.finished.wait(self.app.settings.sweep_seconds):
-            for task in (lambda: execution.reap(self.app), lambda: relay.republish(self.app)):
-                _attempt(task)
-            _attempt(lambda: relay.relay(self.app, queue))
+            for app in self._projects():
+                _attempt(partial(execution.reap, app))
+                _attempt(partial(relay.republish, app))
+                _attempt(partial(relay.relay, app, queue))
             if time.monotonic() - reported > self.app.settings.heartbeat_seconds:
                 reported = time.monotonic()
-                _attempt(lambda: roster.report(self.app, self.id, self.running))
+                _attempt(lambda: roster.report(self.app, self.id, self.running, self._gpus()))
 
             if time.monotonic() - tidied > TIDY_SECONDS or not tidied:
                 tidied = time.monotonic()
-                _attempt(lambda: orphans.delete_orphans(self.app))
+                for app in self._projects():
+                    _attempt(partial(orphans.delete_orphans, app))
+
+    def _projects(self) -> list[Application]:
+        """The service of each project; of our own while the database does not answer."""
+        try:
+            return [self.app.of_project(name) for name in turns.projects(self.app)]
+        except SynthgenError:
+            return [self.app]
+
+    def _gpus(self) -> list[dict[str, Any]]:
+        """The machine's GPUs, for a worker that uses them."""
+        return gpus.seen() if self.app.settings.device != "cpu" else []
 
     def _count(self, change: int) -> None:
         with self.lock:
@@ -83,7 +102,7 @@ def serve(settings: Settings | None = None) -> None:
     sweeper = threading.Thread(target=worker.sweep, args=(make_queue(app.settings),), name="sweep", daemon=True)
     sweeper.start()
     try:
-        queue.worker_main(_arguments(app.settings))
+        queue.worker_main(_arguments(app.settings, worker.slots.count))
     finally:
         signals.worker_shutting_down.disconnect(drain)
         worker.finished.set()
@@ -111,11 +130,11 @@ def claim_scratch(settings: Settings, worker_id: str) -> Path:
     return scratch
 
 
-def _arguments(settings: Settings) -> list[str]:
+def _arguments(settings: Settings, slots: int) -> list[str]:
     return [
         "worker",
         "--pool=threads",
-        f"--concurrency={settings.worker_concurrency}",
+        f"--concurrency={slots}",
         f"--queues={','.join(settings.queues)}",
         f"--loglevel={settings.log_level}",
         "--disable-prefetch",

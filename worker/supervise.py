@@ -7,8 +7,8 @@ import logging
 import shutil
 import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,7 @@ class Attempt:
     directory: Path
     draining: threading.Event
     program: Sequence[str] = TRAINER
+    variables: Mapping[str, str] = field(default_factory=dict)  # of the child's environment: its slot's device
 
     def run(self) -> None:
         """Work until the job is committed, failed, cancelled, given back or lost; never raises for the job's sake."""
@@ -64,7 +65,7 @@ class Attempt:
         self.directory.mkdir(parents=True, mode=0o700)
         staging.stage(self.app, self.held, self.directory)
         few_threads = QUIET if self.held.kind == "inspect" else {}  # many would reserve more address space than allowed
-        child = Child(self.directory, self.program, few_threads)
+        child = Child(self.directory, self.program, {**few_threads, **self.variables})
         try:
             keeper = checkpoints.Keeper(self.app, self.held, self.directory)
             self._watch(child, lease, keeper, live.Pictures(self.app, self.held, self.directory))

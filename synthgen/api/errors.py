@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import secrets
 from collections.abc import Sequence
 from typing import Any
@@ -18,6 +19,7 @@ from synthgen.errors import InternalError, SpecError, SynthgenError, trail
 
 log = logging.getLogger("synthgen.api")
 
+SOON = 5.0  # seconds until it is worth asking a part that does not answer again
 STATUS: dict[str, int] = {
     "bad_input": 422,
     "bad_schema": 422,
@@ -30,6 +32,7 @@ STATUS: dict[str, int] = {
     "conflict": 409,
     "permission_denied": 403,
     "not_signed_in": 401,
+    "too_many": 429,
     "unavailable": 503,
     "internal": 500,
 }
@@ -42,8 +45,15 @@ def render(error: BaseException) -> JSONResponse:
         log.error("unexpected error, reference %s: %s", reference, trail(error))
         error = InternalError(reference)
     status = STATUS.get(error.code, 400)
-    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
-    return answer(status, error.code, error.message, error.hint, headers)
+    return answer(status, error.code, error.message, error.hint, _headers(status, error))
+
+
+def _headers(status: int, error: SynthgenError) -> dict[str, str]:
+    """How to sign in, or when to come again."""
+    if status == 401:
+        return {"WWW-Authenticate": "Bearer"}
+    after = getattr(error, "retry_after", SOON if status == 503 else None)
+    return {} if after is None else {"Retry-After": str(math.ceil(after))}
 
 
 def answer(status: int, code: str, message: str, hint: str, headers: dict[str, str] | None = None) -> JSONResponse:

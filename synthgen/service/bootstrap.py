@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -29,6 +29,12 @@ class Application:
     def unit(self, *, read_only: bool = False) -> AbstractContextManager[UnitOfWork]:
         """A transaction on this installation's project."""
         return unit_of_work(self.engine, self.settings.project, read_only=read_only)
+
+    def of_project(self, project_id: str) -> Application:
+        """The same parts, for the rows and keys of another project."""
+        if project_id == self.settings.project:
+            return self
+        return replace(self, settings=self.settings.model_copy(update={"project": project_id}))
 
     def close(self) -> None:
         """Give the database connections back."""

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
 from synthgen.errors import Conflict, InputError, LimitError, NotFound
-from synthgen.service import outcomes
+from synthgen.service import outcomes, quota
 from synthgen.service.artifacts import keys
 from synthgen.service.bootstrap import Application
 from synthgen.service.db.tables import Artifact, Dataset, Job
@@ -38,6 +38,8 @@ def add(
     name = _clean(name or filename, "name")
     if (known := _uploaded(app, idempotency_key)) is not None:
         return _same(known, filename, *_measured(_limited(chunks, app.settings.max_upload_bytes)))
+    with app.unit(read_only=True) as unit:
+        quota.refuse_if_full(app.settings, unit)
     dataset_id = new_id()
     key = keys.source(actor.project_id, dataset_id)
     stored = app.store.put(key, _limited(chunks, app.settings.max_upload_bytes))
@@ -59,7 +61,7 @@ def add(
                 idempotency_key=idempotency_key,
                 created_by=actor.name,
             )
-            job = submit(unit, actor, Request("inspect", dataset_id))
+            job = submit(app.settings, unit, actor, Request("inspect", dataset_id))
             row.inspect_job_id = job.id
             unit.audit(actor.user_id, "dataset.added", dataset_id, size=stored.size, sha256=stored.sha256)
             return dataset_view(row)
@@ -109,7 +111,7 @@ def erase(app: Application, actor: Actor, dataset_id: str) -> JobView:
             job.cancel_requested = True
             if job.state == "queued":
                 outcomes.cancelled(unit, job)
-        job = submit(unit, actor, Request("erase", dataset_id))
+        job = submit(app.settings, unit, actor, Request("erase", dataset_id))
         unit.audit(actor.user_id, "dataset.erase", dataset_id)
         return job_view(job, row.name)
 

@@ -200,6 +200,7 @@ def _expired(unit: UnitOfWork) -> Any:
 
 
 def _reap_one(unit: UnitOfWork, job: Job, max_attempts: int) -> None:
+    job.lost_leases += 1
     if job.cancel_requested:
         outcomes.cancelled(unit, job)
     elif job.attempts < max_attempts:

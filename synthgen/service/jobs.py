@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from synthgen import catalog
 from synthgen.errors import Conflict, NotFound, SpecError
-from synthgen.service import datasets, outcomes
+from synthgen.service import datasets, outcomes, quota
 from synthgen.service.artifacts import keys
 from synthgen.service.bootstrap import Application
 from synthgen.service.db.tables import Dataset, Job, JobEvent
@@ -97,7 +97,7 @@ def events(
 
 
 def log(app: Application, actor: Actor, job_id: str) -> str:
-    """The end of what the last failed attempt printed; it may hold cell values, so looking at it is written down."""
+    """The end of what the newest attempt printed; it may hold cell values, so looking at it is written down."""
     with app.unit() as unit:
         row = find(unit, actor, job_id)
         if not unit.seen_lately(actor.user_id, "job.log.seen", job_id):
@@ -105,7 +105,9 @@ def log(app: Application, actor: Actor, job_id: str) -> str:
     kept = set(app.store.keys(keys.job_folder(row)))
     logs = [key for fence in keys.attempts(row, kept) if (key := keys.log(row, fence)) in kept]
     if not logs:
-        raise NotFound("This job left no log: no attempt of it failed, or it was erased.", "See its history.")
+        raise NotFound(
+            "This job has no log: nothing was printed yet, it succeeded, or it was erased.", "See its history."
+        )
     return b"".join(app.store.open(logs[-1])).decode("utf-8", errors="replace")
 
 
@@ -145,6 +147,7 @@ def retry(app: Application, actor: Actor, job_id: str) -> JobView:
         row = find(unit, actor, job_id, lock=True)
         if not may_follow(row.state, "queued") or row.state == "running":  # type: ignore[arg-type]
             raise Conflict(f"This job is {row.state}; only a failed or cancelled job can be retried.", "")
+        quota.admit(app.settings, unit, row.kind)
         outcomes.before_retry(unit, row)
         outcomes.requeue(unit, row, because="asked by a person")
         row.attempts, row.cancel_requested = 0, False
@@ -173,13 +176,14 @@ def _submit_with_spec(app: Application, actor: Actor, request: Request, check: C
         if (found := earlier(unit, request)) is not None:
             return _view(unit, found)
         check(unit)
+        quota.refuse_if_full(app.settings, unit)
     assert request.spec is not None
     job_id = new_id()
     key = keep_spec(app, actor.project_id, request.dataset_id, job_id, request.spec)
     try:
         with app.unit() as unit:
             check(unit)
-            return _view(unit, submit(unit, actor, request, job_id=job_id, spec_key=key))
+            return _view(unit, submit(app.settings, unit, actor, request, job_id=job_id, spec_key=key))
     except BaseException as error:
         app.store.delete_all(key.rsplit("/", 1)[0])
         if not isinstance(error, IntegrityError):

@@ -154,3 +154,18 @@ class WorkerView(View):
     pid: int
     last_seen: datetime
     running: int
+    queues: str = ""
+    slots: int = 1
+    version: str = ""
+    devices: tuple[Mapping[str, Any], ...] = ()
+
+
+class QueueView(View):
+    """One queue as it stands: jobs that wait and run, and how long (in seconds) the first in line has waited."""
+
+    name: str
+    waiting: int
+    running: int
+    oldest_seconds: float | None
+    workers: int
+    slots: int

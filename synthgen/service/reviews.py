@@ -92,7 +92,7 @@ def release(
             filename=f"synthgen-{row.id[:12]}.zip",
         )
         request = Request("export", row.dataset_id, parent_id=row.job_id, set_id=row.id, release_id=made.id)
-        made.export_job_id = submit(unit, actor, request).id
+        made.export_job_id = submit(app.settings, unit, actor, request).id
         row.state, row.release_id = "exporting", made.id
         unit.audit(actor.user_id, "set.released", row.id, release_id=made.id)
         return release_view(made)

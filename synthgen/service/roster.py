@@ -4,26 +4,36 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import select
 
+import synthgen
 from synthgen.service.bootstrap import Application
 from synthgen.service.db.tables import WorkerRow
 
 
-def sign_on(app: Application) -> str:
-    """Enter a new worker process; returns its id."""
+def sign_on(app: Application, slots: int = 1) -> str:
+    """Enter a new worker process that runs `slots` jobs at a time; returns its id."""
     with app.unit() as unit:
-        host, queues = socket.gethostname()[:200], ",".join(app.settings.queues)
-        row = unit.add(WorkerRow, host=host, pid=os.getpid(), queues=queues, last_seen=unit.now)
+        row = unit.add(
+            WorkerRow,
+            host=socket.gethostname()[:200],
+            pid=os.getpid(),
+            queues=",".join(app.settings.queues),
+            slots=slots,
+            version=synthgen.__version__,
+            last_seen=unit.now,
+        )
         return str(row.id)
 
 
-def report(app: Application, worker_id: str, running: int) -> None:
-    """The worker is alive and runs so many jobs."""
+def report(app: Application, worker_id: str, running: int, devices: Sequence[Mapping[str, Any]] = ()) -> None:
+    """The worker is alive, runs so many jobs, and sees these GPUs."""
     with app.unit() as unit:
         row: WorkerRow = unit.get(WorkerRow, worker_id)
-        row.last_seen, row.running = unit.now, running
+        row.last_seen, row.running, row.devices = unit.now, running, [dict(device) for device in devices]
 
 
 def alive_here(app: Application) -> bool:

@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 GIB = 1 << 30
+QUEUES = ("quick", "cpu", "gpu", "big-memory")
 SOCKET_PATH_LIMIT = 100  # the kernel allows about 108 bytes for the path of a unix socket
 
 
@@ -44,20 +45,39 @@ class Settings(BaseSettings):
     checkpoint_seconds: float = Field(20.0, gt=0)
     stop_grace_seconds: float = Field(30.0, gt=0, description="How long a child may take to stop when asked.")
     worker_concurrency: int = Field(1, ge=1, description="Jobs at a time in one worker process.")
-    worker_queues: str = Field("training,quick", description="Which queues a worker serves, by commas.")
+    worker_queues: str = Field("cpu,quick", description="Which queues a worker serves, by commas.")
+    worker_devices: str = Field(
+        "", description="GPUs of this worker by commas, a slot for each; auto: all; empty: none."
+    )
+    offered_queues: str = Field("cpu,quick", description="Which of cpu, gpu, big-memory and quick some worker serves.")
+    quota_jobs: int = Field(0, ge=0, description="Jobs of a project that may wait or run at once; 0: no limit.")
     work_directory: Path | None = Field(None, description="Private scratch space of workers; none: in the home.")
     device: str = Field("cpu", description="Where training runs: cpu or cuda.")
+    image_features: Path | None = Field(None, description="TorchScript network that image scores look through.")
     job_memory_bytes: int = Field(8 * GIB, gt=0, description="The most memory a training job may use.")
     inspect_memory_bytes: int = Field(GIB, gt=0, description="The most memory reading an upload may use.")
     inspect_seconds: float = Field(120.0, gt=0, description="The most time reading an upload may take.")
     job_seconds: float = Field(0.0, ge=0, description="The most time any other job may take; 0: from its time budget.")
+    stall_seconds: float = Field(1800.0, gt=0, description="A job that reports nothing for so long is ended.")
+    outage_seconds: float = Field(300.0, ge=0, description="How long a job waits for a store that does not answer.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["text", "json"] = Field("text", description="One JSON object a line, or text for people.")
+    metrics_token: SecretStr = Field(SecretStr(""), description="Opens /metrics to a monitor; empty: to admins only.")
+    max_streams: int = Field(1000, ge=1, description="Clients that may follow jobs at once in one web process.")
 
     @model_validator(mode="after")
     def _beats_within_lease(self) -> Self:
         """A lease that ends before the next heartbeat would lose every job."""
         if self.heartbeat_seconds * 2 > self.lease_seconds:
             raise ValueError("SYNTHGEN_HEARTBEAT_SECONDS must be at most half of SYNTHGEN_LEASE_SECONDS")
+        return self
+
+    @model_validator(mode="after")
+    def _offers_what_every_job_needs(self) -> Self:
+        """A misspelt queue would take jobs that nobody ever runs."""
+        offered = set(self.offered)
+        if not offered <= set(QUEUES) or "quick" not in offered or not offered & {"cpu", "gpu"}:
+            raise ValueError(f"SYNTHGEN_OFFERED_QUEUES needs quick, cpu or gpu, and takes only {', '.join(QUEUES)}")
         return self
 
     @property
@@ -102,7 +122,12 @@ class Settings(BaseSettings):
     @property
     def queues(self) -> tuple[str, ...]:
         """The queues a worker serves."""
-        return tuple(name.strip() for name in self.worker_queues.split(",") if name.strip())
+        return _names(self.worker_queues)
+
+    @property
+    def offered(self) -> tuple[str, ...]:
+        """The queues that some worker of this installation serves; jobs are sent to no other."""
+        return _names(self.offered_queues)
 
     def environment(self) -> dict[str, str]:
         """The same settings as environment variables, for the processes we start ourselves."""
@@ -113,3 +138,9 @@ class Settings(BaseSettings):
             if text is not None:
                 found[f"SYNTHGEN_{name.upper()}"] = str(text)
         return found
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """Names by commas; a queue that was called training before 0.1 is the one for CPUs."""
+    names = (name.strip() for name in text.split(",") if name.strip())
+    return tuple("cpu" if name == "training" else name for name in names)

@@ -1,8 +1,8 @@
-"""The job state machine: which state may follow which, and which queue a kind of job waits in."""
+"""The job state machine: which state may follow which, and how much of a job each of its stages is."""
 
 from __future__ import annotations
 
-from synthgen.service.read_models import JobKind, JobState
+from synthgen.service.read_models import JobState
 
 FOLLOWS: dict[JobState, frozenset[JobState]] = {
     "queued": frozenset({"running", "cancelled", "failed"}),
@@ -10,14 +10,6 @@ FOLLOWS: dict[JobState, frozenset[JobState]] = {
     "failed": frozenset({"queued"}),  # only by a person who asks for a retry
     "cancelled": frozenset({"queued"}),
     "succeeded": frozenset(),
-}
-
-QUEUES: dict[JobKind, str] = {
-    "inspect": "quick",
-    "export": "quick",
-    "erase": "quick",
-    "fit": "training",
-    "sample": "training",
 }
 
 # How much of a whole job each stage takes, by the names that the pipeline reports; "kind/modality" goes before "kind".

@@ -9,11 +9,13 @@ from sqlalchemy import select
 
 from synthgen.errors import Conflict
 from synthgen.release.typed_values import safe_spec
+from synthgen.service import quota, routing
 from synthgen.service.artifacts import keys
 from synthgen.service.bootstrap import Application
-from synthgen.service.db.tables import Job
+from synthgen.service.db.tables import Dataset, Job
 from synthgen.service.db.unit_of_work import UnitOfWork, new_id
 from synthgen.service.read_models import Actor, JobKind
+from synthgen.service.settings import Settings
 from synthgen.spec import RunSpec
 
 
@@ -52,12 +54,23 @@ def earlier(unit: UnitOfWork, request: Request) -> Job | None:
     return found
 
 
-def submit(unit: UnitOfWork, actor: Actor, request: Request, *, job_id: str | None = None, spec_key: str = "") -> Job:
-    """Insert the job and leave word for the relay."""
+def submit(
+    settings: Settings,
+    unit: UnitOfWork,
+    actor: Actor,
+    request: Request,
+    *,
+    job_id: str | None = None,
+    spec_key: str = "",
+) -> Job:
+    """Insert the job and leave word for the relay. Raises TooManyJobs when the project has as many as it may."""
+    quota.admit(settings, unit, request.kind)
+    dataset: Dataset = unit.get(Dataset, request.dataset_id)
     job: Job = unit.add(
         Job,
         id=job_id or new_id(),
         kind=request.kind,
+        queue=routing.queue_for(settings, request.kind, dataset, request.spec),
         state="queued",
         dataset_id=request.dataset_id,
         parent_id=request.parent_id,

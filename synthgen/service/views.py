@@ -49,7 +49,7 @@ def release_view(row: tables.ReleaseRow) -> ReleaseView:
 
 def worker_view(row: tables.WorkerRow) -> WorkerView:
     """A worker process as last seen."""
-    return WorkerView(id=row.id, host=row.host, pid=row.pid, last_seen=row.last_seen, running=row.running)
+    return WorkerView(**{name: getattr(row, name) for name in WorkerView.model_fields})
 
 
 def dataset_names(unit: UnitOfWork, ids: set[str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The suites of datasets, jobs, execution and reviews once more, on a real PostgreSQL server."""
+"""The suites of datasets, jobs, execution, reviews, quotas and turns once more, on a real PostgreSQL server."""
 
 import shutil
 import tempfile
@@ -16,7 +16,9 @@ from test_migrations import (
     test_datasets_that_were_there_before_images_are_tables_and_survive_the_way_up_and_down,  # noqa: F401
 )
 from test_people import *  # noqa: F403
+from test_quota import *  # noqa: F403
 from test_reviews import *  # noqa: F403
+from test_turns import *  # noqa: F403
 
 from synthgen.service import bootstrap
 from synthgen.service.db.connection import connect

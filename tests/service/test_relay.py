@@ -31,11 +31,11 @@ def heard(queue, name):
 
 def test_each_kind_of_job_is_announced_once_in_its_queue(app, actor):
     queue = make_queue(app.settings)
-    heard(queue, "quick"), heard(queue, "training")
+    heard(queue, "quick"), heard(queue, "cpu")
     job = jobs.submit_fit(app, actor, ready_dataset(app, actor).id, RunSpec())
     assert relay.relay(app, queue) == 1
     assert relay.relay(app, queue) == 0
-    assert heard(queue, "training") == [job.id]
+    assert heard(queue, "cpu") == [job.id]
     assert heard(queue, "quick") == []
 
 

@@ -44,7 +44,7 @@ class Base(DeclarativeBase):
 
 
 class Project(Base):
-    """A tenant; there is one today, and every row already says which."""
+    """A tenant: every row says which it belongs to. Workers serve all of them, each web server one."""
 
     __tablename__ = "projects"
     project_id: Mapped[str] = mapped_column(String(64), primary_key=True)
@@ -147,8 +147,11 @@ class Job(InProject):
         Index("jobs_newest", "project_id", "created_at"),
         Index("jobs_by_state", "project_id", "state", "lease_until"),
         Index("jobs_by_dataset", "project_id", "dataset_id"),
+        Index("jobs_waiting", "project_id", "state", "queue", "created_at"),
+        Index("jobs_finished", "project_id", "finished_at"),
     )
     kind: Mapped[str] = mapped_column(String(20))
+    queue: Mapped[str] = mapped_column(String(20), default="cpu", server_default="cpu")  # by need, see `routing`
     state: Mapped[str] = mapped_column(String(20))
     dataset_id: Mapped[str] = mapped_column(String(32))
     parent_id: Mapped[str | None] = mapped_column(String(32))
@@ -161,6 +164,7 @@ class Job(InProject):
     fence: Mapped[int] = mapped_column(default=0)
     lease_until: Mapped[datetime | None]
     attempts: Mapped[int] = mapped_column(default=0)
+    lost_leases: Mapped[int] = mapped_column(default=0, server_default="0")  # how often its worker fell silent
     cancel_requested: Mapped[bool] = mapped_column(default=False)
     checkpoint: Mapped[list[Any]] = mapped_column(default=list)
     event_seq: Mapped[int] = mapped_column(default=0)
@@ -202,6 +206,15 @@ class OutboxMessage(InProject):
     due_at: Mapped[datetime]
     published_at: Mapped[datetime | None]
     times: Mapped[int] = mapped_column(default=0)
+
+
+class Turn(Base):
+    """When a project was last served from a queue: the one that waited longest is next among equals."""
+
+    __tablename__ = "turns"
+    project_id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    queue: Mapped[str] = mapped_column(String(20), primary_key=True)
+    served_at: Mapped[datetime]
 
 
 class Artifact(InProject):
@@ -295,9 +308,13 @@ class WorkerRow(InProject):
     """One worker process as it last reported itself."""
 
     __tablename__ = "workers"
+    __table_args__ = (Index("workers_seen", "project_id", "last_seen"),)
     host: Mapped[str]
     pid: Mapped[int]
     queues: Mapped[str]
+    slots: Mapped[int] = mapped_column(default=1, server_default="1")
+    version: Mapped[str] = mapped_column(String(40), default="", server_default="")
+    devices: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")  # GPUs: index, name, bytes of memory
     last_seen: Mapped[datetime]
     running: Mapped[int] = mapped_column(default=0)
     stopped_at: Mapped[datetime | None]

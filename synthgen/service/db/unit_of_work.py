@@ -15,7 +15,6 @@ from sqlalchemy.orm import Session
 
 from synthgen.errors import Unavailable
 from synthgen.service.db import tables
-from synthgen.service.states import QUEUES
 
 CLOCKS = {
     "sqlite": "select strftime('%Y-%m-%dT%H:%M:%f', 'now')",
@@ -55,7 +54,7 @@ class UnitOfWork:
     def announce(self, job: tables.Job, delay: float = 0.0) -> None:
         """Leave word for the relay that `job` can be claimed."""
         due = self.after(delay)
-        self.add(tables.OutboxMessage, job_id=job.id, queue=QUEUES[job.kind], due_at=due)  # type: ignore[index]
+        self.add(tables.OutboxMessage, job_id=job.id, queue=job.queue, due_at=due)
 
     def record(self, job_id: str, events: list[tuple[str, dict[str, Any]]]) -> None:
         """Append events to a job's history with the next sequence numbers."""
