@@ -15,12 +15,12 @@ from typing import Any
 from celery import Celery, signals
 
 from synthgen.errors import SynthgenError, Unavailable, trail
-from synthgen.service import bootstrap, execution, orphans, relay, roster, turns
+from synthgen.service import bootstrap, gpus, logs, orphans, relay, roster, turns
 from synthgen.service.bootstrap import Application
 from synthgen.service.db.migrate import is_current
 from synthgen.service.queue import RUN_JOB, make_queue
 from synthgen.service.settings import Settings
-from worker import gpus
+from worker.reaper import Reaper
 from worker.slots import Slots
 from worker.supervise import Attempt
 
@@ -39,6 +39,7 @@ class Worker:
         self.slots = Slots(app.settings)
         self.id = roster.sign_on(app, self.slots.count)
         self.scratch = claim_scratch(app.settings, self.id)
+        self.reaper = Reaper(app.settings.lease_seconds)
         self.lock = threading.Lock()
         self.running = 0
 
@@ -63,8 +64,8 @@ class Worker:
         reported, tidied = 0.0, 0.0
         while not self.finished.wait(self.app.settings.sweep_seconds):
             for app in self._projects():
-                _attempt(partial(execution.reap, app))
-                _attempt(partial(relay.republish, app))
+                _attempt(partial(self.reaper.reap, app))
+                _attempt(partial(relay.republish, app, queue))
                 _attempt(partial(relay.relay, app, queue))
             if time.monotonic() - reported > self.app.settings.heartbeat_seconds:
                 reported = time.monotonic()
@@ -94,7 +95,8 @@ class Worker:
 def serve(settings: Settings | None = None) -> None:
     """Work until SIGTERM: then running children stop at a checkpoint and their jobs go back into the queue."""
     app = bootstrap.build(settings)
-    logging.basicConfig(level=app.settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logs.configure(app.settings)
+    signals.setup_logging.connect(_leave_logging_alone)
     _wait_for_schema(app)
     worker, queue = Worker(app), make_queue(app.settings)
     queue.task(name=RUN_JOB, ignore_result=True)(worker.run_job)
@@ -142,6 +144,10 @@ def _arguments(settings: Settings, slots: int) -> list[str]:
         "--without-mingle",
         "--without-heartbeat",
     ]
+
+
+def _leave_logging_alone(**ignored: object) -> None:
+    """Celery sets up handlers of its own, whose lines are of another form, where nobody says that it was done."""
 
 
 def _on_shutdown(worker: Worker) -> Any:

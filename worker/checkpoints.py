@@ -15,6 +15,7 @@ from synthgen.service.db.tables import Job
 from synthgen.service.execution import Claim
 from worker import staging
 
+LOOK_EVERY = 0.3  # seconds between two looks at the child's checkpoint
 log = logging.getLogger(__name__)
 
 
@@ -27,14 +28,21 @@ class Keeper:
         self.folder = directory / "checkpoint"
         self.copy = directory / "checkpoint-copy"
         self.seen: tuple[Any, ...] | None = staging.snapshot(self.folder, self.copy)
-        self.last = time.monotonic()
+        self.last, self.looked = 0.0, 0.0
         self.count = 0
 
     def keep_if_due(self) -> None:
-        """Upload if the child wrote a new checkpoint and the last upload was long enough ago."""
-        if time.monotonic() - self.last >= self.app.settings.checkpoint_seconds / 2:
-            self.last = time.monotonic()
+        """Upload a new checkpoint as soon as it is there, but not more often than it makes sense.
+
+        A kill then costs no more than the time between two checkpoints.
+        """
+        now = time.monotonic()
+        if now - self.looked < LOOK_EVERY or now - self.last < self.app.settings.checkpoint_seconds / 2:
+            return
+        self.looked = now
+        if staging.changed(self.folder, self.seen):
             self.keep()
+            self.last = time.monotonic()
 
     def keep(self) -> None:
         """Upload the newest checkpoint if it is a new one; a store that fails now is tried again later."""

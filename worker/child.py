@@ -34,7 +34,7 @@ class Child:
         self.directory = directory
         self.log = directory / LOG
         self.events: deque[tuple[str, dict[str, Any]]] = deque(maxlen=MOST_WAITING_EVENTS)
-        self.started = time.monotonic()
+        self.started = self.heard = time.monotonic()
         self.asked_to_stop: float | None = None
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -54,6 +54,7 @@ class Child:
         for line in self.process.stdout:
             with contextlib.suppress(ValueError, KeyError, TypeError):  # a torn last line of a killed child
                 event = json.loads(line, parse_constant=lambda name: None)
+                self.heard = time.monotonic()
                 self.events.append((str(event["kind"]), dict(event["payload"])))
 
     def running(self) -> bool:

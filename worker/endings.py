@@ -8,6 +8,7 @@ from pathlib import Path
 
 from synthgen.errors import InternalError, LimitError
 from synthgen.service.outcomes import Failure
+from worker import full_disk
 
 KEPT_BYTES = 64 * 1024
 KEPT_LINES = 200
@@ -22,6 +23,7 @@ KILLED = Failure(
     "Use fewer rows, columns or images, or ask the operator.",
     True,
 )
+DISK_FULL = Failure("disk_full", full_disk.MESSAGE, full_disk.HINT, True)
 
 
 def last_lines(log: Path) -> str:
@@ -43,6 +45,8 @@ def failure(kind: str, code: int, lines: str, reference: str) -> Failure:
     raised = _raised(lines)
     if code == -signal.SIGKILL:
         return KILLED
+    if code != 0 and any(words in lines[-2000:] for words in full_disk.SPOKEN):
+        return DISK_FULL
     if raised == "MemoryError" or (code != 0 and any(words in lines[-2000:] for words in NO_MEMORY)):
         said = "The process doing this job ran out of memory."
         return Failure(LimitError.code, said, "Use fewer rows, columns or images, or ask the operator for more.", False)

@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 def keep_log(app: Application, held: Claim, lines: str) -> None:
-    """Keep the end of a failed attempt's log with the job, for those who may see the source; never fails the job.
+    """Keep the end of an attempt's log with the job, for those who may see the source; never fails the job.
 
     The log is the attempt's own, so that a worker too late overwrites nobody's. It is written first, and deleted where
     another attempt has begun or the dataset is being erased: their cleaning may have been before.
@@ -32,11 +32,12 @@ def keep_log(app: Application, held: Claim, lines: str) -> None:
 
 
 def after_commit(app: Application, held: Claim) -> None:
-    """The job is done: delete its checkpoints, its live pictures and what earlier attempts left."""
+    """The job is done: delete its checkpoints, its log, its live pictures and what earlier attempts left."""
     job = _job(app, held)
     for attempt in _attempts(app, job, held.fence - 1):
         app.store.delete_all(keys.attempt_folder(job, attempt))
     app.store.delete_all(f"{keys.attempt_folder(job, held.fence)}/checkpoint")
+    app.store.delete_all(keys.log_folder(job, held.fence))
     app.store.delete_all(keys.live_folder(job, held.fence))
 
 
@@ -49,6 +50,12 @@ def after_failure(app: Application, held: Claim) -> None:
         if attempt < held.fence:
             app.store.delete_all(keys.log_folder(job, attempt))
     app.store.delete_all(staging.outputs_prefix(app, held))
+
+
+def after_cancel(app: Application, held: Claim) -> None:
+    """Somebody stopped the job: as after a failure, and there is nothing to explain."""
+    after_failure(app, held)
+    app.store.delete_all(keys.log_folder(_job(app, held), held.fence))
 
 
 def after_loss(app: Application, held: Claim) -> None:

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from synthgen.errors import SpecError
+from synthgen.service import gpus
 from synthgen.service.settings import Settings
-from worker import gpus
 
 PINNED = "CUDA_VISIBLE_DEVICES"
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import os
 import shutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import select
 
-from synthgen.errors import NotFound
+from synthgen.errors import NotFound, SynthgenError
 from synthgen.service import gate_overrides
 from synthgen.service.artifacts import keys
-from synthgen.service.artifacts.base import Stored, file_frames
+from synthgen.service.artifacts.base import Counting, Stored, file_frames
 from synthgen.service.bootstrap import Application
 from synthgen.service.db.tables import Artifact, Dataset, Job, ReleaseRow
 from synthgen.service.db.unit_of_work import UnitOfWork
@@ -28,6 +30,21 @@ KNOWN_ENDINGS = (".csv", ".tsv", ".txt", ".parquet", ".pq", ".xlsx", ".xlsm", ".
 MODEL = "model/"
 REVIEW_ONLY = "gallery.json"  # real images: an export never sees them
 LIBRARIES_RESERVE = GIB  # address space that pandas and pyarrow map without using it
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Input:
+    """A file in the store, and the SHA-256 of what was written there."""
+
+    key: str
+    sha256: str
+
+
+class Damaged(SynthgenError):
+    """The store gave back something else than was written."""
+
+    code = "damaged"
 
 
 def stage(app: Application, held: Claim, directory: Path) -> None:
@@ -37,16 +54,20 @@ def stage(app: Application, held: Claim, directory: Path) -> None:
         dataset: Dataset = unit.get(Dataset, held.dataset_id)
         inputs = _inputs(unit, job, dataset)
         release = _release(unit, job)
+    shutil.rmtree(directory, ignore_errors=True)  # an earlier try may have ended half way
+    directory.mkdir(parents=True, mode=0o700)
     for folder in ("inputs", "outputs", "checkpoint", "live"):
-        (directory / folder).mkdir(parents=True)
-    for name, key in inputs.items():
-        fetch(app, key, directory / name)
+        (directory / folder).mkdir()
+    for name, one in inputs.items():
+        fetch(app, one, directory / name)
+    _checkpoint(app, job, directory / "checkpoint")
     described = {
         "kind": held.kind,
         "name": dataset.name,
         "source": _source_name(dataset.filename),
         "spec": kept_spec(app, job).model_dump(mode="json"),
         "device": app.settings.device,
+        "image_features": str(app.settings.image_features or ""),
         "checkpoint_seconds": app.settings.checkpoint_seconds,
         "memory": memory_for(app.settings, held.kind),
         "address_space": app.settings.inspect_memory_bytes + LIBRARIES_RESERVE if held.kind == "inspect" else None,
@@ -56,12 +77,15 @@ def stage(app: Application, held: Claim, directory: Path) -> None:
     (directory / "job.json").write_text(json.dumps(described))
 
 
-def fetch(app: Application, key: str, path: Path) -> None:
-    """Copy one object from the store to a file."""
+def fetch(app: Application, one: Input, path: Path) -> None:
+    """Copy one object from the store to a file. Raises Damaged where its content is not what was written."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    frames = Counting(app.store.open(one.key))
     with path.open("wb") as file:
-        for frame in app.store.open(key):
+        for frame in frames:
             file.write(frame)
+    if frames.stored(one.key).sha256 != one.sha256:
+        raise Damaged("A file in the artifact store is not what was written.", "Ask the operator to check the store.")
 
 
 def upload(app: Application, folder: Path, prefix: str) -> dict[str, Stored]:
@@ -129,18 +153,29 @@ def _signature(folder: Path) -> tuple[Any, ...]:
     return tuple(found)
 
 
-def _inputs(unit: UnitOfWork, job: Job, dataset: Dataset) -> dict[str, str]:
-    """Path in the job's directory -> key in the store, for this kind of job."""
+def _checkpoint(app: Application, job: Job, folder: Path) -> None:
+    """The checkpoint to go on from; one that is damaged or gone is left out: steps lost are less than the job lost."""
+    try:
+        for file in job.checkpoint:
+            fetch(app, Input(file["key"], file["sha256"]), folder / file["name"])
+    except (Damaged, NotFound) as error:
+        log.warning("job %s: starts from the beginning, its checkpoint cannot be used: %s", job.id, error.message)
+        shutil.rmtree(folder)
+        folder.mkdir()
+
+
+def _inputs(unit: UnitOfWork, job: Job, dataset: Dataset) -> dict[str, Input]:
+    """What this kind of job needs, by its path in the job's directory."""
     if job.kind == "export":
         made = _artifacts(unit, job.parent_id or "")
-        return {f"inputs/outputs/{name}": key for name, key in made.items() if _may_leave(name)}
-    inputs = {_source_name(dataset.filename): dataset.source_key}
+        return {f"inputs/outputs/{name}": one for name, one in made.items() if _may_leave(name)}
+    inputs = {_source_name(dataset.filename): Input(dataset.source_key, dataset.sha256)}
     if job.kind == "sample":
-        model = {n: k for n, k in _artifacts(unit, job.parent_id or "").items() if n.startswith(MODEL)}
+        model = {n: one for n, one in _artifacts(unit, job.parent_id or "").items() if n.startswith(MODEL)}
         if not model:
             raise NotFound("The model of this job is no longer there.", "Fit it again.")
-        inputs |= {f"inputs/{name}": key for name, key in model.items()}
-    return inputs | {f"checkpoint/{file['name']}": file["key"] for file in job.checkpoint}
+        inputs |= {f"inputs/{name}": one for name, one in model.items()}
+    return inputs
 
 
 def _may_leave(name: str) -> bool:
@@ -148,9 +183,9 @@ def _may_leave(name: str) -> bool:
     return not name.startswith(MODEL) and name != REVIEW_ONLY
 
 
-def _artifacts(unit: UnitOfWork, job_id: str) -> Mapping[str, str]:
+def _artifacts(unit: UnitOfWork, job_id: str) -> Mapping[str, Input]:
     rows = select(Artifact).where(Artifact.project_id == unit.project_id, Artifact.job_id == job_id)
-    return {row.name: row.key for row in unit.session.scalars(rows)}
+    return {row.name: Input(row.key, row.sha256) for row in unit.session.scalars(rows)}
 
 
 def _release(unit: UnitOfWork, job: Job) -> dict[str, Any] | None:

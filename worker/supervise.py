@@ -7,30 +7,38 @@ import logging
 import shutil
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from synthgen.errors import SynthgenError, Unavailable, trail
 from synthgen.isolation import QUIET
 from synthgen.service import execution
 from synthgen.service.artifacts import keys
-from synthgen.service.artifacts.base import Stored
 from synthgen.service.bootstrap import Application
 from synthgen.service.execution import Claim, LeaseLost
 from synthgen.service.outcomes import Failure
-from worker import checkpoints, endings, leftovers, live, staging
+from worker import checkpoints, endings, full_disk, leftovers, live, staging
 from worker.child import LOG, TRAINER, Child
 from worker.lease import Lease
 from worker.limits import limits_for
+from worker.logbook import Logbook
+from worker.patience import conclude, patiently
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 TICK = 0.1  # seconds between two looks at the child
-COMMIT_PAUSE = 1.0  # seconds between two tries to commit
 FLUSH = 1.0  # seconds between two writes of its events
 ERASE_WAIT = 120.0  # seconds that an erasure waits for the dataset's other jobs to end
+CANCEL_GRACE = 8.0  # seconds a child may take to stop when nobody wants its result
+
+CLEAN: dict[str, Callable[[Application, Claim], None]] = {
+    "succeeded": leftovers.after_commit,
+    "failed": leftovers.after_failure,
+    "cancelled": leftovers.after_cancel,
+}
 
 
 @dataclass
@@ -62,32 +70,36 @@ class Attempt:
         if self.held.kind == "erase":
             self._erase(lease)
             return
-        self.directory.mkdir(parents=True, mode=0o700)
-        staging.stage(self.app, self.held, self.directory)
+        self._patiently(lambda: staging.stage(self.app, self.held, self.directory), lease)
         few_threads = QUIET if self.held.kind == "inspect" else {}  # many would reserve more address space than allowed
         child = Child(self.directory, self.program, {**few_threads, **self.variables})
         try:
             keeper = checkpoints.Keeper(self.app, self.held, self.directory)
-            self._watch(child, lease, keeper, live.Pictures(self.app, self.held, self.directory))
+            self._watch(child, lease, keeper)
             self._conclude(child, lease, keeper)
         finally:
             child.close()
 
-    def _watch(self, child: Child, lease: Lease, keeper: checkpoints.Keeper, pictures: live.Pictures) -> None:
-        """Until the child ends: forward events and pictures, deliver cancel and drain, keep it inside its limits."""
+    def _watch(self, child: Child, lease: Lease, keeper: checkpoints.Keeper) -> None:
+        """Until the child ends: forward what it makes, deliver cancel and drain, keep it inside its limits."""
         limits = limits_for(self.app.settings, self.held.kind, self.directory)
-        flushed = 0.0
+        pictures = live.Pictures(self.app, self.held, self.directory)
+        logbook = Logbook(self.app, self.held, child.log)
+        flushed, grace = 0.0, self.app.settings.stop_grace_seconds
         while child.running():
             lease.check()
             limits.enforce(child)
+            keeper.keep_if_due()
             if time.monotonic() - flushed > FLUSH:
                 flushed = time.monotonic()
                 self._flush(child)
-                keeper.keep_if_due()
                 pictures.show_if_due()
-                if self.draining.is_set() or self._cancel_requested():
+                logbook.keep_if_due()
+                if cancelled := self._cancel_requested():
+                    grace = min(grace, CANCEL_GRACE)
+                if self.draining.is_set() or cancelled:
                     child.stop()
-            self._kill_if_deaf(child)
+            self._kill_if_deaf(child, grace)
             time.sleep(TICK)
         child.reader.join(timeout=10)
         self._flush(child)
@@ -109,8 +121,7 @@ class Attempt:
         except Unavailable:
             return False
 
-    def _kill_if_deaf(self, child: Child) -> None:
-        grace = self.app.settings.stop_grace_seconds
+    def _kill_if_deaf(self, child: Child, grace: float) -> None:
         if child.asked_to_stop is not None and time.monotonic() - child.asked_to_stop > grace:
             log.warning("job %s: the child did not stop within %s s, killed", self.held.job_id, grace)
             child.kill()
@@ -125,30 +136,24 @@ class Attempt:
 
     def _commit(self, lease: Lease) -> None:
         """Upload first, then one transaction that checks the fence."""
-        files = staging.upload_outputs(self.app, self.held, self.directory)
+        files = self._patiently(lambda: staging.upload_outputs(self.app, self.held, self.directory), lease)
         summary = staging.read_summary(self.directory)
-        while (state := self._try_to_commit(summary, files)) is None:
-            lease.check()
-            time.sleep(COMMIT_PAUSE)
-        clean = leftovers.after_commit if state == "succeeded" else leftovers.after_failure
-        clean(self.app, self.held)
-
-    def _try_to_commit(self, summary: dict[str, Any], files: dict[str, Stored]) -> str | None:
-        """The state after the commit; None while the database does not answer, hours of training are worth waiting."""
-        try:
-            return execution.succeed(self.app, self.held, summary, files)
-        except Unavailable:
-            log.warning("job %s: the database did not take the result, trying again", self.held.job_id)
-            return None
+        self._clean_up(conclude(self.app, self.held, lambda: execution.succeed(self.app, self.held, summary, files)))
 
     def _stopped(self, keeper: checkpoints.Keeper) -> None:
         """It stopped because it was asked to: for good, or because this worker is shutting down."""
-        if execution.cancel_requested(self.app, self.held):
-            execution.cancelled(self.app, self.held)
-            leftovers.after_failure(self.app, self.held)
-        else:
-            keeper.keep()
-            execution.give_back(self.app, self.held)
+        keeper.keep()
+        self._clean_up(conclude(self.app, self.held, lambda: execution.give_back(self.app, self.held)))
+
+    def _clean_up(self, state: str) -> None:
+        """Delete what a job that ended so has no use for; a store that fails now is cleaned by the orphan sweep."""
+        clean = CLEAN.get(state)
+        if clean is not None:
+            with contextlib.suppress(SynthgenError):
+                clean(self.app, self.held)
+
+    def _patiently(self, action: Callable[[], T], lease: Lease) -> T:
+        return patiently(action, lease, self.app.settings.outage_seconds, self.draining)
 
     def _failure(self, child: Child) -> Failure:
         left = child.error()
@@ -163,14 +168,18 @@ class Attempt:
 
     def _fail(self, failure: Failure) -> None:
         """Record why the attempt has no result, keep the end of its log with the job, and clean up."""
-        execution.fail(self.app, self.held, failure)
-        leftovers.keep_log(self.app, self.held, endings.last_lines(self.directory / LOG))
-        leftovers.after_failure(self.app, self.held)
+        if failure.retryable and self.draining.is_set():  # whatever it was, it may be our going down
+            state = conclude(self.app, self.held, lambda: execution.give_back(self.app, self.held))
+        else:
+            state = conclude(self.app, self.held, lambda: execution.fail(self.app, self.held, failure))
+        if state != "cancelled":
+            leftovers.keep_log(self.app, self.held, endings.last_lines(self.directory / LOG))
+        self._clean_up("cancelled" if state == "cancelled" else "failed")
 
     def _erase(self, lease: Lease) -> None:
         """Delete everything of a dataset once its other jobs have ended."""
         until = time.monotonic() + ERASE_WAIT
-        while execution.others_running(self.app, self.held):
+        while self._patiently(lambda: execution.others_running(self.app, self.held), lease):
             lease.check()
             if self.draining.wait(0.5):
                 execution.give_back(self.app, self.held)
@@ -179,13 +188,15 @@ class Attempt:
                 raise Unavailable("Other jobs of this dataset have not ended yet.", "The erasure is tried again.")
         with self.app.unit(read_only=True) as unit:
             folder = keys.dataset_folder(unit.project_id, self.held.dataset_id)
-        self.app.store.delete_all(folder)
-        execution.succeed(self.app, self.held, {}, {})
+        self._patiently(lambda: self.app.store.delete_all(folder), lease)
+        conclude(self.app, self.held, lambda: execution.succeed(self.app, self.held, {}, {}))
 
     def _explain(self, error: Exception) -> None:
         """Something failed on this side: the store, the disk, the limits, or a mistake of ours."""
         if isinstance(error, SynthgenError):
             failure = Failure.of(error)
+        elif full_disk.is_full(error):
+            failure = endings.DISK_FULL
         else:
             failure, reference = execution.unknown()
             log.error("reference %s: job %s: %s", reference, self.held.job_id, trail(error))

@@ -17,9 +17,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from synthgen.errors import InternalError, LimitError, Stopped, SynthgenError, trail
+from synthgen.errors import InternalError, LimitError, Stopped, SynthgenError, Unavailable, trail
 from synthgen.runtime import Event, RunContext, memory_of_process
 from synthgen.service.tether import ask_the_kernel, watch_pipe
+from worker import full_disk
 
 PROGRESS_EVERY = 0.2  # seconds between two progress events of one stage
 ORPHANED = 70
@@ -77,8 +78,15 @@ def _context(job: dict[str, Any], directory: Path, report: Reporter, stop: threa
         checkpoints=directory / "checkpoint",
         checkpoint_seconds=job["checkpoint_seconds"],
         live=directory / "live",
+        features=_features(job),
         memory=min(job["memory"], memory_of_process()),
     )
+
+
+def _features(job: dict[str, Any]) -> Path | None:
+    """The network that scores of images look through, where the operator configured one."""
+    given = job["image_features"] if job["spec"].get("modality") == "images" else ""
+    return Path(given) if given else None
 
 
 def _inspect(job: dict[str, Any], directory: Path, ctx: RunContext) -> None:
@@ -141,6 +149,8 @@ def _leave_error(directory: Path, error: Exception) -> None:
             "The job needed more memory than it may use.",
             "Use fewer rows, columns or images, or ask the operator for more.",
         )
+    elif full_disk.is_full(error):
+        said = Unavailable(full_disk.MESSAGE, full_disk.HINT)
     elif isinstance(error, SynthgenError):
         said = error
     else:

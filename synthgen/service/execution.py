@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,15 +10,16 @@ from typing import Any
 
 from sqlalchemy import delete, select, update
 
-from synthgen.errors import InternalError, SynthgenError
+from synthgen.errors import InternalError, SynthgenError, Unavailable
 from synthgen.service import outcomes
 from synthgen.service.artifacts.base import Stored
 from synthgen.service.bootstrap import Application
-from synthgen.service.db.tables import Dataset, Job, OutboxMessage
+from synthgen.service.db.tables import Dataset, Job, JobEvent, OutboxMessage
 from synthgen.service.db.unit_of_work import UnitOfWork
 from synthgen.service.outcomes import Failure
 from synthgen.service.states import overall_progress, planned, remaining_seconds
 
+ASK_AGAIN = 0.5  # seconds between two questions whether a claim was made
 FIRST_DELAY = 2.0  # seconds before a job that failed for a passing reason is tried again; doubles each time
 
 
@@ -37,7 +39,18 @@ class Claim:
 
 
 def claim(app: Application, job_id: str, worker: str) -> Claim | None:
-    """Take a queued job, or None when it is not there to be taken: somebody was faster, or it was cancelled."""
+    """Take a queued job, or None when it is not there to be taken: somebody was faster, or it was cancelled.
+
+    A connection that breaks at the commit leaves open whether the job was taken; its history then says by which claim.
+    """
+    mark = uuid.uuid4().hex[:12]
+    try:
+        return _claim(app, job_id, worker, mark)
+    except Unavailable:
+        return _claimed_after_all(app, job_id, mark)
+
+
+def _claim(app: Application, job_id: str, worker: str, mark: str) -> Claim | None:
     with app.unit() as unit:
         taken = (
             update(Job)
@@ -57,7 +70,33 @@ def claim(app: Application, job_id: str, worker: str) -> Claim | None:
             return None
         job.started_at = job.started_at or unit.now
         unit.session.execute(delete(OutboxMessage).where(OutboxMessage.job_id == job_id))
-        unit.record(job_id, [("state", {"state": "running", "attempt": job.attempts, "worker": worker})])
+        said = {"state": "running", "attempt": job.attempts, "worker": worker, "claim": mark}
+        unit.record(job_id, [("state", said)])
+        return Claim(job_id, job.dataset_id, job.kind, job.fence, job.attempts)
+
+
+def _claimed_after_all(app: Application, job_id: str, mark: str) -> Claim | None:
+    """The claim with that mark if it was made; asked until the database answers, for as long as the lease would last.
+
+    Raises Unavailable; what was taken then waits for the reaper.
+    """
+    until = time.monotonic() + app.settings.lease_seconds
+    while True:
+        time.sleep(ASK_AGAIN)
+        try:
+            return _marked(app, job_id, mark)
+        except Unavailable:
+            if time.monotonic() > until:
+                raise
+
+
+def _marked(app: Application, job_id: str, mark: str) -> Claim | None:
+    with app.unit(read_only=True) as unit:
+        job: Job | None = unit.get(Job, job_id)
+        newest = select(JobEvent.payload).where(JobEvent.job_id == job_id, JobEvent.kind == "state")
+        said = unit.session.scalar(newest.order_by(JobEvent.seq.desc()).limit(1))
+        if job is None or job.state != "running" or (said or {}).get("claim") != mark:
+            return None
         return Claim(job_id, job.dataset_id, job.kind, job.fence, job.attempts)
 
 
@@ -94,12 +133,13 @@ def keep_checkpoint(app: Application, held: Claim, files: Sequence[Mapping[str, 
 def succeed(app: Application, held: Claim, summary: Mapping[str, Any], files: Mapping[str, Stored]) -> str:
     """Commit the result, once; returns the state the job ended in. Raises LeaseLost.
 
-    A job of a dataset that is being erased ends cancelled.
+    A job that somebody cancelled meanwhile, or whose dataset is being erased, ends cancelled.
     """
     with app.unit() as unit:
         job = _held(unit, held)
         dataset: Dataset = unit.get(Dataset, job.dataset_id)
-        if dataset.state in {"erasing", "erased"} and job.kind not in {"erase", "export"}:
+        erased = dataset.state in {"erasing", "erased"} and job.kind not in {"erase", "export"}
+        if erased or job.cancel_requested:
             outcomes.cancelled(unit, job)
         else:
             outcomes.succeeded(unit, job, summary, files)
@@ -107,35 +147,53 @@ def succeed(app: Application, held: Claim, summary: Mapping[str, Any], files: Ma
         return job.state
 
 
-def fail(app: Application, held: Claim, failure: Failure) -> None:
+def fail(app: Application, held: Claim, failure: Failure) -> str:
     """Record why an attempt failed; a failure that may pass goes back into the queue, but not for ever."""
     with app.unit() as unit:
-        _fail_or_requeue(unit, _held(unit, held), failure, app.settings.max_attempts)
+        job = _held(unit, held)
+        _fail_or_requeue(unit, job, failure, app.settings.max_attempts)
+        return job.state
 
 
-def cancelled(app: Application, held: Claim) -> None:
+def cancelled(app: Application, held: Claim) -> str:
     """The child stopped because somebody asked. Raises LeaseLost."""
     with app.unit() as unit:
-        outcomes.cancelled(unit, _held(unit, held))
+        job = _held(unit, held)
+        outcomes.cancelled(unit, job)
+        return job.state
 
 
-def give_back(app: Application, held: Claim) -> None:
+def give_back(app: Application, held: Claim) -> str:
     """The worker is shutting down: the job goes back into the queue and the attempt does not count."""
     with app.unit() as unit:
         job = _held(unit, held)
         if job.cancel_requested:
             outcomes.cancelled(unit, job)
-            return
-        job.attempts -= 1
-        outcomes.requeue(unit, job, because="the worker is shutting down")
+        else:
+            job.attempts -= 1
+            outcomes.requeue(unit, job, because="the worker is shutting down")
+        return job.state
+
+
+def ended_as(app: Application, held: Claim) -> str | None:
+    """The state in which the attempt left its job, for a worker that got no answer; None while it runs, or another."""
+    with app.unit(read_only=True) as unit:
+        job: Job = unit.get(Job, held.job_id)
+        return job.state if job.fence == held.fence and job.state != "running" else None
 
 
 def reap(app: Application) -> int:
-    """Take jobs whose worker fell silent away from it; returns how many. After the last attempt a job fails."""
+    """Take jobs whose worker fell silent away from it; returns how many. After the last attempt a job fails.
+
+    Raises Unavailable also where the database let us wait so long that living workers may have missed a heartbeat.
+    """
     with app.unit(read_only=True) as unit:
         if not unit.session.scalar(_expired(unit).limit(1)):
             return 0
+    began = time.monotonic()
     with app.unit() as unit:
+        if time.monotonic() - began > app.settings.heartbeat_seconds:  # who waited for us could not renew either
+            raise Unavailable("The database let us wait.", "Leases are looked at again later.")
         jobs = list(unit.session.scalars(_expired(unit).with_for_update(skip_locked=True)))
         for job in jobs:
             _reap_one(unit, job, app.settings.max_attempts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from celery import Celery
+from kombu.exceptions import ChannelError
 
 from synthgen.errors import Unavailable
 from synthgen.service.settings import Settings
@@ -40,6 +41,17 @@ def ring(queue: Celery, job_id: str, name: str) -> None:
         queue.send_task(RUN_JOB, args=[job_id], queue=name, retry=False, ignore_result=True)
     except Exception as error:  # the broker's client raises errors of several libraries
         raise Unavailable("The message broker did not answer.", "The job stays queued.") from error
+
+
+def waiting(queue: Celery, name: str) -> int:
+    """How many messages the broker holds in a queue; raises `Unavailable` when it does not answer."""
+    try:
+        with queue.connection_for_read() as connection:
+            return int(connection.default_channel.queue_declare(queue=name, passive=True).message_count)
+    except ChannelError:
+        return 0  # no such list: an empty one is none
+    except Exception as error:  # as above
+        raise Unavailable("The message broker did not answer.", "Jobs stay queued.") from error
 
 
 def check(settings: Settings) -> None:

@@ -33,10 +33,16 @@ def relay(app: Application, queue: Celery) -> int:
     return len(messages)
 
 
-def republish(app: Application) -> int:
-    """Make messages due again whose job nobody claimed: the broker or a worker lost them; returns how many."""
+def republish(app: Application, queue: Celery) -> int:
+    """Make messages due again whose job nobody claimed: the broker or a worker lost them; returns how many.
+
+    A message that is still in the broker waits there, and longer each time. A broker that holds none lost them all.
+    """
     with app.unit(read_only=True) as unit:
-        stale = [m.id for m in unit.session.scalars(_unclaimed(unit, app)) if _waited_long(unit, app, m)]
+        unclaimed = list(unit.session.scalars(_unclaimed(unit, app)))
+        waited = {message.id for message in unclaimed if _waited_long(unit, app, message)}
+    emptied = {name for name in {message.queue for message in unclaimed} if not bell.waiting(queue, name)}
+    stale = [message.id for message in unclaimed if message.id in waited or message.queue in emptied]
     if not stale:
         return 0
     with app.unit() as unit:

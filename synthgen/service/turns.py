@@ -7,11 +7,13 @@ job waits for at most one job of another project that has hundreds. Within a pro
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import ScalarSelect, bindparam, func, select, text
 
+from synthgen.errors import Unavailable
 from synthgen.service import execution
 from synthgen.service.bootstrap import Application
 from synthgen.service.db.tables import Job, OutboxMessage, Project, Turn, UtcTime
@@ -42,7 +44,8 @@ def claim_next(app: Application, rung: str, worker: str) -> tuple[Application, C
         owner = app.of_project(chosen.project_id)
         held = execution.claim(owner, chosen.job_id, worker)
         if held is not None:
-            _served(owner, queue)
+            with suppress(Unavailable):  # the job is ours: it must not be let go for a note about whose turn is next
+                _served(owner, queue)
             return owner, held
     return None
 

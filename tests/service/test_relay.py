@@ -43,13 +43,13 @@ def test_a_job_nobody_claimed_is_announced_again_until_it_is_claimed(app, actor)
     queue = make_queue(app.settings)
     job = jobs.submit_fit(app, actor, ready_dataset(app, actor).id, RunSpec())
     relay.relay(app, queue)
-    assert relay.republish(app) == 0
+    assert relay.republish(app, queue) == 0
     time.sleep(0.3)
-    assert relay.republish(app) == 1
+    assert relay.republish(app, queue) == 1
     assert relay.relay(app, queue) == 1
     execution.claim(app, job.id, "test")
     time.sleep(0.5)
-    assert relay.republish(app) == 0
+    assert relay.republish(app, queue) == 0
     with app.unit(read_only=True) as unit:
         assert list(unit.session.scalars(select(OutboxMessage))) == []
 

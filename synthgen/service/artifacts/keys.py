@@ -29,14 +29,19 @@ def overrides_folder(project_id: str, dataset_id: str) -> str:
     return f"{dataset_folder(project_id, dataset_id)}/overrides"
 
 
+def jobs_folder(project_id: str, dataset_id: str) -> str:
+    """Everything that the jobs of a dataset wrote."""
+    return f"{dataset_folder(project_id, dataset_id)}/jobs"
+
+
 def job_folder(job: Job) -> str:
     """Everything one job wrote."""
-    return f"{dataset_folder(job.project_id, job.dataset_id)}/jobs/{job.id}"
+    return f"{jobs_folder(job.project_id, job.dataset_id)}/{job.id}"
 
 
 def spec(project_id: str, dataset_id: str, job_id: str) -> str:
     """The whole specification of a job, with the values a person typed in."""
-    return f"{dataset_folder(project_id, dataset_id)}/jobs/{job_id}/{SPEC_FILE}"
+    return f"{jobs_folder(project_id, dataset_id)}/{job_id}/{SPEC_FILE}"
 
 
 def attempt_folder(job: Job, fence: int) -> str:
@@ -45,7 +50,7 @@ def attempt_folder(job: Job, fence: int) -> str:
 
 
 def log_folder(job: Job, fence: int) -> str:
-    """What an attempt that failed printed."""
+    """What an attempt at work or one that failed printed."""
     return f"{attempt_folder(job, fence)}/log"
 
 
@@ -70,6 +75,11 @@ def attempts(job: Job, stored: Iterable[str]) -> list[int]:
     return sorted(int(name) for name in names if name.isdigit())
 
 
+def releases_folder(project_id: str) -> str:
+    """The folders of all releases."""
+    return f"projects/{project_id}/releases"
+
+
 def release_folder(project_id: str, release_id: str) -> str:
     """A released bundle; it outlives the source data."""
-    return f"projects/{project_id}/releases/{release_id}"
+    return f"{releases_folder(project_id)}/{release_id}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import time
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -12,6 +14,13 @@ from synthgen.errors import NotFound, SynthgenError, Unavailable
 from synthgen.service.artifacts.base import FRAME, Counting, Stored
 
 PART = 8 * FRAME  # S3 asks for parts of at least 5 MiB
+
+
+def _refusal(error: Exception) -> Unavailable:
+    """Why the store did not take a file, in words."""
+    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "No space left on device" in str(error):
+        return Unavailable("The disk of the artifact store is full.", "Ask the operator to free some space, try again.")
+    return Unavailable("The artifact store did not take a file.", "Check that it is running.")
 
 
 class ObjectStore:
@@ -28,11 +37,15 @@ class ObjectStore:
             self._make_durable(key)
         except SynthgenError:
             raise
-        except OSError as error:
-            raise Unavailable("The artifact store did not take a file.", "Is the disk full?") from error
-        except obstore.exceptions.BaseError as error:
-            raise Unavailable("The artifact store did not take a file.", "Check that it is running.") from error
+        except (OSError, obstore.exceptions.BaseError) as error:
+            self._take_back(key)
+            raise _refusal(error) from error
         return counting.stored(key)
+
+    def _take_back(self, key: str) -> None:
+        """Delete what may have become visible of a write that failed; keys are written once."""
+        with contextlib.suppress(OSError, obstore.exceptions.BaseError):
+            obstore.delete(self.backend, key)
 
     def _make_durable(self, key: str) -> None:
         """Nothing to do where the store answers only after the write is safe."""
