@@ -33,7 +33,8 @@ class ImageSynthesizer:
 
     `fit` uses every image it is given for training and validation; keep a hold-out of your own for `score`. `size`,
     `channels` and `fit_by` say how images of several forms are brought to one; None: chosen from the images
-    (28, 32, 48 or 64 pixels; smaller ones are enlarged to 28 unless `size` is given).
+    (28, 32, 48 or 64 pixels; smaller ones are enlarged to 28 unless `size` is given). Of a file with a table of labels,
+    `label` and `person` name the columns of the class and the source; None: found by their names.
     """
 
     def __init__(
@@ -46,6 +47,8 @@ class ImageSynthesizer:
         size: int | None = None,
         channels: int | None = None,
         fit_by: str = "pad",
+        label: str | None = None,
+        person: str | None = None,
         device: str = "cpu",
         listener: Callable[[Event], None] = ignore,
     ) -> None:
@@ -57,13 +60,16 @@ class ImageSynthesizer:
         self.size = size
         self.channels = channels
         self.fit_by = fit_by
+        self.label = label
+        self.person = person
         self.device = device
         self.listener = listener
 
     @property
     def spec(self) -> RunSpec:
         """The specification these settings amount to."""
-        form = checked(ImageOptions, size=self.size, channels=self.channels, fit=self.fit_by)
+        said = {"size": self.size, "channels": self.channels, "label": self.label, "person": self.person}
+        form = checked(ImageOptions, fit=self.fit_by, **said)
         return checked(
             RunSpec,
             modality="images",
@@ -170,6 +176,8 @@ class ImageSynthesizer:
             form.size,
             form.channels,
             form.fit,
+            form.label,
+            form.person,
             device,
         )
         loaded.prepared_, loaded.schema_, loaded.rows_, loaded.model_ = None, schema, rows, model

@@ -273,6 +273,7 @@ class DifferentialPrivacy(Asked):
 class ImageOptions(Asked):
     """How images are brought to one form before anything is learnt from them; None: chosen from the images.
 
+    `label` and `person` name the columns of the set's table that hold the class and the source or patient.
     `size` is the height and width in pixels. `fit`: images of another shape are padded to a square, stretched, or cut.
     `grouped`: images of one source or patient, where the file names one, stay on one side of the split.
     """
@@ -281,6 +282,8 @@ class ImageOptions(Asked):
     channels: Literal[1, 3] | None = None
     fit: Literal["pad", "stretch", "crop"] = "pad"
     grouped: bool = True
+    label: str | None = None
+    person: str | None = None
 
 
 class RunSpec(Spec):

@@ -30,11 +30,12 @@ def form(service: Backend, dataset: DatasetView, schema: Mapping[str, Any]) -> R
     with st.container(border=True):
         layout.section("The images", "What every image is brought to before anything is learnt from it.")
         options = _options(schema, dataset.id)
+        as_read = options.label in (None, _label(schema))
     with st.container(border=True):
         layout.section(
             "The synthetic set", "More sets can be drawn from the same model later, with scores of their own."
         )
-        sample = image_mix.form(schema, dataset.rows, f"new-{dataset.id}")
+        sample = image_mix.form(schema, dataset.rows, f"new-{dataset.id}", classes_known=as_read)
     with st.container(border=True):
         layout.section("The gate", "A set that misses a rule of its policy is blocked; the others wait for a person.")
         policy = job_form.policy(IMAGES)
@@ -77,15 +78,53 @@ def _options(schema: Mapping[str, Any], key: str) -> ImageOptions:
             format_func=FITS.__getitem__,
             key=f"fit-{key}",
         )
-    return checked(ImageOptions, size=wanted, channels=colour, fit=chosen, grouped=_grouped(schema, key))
+    said = _columns(schema, key)
+    if "grouped" not in said:
+        said["grouped"] = _grouped(said.get("person") or schema.get("person"), key)
+    return checked(ImageOptions, size=wanted, channels=colour, fit=chosen, **said)
 
 
-def _grouped(schema: Mapping[str, Any], key: str) -> bool:
+def _label(schema: Mapping[str, Any]) -> str | None:
+    found: str | None = schema.get("layout", {}).get("label")
+    return found
+
+
+def _columns(schema: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """Options for the columns of class and patient; asked only where the table of labels leaves a choice."""
+    columns, label, person = list(schema.get("columns", ())), _label(schema), schema.get("person")
+    if len(columns) < 2 or label not in columns:
+        return {}
+    left, right = st.columns(2)
+    with left:
+        chosen = st.selectbox(
+            "Column of the class",
+            columns,
+            index=columns.index(label),
+            format_func=wording.plain,
+            key=f"label-{key}",
+            help="Found by its name. Another one makes other classes: they are counted when the job starts.",
+        )
+    others = [None, *(name for name in columns if name != chosen)]
+    with right:
+        kept = st.selectbox(
+            "Column of the patient or source",
+            others,
+            index=others.index(person) if person in others else 0,
+            format_func=lambda name: "None" if name is None else wording.plain(name),
+            key=f"person-{key}",
+        )
+    said: dict[str, Any] = {} if chosen == label else {"label": chosen}
+    if kept is None:
+        return {**said, "grouped": False}
+    return said if kept == person else {**said, "person": kept}
+
+
+def _grouped(person: str | None, key: str) -> bool:
     """Whether images of one patient stay together; asked only where the file names any."""
-    if not schema.get("person"):
+    if not person:
         return True
     return st.checkbox(
-        f"Keep images of one {wording.plain(schema['person'])} together",
+        f"Keep images of one {wording.plain(person)} together",
         value=True,
         key=f"grouped-{key}",
         help="On one side of the split, and counted as one person. Without, the scores look better than they are.",

@@ -24,9 +24,10 @@ USUAL = 100  # images of a class, where a person says the counts
 MOST = 1_000_000
 
 
-def form(schema: Mapping[str, Any], source_images: int | None, key: str) -> SampleSpec:
-    """The widgets, and what they say. Raises SpecError for what cannot be meant."""
-    mix = st.segmented_control("Mix", list(MIXES), default=DATA, key=f"{key}-mix") or DATA
+def form(schema: Mapping[str, Any], source_images: int | None, key: str, classes_known: bool = True) -> SampleSpec:
+    """The widgets, and what they say; no counts of classes that are not known yet. Raises SpecError."""
+    mixes = list(MIXES) if classes_known else [DATA, BALANCED]
+    mix = st.segmented_control("Mix", mixes, default=DATA, key=f"{key}-mix-{len(mixes)}") or DATA
     st.caption(MIXES[mix])
     asked: dict[str, Any] = {}
     if mix in (TOP_UP, COUNTS):

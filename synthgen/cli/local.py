@@ -35,6 +35,8 @@ TimeBudget = Annotated[
     ),
 ]
 
+TARGET = "The column that matters most, such as the diagnosis. Of images: the column of the table that holds the class."
+
 
 class AttackSize(StrEnum):
     """How much is attacked: see `synthgen.spec.AttackPlan`."""
@@ -46,7 +48,7 @@ class AttackSize(StrEnum):
 def fit(
     file: Source,
     out: Annotated[Path, typer.Option(help="Folder for the fitted model.")],
-    target: Annotated[str | None, typer.Option(help="The column that matters most, such as the diagnosis.")] = None,
+    target: Annotated[str | None, typer.Option(help=TARGET)] = None,
     positive: Annotated[str | None, typer.Option(help="The value of the target to look for.")] = None,
     generator: Annotated[str, typer.Option(help="auto, or a generator of the catalog.")] = "auto",
     time_budget: TimeBudget = None,
@@ -65,10 +67,9 @@ def fit(
     settings: dict[str, Any] = {"generator": generator, "params": params, "seed": seed, "k_floor": k_floor}
     form = pictures.options(size, channels, fit_by)
     if _holds_images(file):
-        pictures.not_for_images(
-            {"--target": target, "--positive": positive, "--keep": keep, "--epsilon": epsilon, "--delta": delta}
-        )
-        pictures.fit(file, out, {**settings, "time_budget": time_budget or pictures.BUDGET}, form)
+        given = {"--positive": positive, "--keep": keep, "--epsilon": epsilon, "--delta": delta}
+        pictures.not_for_images(given)
+        pictures.fit(file, out, {**settings, "time_budget": time_budget or pictures.BUDGET, "label": target}, form)
         return
     pictures.not_for_tables({"--size": size, "--channels": channels, "--fit-by": fit_by})
     _must_be_readable(file)

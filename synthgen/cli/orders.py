@@ -99,6 +99,8 @@ def submit(
         if not images:
             given = {"--size": size, "--channels": channels, "--fit-by": fit_by}
             pictures.not_for_tables({**given, "--class": classes, "--truncation": truncation})
+        elif target is not None:
+            spec["target"], spec["images"] = None, {**spec["images"], "label": target}
         spec["time_budget"] = time_budget or (pictures.BUDGET if images else BUDGET)
         spec["columns"] = _corrected(service, dataset_id, corrections)
         _started(service, service.submit(dataset_id, spec), follow)

@@ -51,6 +51,7 @@ def infer(source: Source, spec: RunSpec) -> ImageSchema:
         k_floor=spec.k_floor,
         fit=spec.images.fit,
         person=person,
+        columns=tuple(sorted(originals.columns)),
         sources=_sources(originals, person, kept),
         sizes=_sizes(originals.sizes),
         duplicates=int(repeated(originals.clusters).sum()),
@@ -61,29 +62,23 @@ def infer(source: Source, spec: RunSpec) -> ImageSchema:
 
 
 def _label(originals: Originals, spec: RunSpec) -> str:
-    """The column of classes: the one the specification names as target, else the one that was found."""
-    if spec.target is None or spec.target in originals.columns:
-        return spec.target or originals.label
-    if spec.target == "class":
-        return originals.label
-    raise SchemaError(
-        f"There is no column {spec.target!r} of labels.", f"The columns are {', '.join(sorted(originals.columns))}."
-    )
+    """The column of classes: the one that was named, else the one that was found."""
+    return originals.label if spec.images.label is None else _column(originals, spec.images.label)
 
 
 def _person(originals: Originals, label: str, spec: RunSpec) -> str | None:
-    """The column of sources: one the specification calls a person, else the one that was found, if it is wanted."""
-    named = [name for name, override in spec.columns.items() if override.kind == "person"]
-    unknown = [name for name in spec.columns if name not in originals.columns]
-    if unknown or len(named) > 1:
-        raise SchemaError(
-            f"{len(named)} columns are called a person; {len(unknown)} of the named columns do not exist.",
-            f"Name one of {', '.join(sorted(originals.columns))}.",
-        )
+    """The column of sources: the one that was named, else the one that was found, if it is wanted."""
     if not spec.images.grouped:
         return None
-    found = named[0] if named else originals.person
+    found = originals.person if spec.images.person is None else _column(originals, spec.images.person)
     return None if found == label else found
+
+
+def _column(originals: Originals, name: str) -> str:
+    if name not in originals.columns:
+        known = ", ".join(sorted(originals.columns))
+        raise SchemaError(f"The labels have no column {name!r}.", f"The columns are {known}.")
+    return name
 
 
 def _classes(

@@ -34,6 +34,7 @@ class ImageSchema(Record):
     k_floor: int = 10
     fit: Literal["pad", "stretch", "crop"] = "pad"
     person: str | None = None
+    columns: tuple[str, ...] = ()  # names that a table of labels has, any of which may be chosen as class or person
     sources: int | None = None
     sizes: tuple[tuple[int, int, int], ...] = ()
     duplicates: int = 0  # images that are near duplicates of another; each cluster of them stays on one side

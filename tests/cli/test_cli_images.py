@@ -53,8 +53,8 @@ def call(*arguments):
 
 
 def test_options_for_tables_are_refused_where_there_are_images(zipped, tmp_path):
-    error = call("fit", zipped, "--out", tmp_path / "m", "--target", "class", "--epsilon", "1")
-    assert "--target is for tables" in str(error)
+    error = call("fit", zipped, "--out", tmp_path / "m", "--positive", "yes", "--epsilon", "1")
+    assert "--positive is for tables" in str(error)
     assert "--epsilon is for tables" in str(error)
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import played_images
 import pytest
 from played_images import NASTY
+from streamlit.testing.v1 import AppTest
 from test_screens import draw, service  # noqa: F401 - the fixture and the way to draw one screen
 
 from dashboard.components import image_mix, pictures
@@ -85,6 +88,30 @@ def test_topping_up_asks_for_what_each_class_lacks(service, dataset):  # noqa: F
     assert wanted == {"square": 16, NASTY: 28}
     assert (spec.sample.truncation, spec.images.size, spec.images.channels) == (0.8, 32, None)
     assert spec.target is None
+
+
+def columns_form():
+    import streamlit as st
+
+    from dashboard.components import image_job
+
+    columns = ["diagnosis", "patient_id", "ward"]
+    schema = {"columns": columns, "layout": {"label": "diagnosis"}, "person": "patient_id", "fit": "pad"}
+    options = image_job._options({**schema, "width": 28, "height": 28}, "new")
+    st.text(options.model_dump_json(include={"label", "person", "grouped"}))
+
+
+def test_columns_that_were_found_wrongly_can_be_corrected():
+    page = AppTest.from_function(columns_form).run()
+    assert json.loads(page.text[0].value) == {"label": None, "person": None, "grouped": True}
+    page.selectbox(key="label-new").select_index(2).run()
+    assert json.loads(page.text[0].value) == {"label": "ward", "person": None, "grouped": True}
+    assert len(page.selectbox(key="person-new").options) == 3
+    page.selectbox(key="label-new").select_index(0).run()
+    page.selectbox(key="person-new").select_index(2).run()
+    assert json.loads(page.text[0].value) == {"label": None, "person": "ward", "grouped": True}
+    page.selectbox(key="person-new").select_index(0).run()
+    assert json.loads(page.text[0].value) == {"label": None, "person": None, "grouped": False}
 
 
 def jobs_spec(service):  # noqa: F811

@@ -59,7 +59,11 @@ def test_labels_from_a_table_with_sources(tmp_path):
     assert (source.data.label, source.data.person) == ("diagnosis", "patient_id")
     assert source.data.columns["diagnosis"] == tuple(names[int(f.split("/")[1][:-4])] for f in source.data.files)
     assert any("1 rows" in note for note in source.notes)
-    assert infer(source, SPEC.model_copy(update={"target": "patient_id", "k_floor": 2})).classes[:3] == ("0", "1", "2")
+    corrected = infer(source, SPEC.model_copy(update={"images": ImageOptions(label="patient_id"), "k_floor": 2}))
+    assert corrected.classes[:3] == ("0", "1", "2")
+    assert corrected.person is None
+    assert corrected.columns == ("diagnosis", "patient_id", "width")
+    assert infer(source, SPEC.model_copy(update={"images": ImageOptions(person="width")})).person == "width"
 
 
 def test_a_table_may_name_files_without_ending_or_by_path(tmp_path):

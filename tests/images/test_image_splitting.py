@@ -7,7 +7,7 @@ from synthgen.images import io, people
 from synthgen.images.inference import infer, ordered
 from synthgen.images.splitting import assign, split
 from synthgen.runtime import RunContext
-from synthgen.spec import ColumnOverride, ImageOptions, RunSpec
+from synthgen.spec import ImageOptions, RunSpec
 
 SPEC = RunSpec(modality="images")
 
@@ -162,9 +162,9 @@ def test_what_is_asked_for_decides():
     assert found.train.pixels.shape[1:] == (20, 20, 1)
     assert {f.reason for f in schema.findings} == {"colour made grey"}
     with pytest.raises(SchemaError, match="nothing"):
-        infer(source, SPEC.model_copy(update={"target": "nothing"}))
-    with pytest.raises(SchemaError):
-        infer(source, SPEC.model_copy(update={"columns": {"nobody": ColumnOverride(kind="person")}}))
+        infer(source, SPEC.model_copy(update={"images": ImageOptions(label="nothing")}))
+    with pytest.raises(SchemaError, match="nobody"):
+        infer(source, SPEC.model_copy(update={"images": ImageOptions(person="nobody")}))
 
 
 def test_fit_pads_stretches_or_cuts():
