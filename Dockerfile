@@ -28,4 +28,4 @@ ENV PATH=/opt/synthgen/bin:$PATH \
 USER 10001
 WORKDIR /tmp
 EXPOSE 8765
-CMD ["python", "-m", "uvicorn", "dashboard.asgi:app", "--host", "0.0.0.0", "--port", "8765", "--no-access-log"]
+CMD ["python", "-m", "uvicorn", "dashboard.asgi:app", "--host", "0.0.0.0", "--port", "8765", "--no-access-log", "--timeout-graceful-shutdown", "5"]

@@ -11,6 +11,7 @@ from streamlit.starlette import App
 from dashboard import account, backend, options
 from dashboard.guard import Guard
 from synthgen.api import create_app
+from synthgen.service import logs
 from synthgen.service.bootstrap import Application
 
 SCRIPT = Path(__file__).with_name("app.py")
@@ -19,6 +20,7 @@ SCRIPT = Path(__file__).with_name("app.py")
 def build(application: Application) -> App:
     """Everything the browser and programs talk to, over one composed service."""
     options.apply(application.settings)
+    logs.configure(application.settings)
     api = create_app(application)
     return App(
         SCRIPT,

@@ -17,7 +17,7 @@ from synthgen.service.bootstrap import Application
 
 OPEN = ("/api/", "/account/")  # these check for themselves, route by route
 ASSETS = ("/static/", "/favicon")  # the dashboard's own scripts and fonts, the same in every installation
-HEALTH = {"/healthz": "/api/healthz", "/readyz": "/api/readyz"}
+HEALTH = {"/healthz": "/api/healthz", "/readyz": "/api/readyz", "/metrics": "/api/metrics"}
 HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),

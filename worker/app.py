@@ -55,7 +55,8 @@ class Worker:
             self._count(+1)
             try:
                 directory = self.scratch / f"{held.job_id}-{held.fence}"
-                Attempt(owner, held, directory, self.draining, variables=pinned).run()
+                with logs.about(held.job_id):
+                    Attempt(owner, held, directory, self.draining, variables=pinned).run()
             finally:
                 self._count(-1)
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, FastAPI
 
 import synthgen
 from synthgen.api import access, datasets, errors, health, jobs, people, releases, sets
+from synthgen.api.following import Following
 from synthgen.service.bootstrap import Application
 
 
@@ -15,6 +16,8 @@ def create_app(application: Application) -> FastAPI:
     """The API over one composed service; mount it at /api."""
     app = FastAPI(title="synthgen", version=synthgen.__version__, docs_url=None, redoc_url=None, openapi_url=None)
     app.state.application = application
+    app.state.following = Following(application)
+    app.state.metrics = health.figures(application, app.state.following.count)
     errors.install(app)
     app.include_router(people.open_router)
     app.include_router(health.open_router)

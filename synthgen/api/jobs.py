@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query
-from fastapi.responses import PlainTextResponse, Response
+from fastapi import APIRouter, Header, Query, Request
+from fastapi.responses import PlainTextResponse, Response, StreamingResponse
 from pydantic import BaseModel
 
 from synthgen.api.access import App, SignedIn
+from synthgen.api.following import Following
 from synthgen.service import jobs
 from synthgen.service.read_models import EventView, JobState, JobView
 from synthgen.spec import GatePolicy, RunSpec, SampleSpec
@@ -75,6 +76,24 @@ def events(
 ) -> list[EventView]:
     """The job's history after sequence number `after`; `kind` picks one kind of event, such as "health"."""
     return jobs.events(app, actor, job_id, after=after, limit=limit, kind=kind)
+
+
+@router.get("/{job_id}/stream", response_class=StreamingResponse)
+def stream(
+    request: Request,
+    job_id: str,
+    app: App,
+    actor: SignedIn,
+    after: Annotated[int, Query(ge=0)] = 0,
+    last_event_id: Annotated[int | None, Header(ge=0)] = None,
+) -> StreamingResponse:
+    """The job's history as it grows, as server-sent events after `Last-Event-ID` or `after`; `end` is the last one."""
+    jobs.get(app, actor, job_id)
+    following: Following = request.app.state.following
+    following.check_room()
+    start = after if last_event_id is None else last_event_id
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # a proxy must pass each event on at once
+    return StreamingResponse(following.stream(actor, job_id, start), media_type="text/event-stream", headers=headers)
 
 
 @router.get("/{job_id}/log", response_class=PlainTextResponse)

@@ -86,7 +86,8 @@ def _parts(settings: Settings, *, web: bool) -> list[Part]:
         parts.append(Part(f"worker-{queue}", "module", "worker", (), served, logs))
     if web:
         listen = ("--host", settings.host, "--port", str(settings.port), "--no-access-log")
-        parts.append(Part("web", "module", "uvicorn", (WEB, *listen), environment, logs))
+        leave = ("--timeout-graceful-shutdown", "5")  # clients that follow a job would keep it alive, and come again
+        parts.append(Part("web", "module", "uvicorn", (WEB, *listen, *leave), environment, logs))
     return parts
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from synthgen.errors import SpecError
 from synthgen.service.settings import Settings
-from worker import gpus
+from synthgen.service import gpus
 from worker.child import Child
 from worker.slots import PINNED, Slots, devices
 
