@@ -103,4 +103,11 @@ def unit_of_work(engine: Engine, project_id: str, *, read_only: bool = False) ->
         with Session(bound, expire_on_commit=False) as session, session.begin():
             yield UnitOfWork(session, project_id)
     except (OperationalError, InterfaceError, PoolTimeout) as error:
-        raise Unavailable("The database did not answer.", "Try again; if it stays so, ask the operator.") from error
+        raise _unanswered(error) from error
+
+
+def _unanswered(error: Exception) -> Unavailable:
+    """Why the database took nothing, in words; SQLite and PostgreSQL call a full disk by these names."""
+    if any(words in str(getattr(error, "orig", "")) for words in ("is full", "No space left on device")):
+        return Unavailable("The disk of the database is full.", "Ask the operator to free some space, then try again.")
+    return Unavailable("The database did not answer.", "Try again; if it stays so, ask the operator.")
