@@ -22,6 +22,7 @@ from synthgen.service import (
     operations,
     overrides,
     people,
+    queues,
     reviews,
 )
 from synthgen.service.bootstrap import Application
@@ -32,6 +33,7 @@ from synthgen.service.read_models import (
     JobView,
     OverrideView,
     PersonView,
+    QueueView,
     ReleaseView,
     SetView,
     TokenView,
@@ -211,6 +213,10 @@ class Backend:
     def withdraw(self, release_id: str, reason: str) -> ReleaseView:
         """Withdraw a release."""
         return reviews.withdraw(self.app, self.actor, release_id, reason)
+
+    def queues(self) -> list[QueueView]:
+        """What waits and runs in each queue, and who serves it."""
+        return queues.overview(self.app, self.actor)
 
     def workers(self) -> list[WorkerView]:
         """Workers as last seen."""

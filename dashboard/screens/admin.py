@@ -1,12 +1,16 @@
-"""Admin: workers, health, people, tokens for programs."""
+"""Admin: health, queues, workers, people, tokens for programs."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 import streamlit as st
 
 from dashboard import session
 from dashboard.backend import Backend
 from dashboard.components import layout, live, wording
+from synthgen.service.read_models import QueueView, WorkerView
 
 SHOWN, SHORT = 30, 12
 
@@ -26,16 +30,90 @@ def _health() -> None:
     layout.section("Components")
     health = {name: answer for name, answer in service.health().items() if name != "ok"}
     layout.facts((name.capitalize(), "Answers" if answer == "ok" else str(answer)) for name, answer in health.items())
+    _queues(service)
+    _workers(service)
+
+
+def _queues(service: Backend) -> None:
+    """What waits and runs in each queue; a queue that nobody serves is said loudly."""
+    layout.section(
+        "Queues", "Jobs wait by what they need. Projects take turns, so that none waits for all of another's."
+    )
+    found = service.queues()
+    for queue in found:
+        if queue.waiting and not queue.workers:
+            layout.banner(
+                "bad", f"Nobody serves the queue “{queue.name}”.", ["Start a worker with it in its settings."]
+            )
+    layout.table(
+        ("Queue", "Waiting", "First waits", "Running", "Workers", "Slots", "In use"),
+        [
+            (
+                q.name,
+                q.waiting,
+                _wait(q),
+                q.running,
+                q.workers,
+                q.slots,
+                layout.bar(q.running / q.slots if q.slots else 0),
+            )
+            for q in found
+        ],
+        numbers=(1, 2, 3, 4, 5),
+        widths=(18, 12, 16, 12, 12, 12, 18),
+    )
+
+
+def _wait(queue: QueueView) -> str:
+    return "–" if queue.oldest_seconds is None else wording.duration(queue.oldest_seconds)
+
+
+def _workers(service: Backend) -> None:
     layout.section("Workers")
     workers = service.workers()
     if not workers:
         layout.banner("bad", "No worker is alive.", ["Jobs wait in the queue. Start a worker, or run synthgen up."])
         return
     layout.table(
-        ("Worker", "Machine", "Process", "Jobs at work", "Last seen"),
-        [(w.id[:SHORT], w.host, str(w.pid), w.running, wording.ago(w.last_seen)) for w in workers],
-        numbers=(2, 3),
+        ("Worker", "Machine", "Process", "Queues", "Jobs at work", "Version", "Last seen"),
+        [
+            (
+                w.id[:SHORT],
+                w.host,
+                str(w.pid),
+                w.queues.replace(",", ", "),
+                f"{w.running} of {w.slots}",
+                w.version,
+                wording.ago(w.last_seen),
+            )
+            for w in workers
+        ],
+        numbers=(2, 4),
     )
+    _gpus(workers)
+
+
+def _gpus(workers: list[WorkerView]) -> None:
+    """Each GPU once, however many workers of its machine report it."""
+    cards = {(w.host, card["index"]): card for w in workers for card in w.devices}
+    if not cards:
+        return
+    layout.section("GPUs")
+    layout.table(
+        ("Machine", "GPU", "Name", "Memory", "Memory in use", "Busy"),
+        [(host, str(index), card["name"], _memory(card), *_shares(card)) for (host, index), card in cards.items()],
+        numbers=(1, 3),
+    )
+
+
+def _memory(card: Mapping[str, Any]) -> str:
+    return f"{wording.size(card['memory_used'])} of {wording.size(card['memory_total'])}"
+
+
+def _shares(card: Mapping[str, Any]) -> tuple[layout.Cell, layout.Cell]:
+    """Bars of memory in use and of time at work; nothing where the driver does not know."""
+    used, total, busy = card["memory_used"], card["memory_total"], card["busy"]
+    return layout.bar(used / total) if used is not None and total else None, None if busy is None else layout.bar(busy)
 
 
 def _people() -> None:

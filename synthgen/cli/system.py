@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -19,13 +20,15 @@ def up(
     embedded.up(host=host, port=port, home=home)
 
 
-def doctor() -> None:
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False) -> None:
     """Check that this installation can do its work."""
-    from synthgen.service import operations
+    from synthgen.service.doctor import doctor as examine
     from synthgen.service.settings import Settings
 
-    checks = operations.doctor(Settings())
-    for check in checks:
+    checks = examine(Settings())
+    if as_json:
+        typer.echo(json.dumps(checks))
+    for check in () if as_json else checks:
         hint = f". {check['hint']}" if check["hint"] else ""
         typer.echo(f"{'ok  ' if check['ok'] else 'FAIL'}  {check['name']}: {check['found']}{hint}")
     if not all(check["ok"] for check in checks):

@@ -12,7 +12,7 @@ from dashboard.backend import Backend
 from dashboard.components import mix, overrides
 from synthgen.api.access import COOKIE
 from synthgen.errors import InputError, NotSignedIn
-from synthgen.service import bootstrap, datasets, jobs, people
+from synthgen.service import bootstrap, datasets, jobs, people, roster
 from synthgen.service.artifacts import keys
 from synthgen.service.db.tables import Job
 from synthgen.service.settings import Settings
@@ -190,6 +190,14 @@ def test_what_a_generator_cannot_do_is_told_before_the_job_starts(service, datas
     (shown,) = page.exception
     assert "cannot hold values fixed" in shown.value
     assert all(button.label != "Start the job" for button in page.button)
+
+
+def test_the_admin_page_shows_queues_workers_and_gpus(service):
+    card = {"index": 3, "name": "H100", "memory_used": 10**9, "memory_total": 8 * 10**10, "busy": None}
+    roster.report(service.app, roster.sign_on(service.app, slots=4), 1, [card])
+    _, text = draw("admin")
+    for shown in ("quick", "1 of 4", "H100", "1.0 GB of 80.0 GB"):
+        assert shown in text
 
 
 def test_a_token_is_shown_once_and_works(service):

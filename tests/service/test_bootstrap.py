@@ -2,7 +2,7 @@ import stat
 import subprocess
 import sys
 
-from synthgen.service import bootstrap, operations
+from synthgen.service import bootstrap
 from synthgen.service.artifacts.local import LocalArtifacts
 from synthgen.service.artifacts.s3 import S3Artifacts
 from synthgen.service.settings import Settings
@@ -26,16 +26,3 @@ def test_service_and_worker_parent_start_without_the_heavy_libraries():
     loaded = {name.strip("[]' ").split(".")[0] for name in done.stdout.split(",")}
     assert "celery" in loaded
     assert not loaded & {"torch", "pandas", "pyarrow", "sklearn", "sdmetrics", "ctgan", "streamlit", "fastapi"}
-
-
-def test_doctor_says_what_is_wrong_and_what_to_do(tmp_path):
-    checks = {check["name"]: check for check in operations.doctor(Settings(home=tmp_path, port=operations.any_port()))}
-    assert set(checks) == {"python", "home", "disk", "port", "database", "store", "broker", "training"}
-    assert all(check["ok"] for check in checks.values()), checks
-    dark = Settings(
-        home=tmp_path, database_url="postgresql://nobody@127.0.0.1:1/none", broker_url="redis://127.0.0.1:1"
-    )
-    checks = {check["name"]: check for check in operations.doctor(dark)}
-    assert not checks["database"]["ok"]
-    assert not checks["broker"]["ok"]
-    assert checks["database"]["hint"]

@@ -45,7 +45,7 @@ def test_a_line_is_one_json_object_with_its_job(written):
     with logs.about(JOB):
         logging.getLogger("worker.supervise").warning("two\nlines")
     logging.getLogger("worker.lease").warning("job %s: the database did not take a heartbeat", JOB)
-    logging.getLogger("uvicorn.error").info("started")
+    logging.getLogger("uvicorn.error").warning("started")
     first, second, third = map(json.loads, out.getvalue().splitlines())
     assert first["job_id"] == second["job_id"] == JOB
     assert (first["message"], first["level"], first["logger"]) == ("two\nlines", "WARNING", "worker.supervise")
