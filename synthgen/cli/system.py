@@ -1,4 +1,4 @@
-"""Commands about the installation: up, doctor."""
+"""Commands about the installation: up, doctor, backup, restore."""
 
 from __future__ import annotations
 
@@ -35,7 +35,37 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="For programs.")
         raise typer.Exit(1)
 
 
+def backup(folder: Annotated[Path, typer.Argument(help="A new folder; it will hold real data.")]) -> None:
+    """Write database and store into a folder, while the service goes on working."""
+    from synthgen.service import backup as backups
+    from synthgen.service import bootstrap
+
+    app = bootstrap.build()
+    try:
+        found = backups.save(app, folder, typer.echo)
+    finally:
+        app.close()
+    for what, keys in (("missing", found.missing), ("damaged", found.damaged)):
+        for key in keys:
+            typer.echo(f"{what}: {key}", err=True)
+    if found.damaged:
+        raise typer.Exit(1)
+
+
+def restore(folder: Annotated[Path, typer.Argument(help="A folder that `synthgen backup` wrote.")]) -> None:
+    """Fill an empty database and store from a back-up; start the service afterwards."""
+    from synthgen.service import backup as backups
+    from synthgen.service import bootstrap
+
+    app = bootstrap.build()
+    try:
+        found = backups.restore(app, folder, typer.echo)
+    finally:
+        app.close()
+    typer.echo(f"Restored what synthgen {found.version} held at {found.made_at}.")
+
+
 def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
-    for command in (up, doctor):
+    for command in (up, doctor, backup, restore):
         app.command()(command)
