@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
 from collections.abc import Iterator
@@ -27,6 +28,16 @@ from synthgen.service import datasets, operations
 MIB = 1 << 20
 DISK = 48 * MIB
 NOBODY = "65534"
+# An ordinary user without network: root's own Python may lie where nobody else gets in, so it is mounted elsewhere.
+ALONE = f"""
+home=$1 base=$2 packages=$3; shift 3
+ip link set lo up
+mkdir "$home/python" && mount --bind "$base" "$home/python"
+export LD_LIBRARY_PATH="$home/python/lib"
+"$home/python/bin/python3" -m venv --without-pip "$home/venv"
+echo "import site; site.addsitedir('$packages')" > "$(echo "$home"/venv/lib/python*/site-packages)/ours.pth"
+exec setpriv --reuid={NOBODY} --regid={NOBODY} --clear-groups --bounding-set=-all "$home/venv/bin/python" "$@"
+"""
 SHARED_JOBS = 12
 
 
@@ -130,13 +141,14 @@ def ordinary_user(database: Database, seeds: int) -> list[Bar]:
     if database != "sqlite":
         raise NotHere("`synthgen up` brings SQLite along")
     home = Path(tempfile.mkdtemp(prefix="synthgen-up-"))
-    inside = [sys.executable, "-m", "benchmarks.chaos_up", str(home / "home")]
-    apart = "an ordinary user"
+    command, apart = ["-m", "benchmarks.chaos_up", str(home / "home")], "an ordinary user"
     if os.geteuid() == 0:
         os.chown(home, int(NOBODY), int(NOBODY))
-        drop = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--bounding-set=-all"]
-        inside = ["unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh", *drop, *inside]
+        said = (str(home), sys.base_prefix, sysconfig.get_path("purelib"))
+        inside = ["unshare", "--net", "--mount", "sh", "-ec", ALONE, "sh", *said, *command]
         apart = "uid 65534 in a network namespace of its own"
+    else:
+        inside = [sys.executable, *command]
     kept = {"PATH": os.environ["PATH"], "HOME": str(home), "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
     try:
         made = subprocess.run(inside, env=kept, cwd=home, capture_output=True, text=True, timeout=600)

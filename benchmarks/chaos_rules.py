@@ -44,12 +44,12 @@ def _thawed(database: Database, *accidents: str) -> int:
         here.until(lambda: len(living(here)) == 2, "two workers")
         while len(ids) < ROUNDS:
             job = here.submit(dataset, len(ids))
-            if _freeze_and_thaw(here, job):
+            if freeze_and_thaw(here, job):
                 ids.append(job)
         return outcome(here, ids).duplicated
 
 
-def _freeze_and_thaw(here: Site, job: str) -> bool:
+def freeze_and_thaw(here: Site, job: str) -> bool:
     """One round; False where nobody could take the job over."""
     here.until(lambda: "curve" in kinds(here, job), "a job under way")
     process = here.parts[holder(here, job)].process

@@ -191,9 +191,9 @@ class Site:
 
     def all_over(self, ids: list[str], seconds: float = PATIENCE) -> None:
         """Wait until every job has ended."""
-        self.until(lambda: not self._open(ids), "the end of all jobs", seconds)
+        self.until(lambda: not self.unfinished(ids), "the end of all jobs", seconds)
 
-    def _open(self, ids: list[str]) -> int:
+    def unfinished(self, ids: list[str]) -> int:
         """How many of the jobs have not ended."""
         with self.app.unit(read_only=True) as unit:
             return len(unit.session.scalars(select(Job.id).where(Job.id.in_(ids), Job.state.not_in(OVER))).all())

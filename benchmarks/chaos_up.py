@@ -34,7 +34,9 @@ def main(home: Path) -> None:
     settings = Settings(home=home, port=operations.any_port(), lease_seconds=3.0, heartbeat_seconds=0.5)
     first = start(settings)
     began = time.monotonic()
-    until(lambda: healthy(settings), "health")
+    until(lambda: first.poll() is not None or healthy(settings), "health")
+    if first.poll() is not None:
+        raise RuntimeError((home.parent / "up.log").read_text()[-2000:])
     found: dict[str, Any] = {"healthy": round(time.monotonic() - began, 1), "jobs": JOBS}
     app = bootstrap.build(settings)
     actor = people.create_first_account(app, people.new_setup_token(app), "up", "correct horse battery staple")
@@ -60,7 +62,8 @@ def start(settings: Settings) -> subprocess.Popen[bytes]:
     """`synthgen up` on that home."""
     command = [sys.executable, "-m", "synthgen.cli", "up"]
     environment = {**os.environ, **settings.environment()}
-    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with (settings.root.parent / "up.log").open("ab") as log:
+        return subprocess.Popen(command, env=environment, stdout=log, stderr=log)
 
 
 def healthy(settings: Settings) -> bool:
