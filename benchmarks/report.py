@@ -27,7 +27,7 @@ MEASURES = {
 }
 SUMMED = ("pair", "detection_auc", "worst_tenth", "tstr_ap")
 OTHERWISE = {"tstr_ap": "tstr_r2"}  # where the target is a number
-KINDS = ("contestants", "rare", "emphasis", "modes", "scale", "scorecard")
+KINDS = ("contestants", "rare", "emphasis", "modes", "scale", "scorecard", "chaos")
 SIZES = {
     "rows": "rows", "columns": "columns", "levels": "levels", "prepare_s": "prepare CPU s", "fit_s": "fit CPU s",
     "epochs": "epochs", "sampled_per_s": "rows/s", "data_mib": "data MiB", "above_data_mib": "MiB above the data",
@@ -52,6 +52,7 @@ def main() -> int:
     parts += [sizes(kinds["scale"])] if kinds["scale"] else []
     parts += [scorecards(kinds["scorecard"])] if kinds["scorecard"] else []
     parts += [budgets(r["budgets"]) for r in kinds["scorecard"] if r.get("budgets")]
+    parts += [accidents(kinds["chaos"])] if kinds["chaos"] else []
     print("\n\n".join([*parts, missed(r for found in kinds.values() for r in found)]))
     return 0
 
@@ -153,6 +154,18 @@ def scorecards(results: Sequence[dict[str, Any]]) -> str:
                 own, asked = _shown(b["value"]), f"{b['sign']} {_shown(b['floor'])}"
             name = b["measure"] if "set" not in b else f"{b['measure']}, {b['set']}"
             lines.append(_row([f"{r['scorecard']}: {name}", own, asked, b["outcome"]]))
+    return "\n".join(lines)
+
+
+def accidents(results: Sequence[dict[str, Any]]) -> str:
+    """What became of jobs when processes, databases and disks went away: a row a bar, and what was not run."""
+    lines = [_row(["accidents", "figure", "asked", "outcome", ""]), _row(["---"] * 5)]
+    for r in results:
+        for part in r["parts"].values():
+            for b in part["bars"]:
+                name, asked = f"{r['chaos']}: {b['measure']}", f"{b['sign']} {b['floor']:g}"
+                lines.append(_row([name, f"{b['value']:g}", asked, b["outcome"], b["against"]]))
+            lines += [_row([f"{r['chaos']}: not run", "", "", "", reason]) for reason in part["skipped"]]
     return "\n".join(lines)
 
 

@@ -40,7 +40,8 @@ def test_secrets_do_not_show_in_a_printed_settings_object():
 def test_the_documentation_lists_every_setting_and_no_other():
     text = (Path(__file__).resolve().parents[2] / "docs" / "operations.md").read_text()
     assert set(re.findall(r"^\| `(SYNTHGEN_\w+)`", text, re.MULTILINE)) == set(Settings().environment()) | {
-        "SYNTHGEN_WORK_DIRECTORY"
+        "SYNTHGEN_WORK_DIRECTORY",
+        "SYNTHGEN_IMAGE_FEATURES",
     }
 
 
