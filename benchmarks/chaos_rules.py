@@ -175,6 +175,7 @@ def cancelled(database: Database, seeds: int) -> list[Bar]:
         left = unreferenced(here, ids)
         with here.app.unit(read_only=True) as unit:
             made = unit.session.scalars(select(Artifact).where(Artifact.job_id.in_(ids))).all()
+        print(f"  left: {left}")
         halves = list(here.settings.root.glob("store/**/*#*"))
     return [
         Bar("child gone after", max(gone), "<=", CHILD_GONE, against=f"s after cancel, {ROUNDS} points"),

@@ -143,7 +143,7 @@ def succeed(app: Application, held: Claim, summary: Mapping[str, Any], files: Ma
             outcomes.cancelled(unit, job)
         else:
             outcomes.succeeded(unit, job, summary, files)
-        job.checkpoint = []
+            job.checkpoint = []
         return job.state
 
 

@@ -64,9 +64,13 @@ def test_a_commit_without_an_answer_is_read_in_the_row(app, job):
 
 def test_a_result_that_comes_after_the_cancel_is_not_committed(app, actor, job):
     held = execution.claim(app, job.id, "test")
+    kept = [{"name": "state.json", "key": "somewhere"}]
+    execution.keep_checkpoint(app, held, kept)
     jobs.cancel(app, actor, job.id)
     assert execution.succeed(app, held, SUMMARY, {}) == "cancelled"
     assert jobs.get(app, actor, job.id).set_id is None
+    with app.unit(read_only=True) as unit:
+        assert unit.get(Job, job.id).checkpoint == kept  # for a retry, and so that it is no orphan
 
 
 def test_a_reaper_that_had_to_wait_for_the_database_takes_no_job(app, actor, job, monkeypatch):
