@@ -134,8 +134,11 @@ def _web_answers(settings: Settings) -> bool:
 def _look_after(parts: list[Part], stop: threading.Event, say: Callable[[str], None]) -> None:
     while not stop.wait(LOOK_EVERY):
         for part in parts:
-            if part.start_again_if_dead():
-                say(f"The {part.title} had ended and was started again.")
+            try:
+                if part.start_again_if_dead():
+                    say(f"The {part.title} had ended and was started again.")
+            except OSError as error:  # no memory, no room on the disk: what runs must go on running
+                say(f"The {part.title} has ended and cannot be started now: {error.strerror}.")
 
 
 def _take_down(settings: Settings, parts: list[Part]) -> None:

@@ -55,10 +55,14 @@ class Part:
         return self.process is not None and self.process.poll() is None
 
     def start_again_if_dead(self) -> bool:
-        """Start a dead process again, after a pause if it died young; whether it did."""
+        """Start a dead process again, after a pause if it died young; whether it did.
+
+        Raises OSError where the machine has no room for one; the next try comes after the same pause.
+        """
         if self.alive() or time.monotonic() - self.started < (PAUSE if self._died_young() else 0.0):
             return False
         self._close()
+        self.started = time.monotonic()
         self.start()
         return True
 

@@ -142,3 +142,23 @@ def test_a_log_of_a_job_that_succeeded_is_not_kept(app, actor, job):
     finish(app, job.id)
     with pytest.raises(NotFound):
         jobs.log(app, actor, job.id)
+
+
+def test_a_write_that_cannot_be_made_durable_leaves_nothing_and_a_failed_overwrite_the_old(app, monkeypatch):
+    app.store.put("projects/kept", [b"old"])
+
+    def broken():
+        yield b"new"
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(Unavailable):
+        app.store.put("projects/kept", broken())
+    assert b"".join(app.store.open("projects/kept")) == b"old"
+
+    def no_room(key):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(app.store, "_make_durable", no_room)
+    with pytest.raises(Unavailable, match="disk of the artifact store is full"):
+        app.store.put("projects/fresh", [b"new"])
+    assert list(app.store.keys("projects")) == ["projects/kept"]

@@ -34,18 +34,21 @@ class ObjectStore:
         counting = Counting(frames)
         try:
             obstore.put(self.backend, key, iter(counting), chunk_size=PART, max_concurrency=2)
-            self._make_durable(key)
+            self._settle(key)
         except SynthgenError:
             raise
         except (OSError, obstore.exceptions.BaseError) as error:
-            self._take_back(key)
             raise _refusal(error) from error
         return counting.stored(key)
 
-    def _take_back(self, key: str) -> None:
-        """Delete what may have become visible of a write that failed; keys are written once."""
-        with contextlib.suppress(OSError, obstore.exceptions.BaseError):
-            obstore.delete(self.backend, key)
+    def _settle(self, key: str) -> None:
+        """Make a write durable that is visible already, or take it back."""
+        try:
+            self._make_durable(key)
+        except OSError:
+            with contextlib.suppress(OSError, obstore.exceptions.BaseError):
+                obstore.delete(self.backend, key)
+            raise
 
     def _make_durable(self, key: str) -> None:
         """Nothing to do where the store answers only after the write is safe."""
