@@ -172,7 +172,7 @@ def _digests(engine: Engine) -> dict[str, str | None]:
     bundles = select(tables.ReleaseRow.bundle_key, tables.ReleaseRow.sha256)
     written = bundles.where(tables.ReleaseRow.bundle_key.is_not(None))
     with engine.connect() as connection:
-        specs = dict.fromkeys(connection.scalars(select(Job.spec_key).where(Job.spec_key.is_not(None))))
+        specs: dict[str, str | None] = dict.fromkeys(connection.scalars(select(Job.spec_key).where(Job.spec_key.is_not(None))))
         made = [select(tables.Artifact.key, tables.Artifact.sha256), sources, written]
         return specs | {key: digest for query in made for key, digest in connection.execute(query)}
 
