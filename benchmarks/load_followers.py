@@ -91,8 +91,10 @@ async def one(place: Site, job_id: str, lags: list[float], until: float) -> bool
         f"Authorization: Bearer {place.token}",
     )
     writer.write("".join(f"{line}\r\n" for line in (*head, "")).encode())
-    began, last = datetime.now(UTC), 0
+    last = 0
     try:
+        await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 60)
+        began = datetime.now(UTC)
         while time.monotonic() < until:
             line = await asyncio.wait_for(reader.readline(), 60)
             if not line:
