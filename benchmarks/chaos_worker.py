@@ -83,7 +83,7 @@ def _cut_after_commit() -> None:
             commit(connection)
             if draw.randrange(CUT_ONE_IN) == 0:
                 if engine.dialect.name != "sqlite":  # which has no connection to lose
-                    connection.close()
+                    connection.driver_connection.close()
                 raise engine.dialect.loaded_dbapi.OperationalError("the connection was cut after COMMIT")
 
         engine.dialect.do_commit = cut  # type: ignore[method-assign]
