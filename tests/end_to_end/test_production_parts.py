@@ -1,22 +1,27 @@
-"""PostgreSQL, Valkey over TCP and S3 instead of the embedded parts: the same code, by settings alone."""
+"""PostgreSQL, Valkey over TCP and S3 by the settings and commands of docker-compose.yml, outside of containers."""
 
+import json
 import os
+import re
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 from pathlib import Path
 
 import pytest
+import yaml
 
 from synthgen.service import bootstrap, datasets, jobs, operations
 from synthgen.service.processes import Part
 from synthgen.service.read_models import Actor
-from synthgen.service.settings import Settings
 
 pytestmark = [pytest.mark.postgres, pytest.mark.s3, pytest.mark.valkey, pytest.mark.timeout(200)]
 
 EVA = Actor(user_id="1", name="eva", project_id="default")
-PATIENCE = 90
+PATIENCE = 120
+SERVICES = yaml.safe_load((Path(__file__).resolve().parents[2] / "docker-compose.yml").read_text())["services"]
 
 
 @pytest.fixture
@@ -54,25 +59,48 @@ def endpoint():
 
 
 @pytest.fixture
-def app(database, broker, endpoint, tmp_path):
-    settings = Settings(
-        home=tmp_path / "home",
-        database_url=database,
-        broker_url=f"{broker}/0",
-        store_url="s3://synthgen/site",
-        s3_endpoint=endpoint,
-        s3_access_key_id="k",
-        s3_secret_access_key="s",
-        sweep_seconds=0.2,
-    )
-    with bootstrap.running(settings) as built:
-        yield built
+def environment(database, broker, endpoint, tmp_path):
+    """What docker-compose.yml sets for a service, with the addresses of the parts that run here."""
+    here = {"SYNTHGEN_DATABASE_URL": database, "SYNTHGEN_BROKER_URL": f"{broker}/0", "SYNTHGEN_S3_ENDPOINT": endpoint}
+    mine = {"SYNTHGEN_HOME": str(tmp_path / "home"), "OMP_NUM_THREADS": "1"}
+
+    def of(service):
+        asked = SERVICES[service]["environment"]
+        assert here.keys() <= asked.keys()
+        return {**os.environ, **{name: filled(value) for name, value in asked.items()}, **here, **mine}
+
+    return of
+
+
+def filled(value):
+    """A value of the compose file with the defaults of its variables; "secret" where one must be given."""
+    return re.sub(r"\$\{\w+(?::-([^}]*)|:\?[^}]*)?\}", lambda m: "secret" if m[1] is None else m[1], value)
+
+
+def module(service):
+    """The module that the command of a service runs."""
+    python, flag, name = SERVICES[service]["command"]
+    assert (python, flag) == ("python", "-m")
+    return name
 
 
 @pytest.fixture
-def worker(app):
-    environment = {**os.environ, **app.settings.environment(), "OMP_NUM_THREADS": "1"}
-    part = Part("worker", "module", "worker", (), environment, app.settings.root / "logs")
+def app(environment, monkeypatch):
+    """The service as the web server of the compose file would build it, after its migrations ran."""
+    command = [sys.executable, "-m", module("migrate")]
+    done = subprocess.run(command, env=environment("migrate"), capture_output=True, text=True, timeout=PATIENCE)
+    assert done.returncode == 0, done.stderr
+    assert "/account/setup?token=" in done.stdout
+    for name, value in environment("server").items():
+        monkeypatch.setenv(name, value)
+    built = bootstrap.build()
+    yield built
+    built.close()
+
+
+@pytest.fixture
+def worker(app, environment):
+    part = Part("worker", "module", module("worker-quick"), (), environment("worker-quick"), app.settings.root / "logs")
     part.start()
     yield part
     part.process.kill()
@@ -85,6 +113,7 @@ def test_a_table_is_read_and_erased_on_production_parts(app, worker):
     ended(app, worker, view.inspect_job_id)
     assert datasets.get(app, EVA, view.id).rows == 100
     assert {c["name"] for c in datasets.schema(app, EVA, view.id)["columns"]} == {"age", "ward"}
+    assert "level" in json.loads(worker.log_tail(1)), "the compose file asks for JSON"
     assert operations.health(app) == {"ok": True, "database": "ok", "broker": "ok", "store": "ok"}
     ended(app, worker, datasets.erase(app, EVA, view.id).id)
     assert list(app.store.keys("projects")) == []
