@@ -23,8 +23,12 @@ from benchmarks.children import CACHE, publish, remembered
 Part = Callable[[Database, int], list[Bar]]
 PARTS: Mapping[str, tuple[str, Part]] = {
     "a": ("every kind of process killed at random points", chaos_kills.kills),
+    "a-claim": ("re-claim after a SIGKILL", chaos_kills.reclaims),
     "b": ("frozen past the lease, thawed; and without the fence", chaos_rules.frozen),
-    "c": ("publication, broker, database and answers lost", chaos_kills.outages),
+    "c-publish": ("killed between commit and publication", chaos_kills.publisher_killed),
+    "c-flush": ("the broker emptied", chaos_kills.flushed),
+    "c-away": ("the database away", chaos_kills.away),
+    "c-cut": ("connections cut after COMMIT", chaos_kills.cut),
     "d": ("going on from a checkpoint", chaos_rules.resumed),
     "e": ("cancelled at random points", chaos_rules.cancelled),
     "f": ("jobs that harm: poison, memory, time, silence", chaos_rules.harmful),
@@ -79,8 +83,10 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--again", action="store_true", help="measure also what was measured before")
     parser.add_argument("--publish", type=Path, help="folder for the result as JSON")
     asked = parser.parse_args()
-    if unknown := set(asked.parts) - set(PARTS):
-        parser.error(f"unknown parts {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    chosen = [part for part in PARTS if {part, part.split("-")[0]} & set(asked.parts)]
+    if not chosen:
+        parser.error(f"no such part; there are {', '.join(PARTS)}, and c for all that begin so")
+    asked.parts = chosen
     return asked
 
 

@@ -36,7 +36,12 @@ def kills(database: Database, seeds: int) -> list[Bar]:
         expected = undisturbed(here, dataset)
         found = [_disturbed(here, dataset, expected, seed) for seed in range(seeds)]
     points = f"{POINTS * seeds} kills of {', '.join(VICTIMS)}, {JOBS * seeds} jobs"
-    return [*counted("kills", found, points), *reclaim(database, 3.0, 10), *reclaim(database, 30.0, 1)]
+    return counted("kills", found, points)
+
+
+def reclaims(database: Database, seeds: int) -> list[Bar]:
+    """Part a, how soon a job of a dead worker is claimed again: at a short lease, and once at the usual one."""
+    return [*_reclaim(database, 3.0, 10), *_reclaim(database, 30.0, 1)]
 
 
 def counted(name: str, found: list[Outcome], against: str) -> list[Bar]:
@@ -138,7 +143,7 @@ def hold_the_lock(here: Site, seconds: float) -> None:
         process.kill()
 
 
-def reclaim(database: Database, lease: float, rounds: int) -> list[Bar]:
+def _reclaim(database: Database, lease: float, rounds: int) -> list[Bar]:
     """How long after the SIGKILL of its worker an idle one beside it has the job."""
     waited = []
     with site(database, lease=lease) as here:
@@ -175,18 +180,18 @@ def holder(here: Site, job_id: str) -> str:
     return next(t for t, part in here.parts.items() if part.process is not None and part.process.pid == pid)
 
 
-def outages(database: Database, seeds: int) -> list[Bar]:
-    """Part c: the message lost, the broker emptied, the database away, the answer to a commit cut off."""
-    return [
-        *_publisher_killed(database),
-        *_during("broker flushed", database, 10, _flush),
-        *_during("database away", database, 6, _database_away),
-        *_cut(database),
-    ]
+def flushed(database: Database, seeds: int) -> list[Bar]:
+    """Part c, the broker emptied."""
+    return _during("broker flushed", database, 10, _flush)
 
 
-def _publisher_killed(database: Database) -> list[Bar]:
-    """The process that publishes is killed before, or after, it rang the bell; nobody else is there to do it."""
+def away(database: Database, seeds: int) -> list[Bar]:
+    """Part c, the database away for two leases, again and again."""
+    return _during("database away", database, 6, _database_away)
+
+
+def publisher_killed(database: Database, seeds: int) -> list[Bar]:
+    """Part c: the process that publishes is killed before, or after, the bell; nobody else is there to ring it."""
     with site(database, max_attempts=3) as here:
         here.broker()
         here.worker("worker-1")
@@ -243,8 +248,8 @@ def _database_away(here: Site) -> None:
     here.postgres.start()
 
 
-def _cut(database: Database) -> list[Bar]:
-    """One commit in ten is made and not answered."""
+def cut(database: Database, seeds: int) -> list[Bar]:
+    """Part c: one commit in ten is made and not answered."""
     with site(database, max_attempts=3) as here:
         here.broker()
         for title in ("worker-1", "worker-2"):
@@ -252,12 +257,12 @@ def _cut(database: Database) -> list[Bar]:
         dataset = here.dataset("honest")
         ids = [here.submit(dataset, seed) for seed in range(JOBS)]
         here.all_over(ids)
-        cut = outcome(here, ids)
+        then = outcome(here, ids)
         for title in ("worker-1", "worker-2"):
             here.kill(title)
         del here.parts["worker-1"]
         here.worker("worker-2")
         expected = undisturbed(here, dataset)
         found = outcome(here, ids, dict(zip(ids, expected, strict=True)))
-    assert cut.states == found.states
+    assert then.states == found.states
     return counted("cut after COMMIT", [found], f"one commit in ten of {JOBS} jobs")
