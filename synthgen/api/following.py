@@ -88,9 +88,8 @@ class Following:
             while time.monotonic() < until:
                 changed = watched.changed
                 found = await self._next(watched, actor, job_id, after)
-                for _, text in found:
-                    yield text
                 if found:
+                    yield b"".join(text for _, text in found)
                     after = found[-1][0]
                     continue
                 if watched.state in ENDED and after >= watched.last:

@@ -172,9 +172,9 @@ def _digests(engine: Engine) -> dict[str, str | None]:
     bundles = select(tables.ReleaseRow.bundle_key, tables.ReleaseRow.sha256)
     written = bundles.where(tables.ReleaseRow.bundle_key.is_not(None))
     with engine.connect() as connection:
-        specs: dict[str, str | None] = dict.fromkeys(connection.scalars(select(Job.spec_key).where(Job.spec_key.is_not(None))))
+        specs = {str(key): None for key in connection.scalars(select(Job.spec_key).where(Job.spec_key.is_not(None)))}
         made = [select(tables.Artifact.key, tables.Artifact.sha256), sources, written]
-        return specs | {key: digest for query in made for key, digest in connection.execute(query)}
+        return specs | {str(key): digest for query in made for key, digest in connection.execute(query)}
 
 
 def _differs(stored: Stored | None, digest: str | None) -> bool:
