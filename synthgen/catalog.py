@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from importlib.metadata import entry_points
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +36,15 @@ def detect(path: Path, name: str) -> str:
 def generators(modality_name: str) -> dict[str, Entry]:
     """Every generator of a modality: ours first, then those of entry-point group "synthgen.<modality>.generators"."""
     found = dict(modality(modality_name).generators)
-    for point in entry_points(group=f"synthgen.{modality_name}.generators"):
+    for point in _plugins(modality_name):
         found.setdefault(point.name, Entry(point.value, point.name))
     return found
+
+
+@cache
+def _plugins(modality_name: str) -> tuple[EntryPoint, ...]:
+    """What installed packages declare, read once: it takes longer than a whole submission does."""
+    return tuple(entry_points(group=f"synthgen.{modality_name}.generators"))
 
 
 def generator_name(spec: RunSpec) -> str:

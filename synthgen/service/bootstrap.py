@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 
 from sqlalchemy import Engine
 
-from synthgen import catalog
 from synthgen.service.artifacts.base import ArtifactStore
 from synthgen.service.artifacts.local import LocalArtifacts
 from synthgen.service.artifacts.s3 import S3Artifacts
@@ -51,16 +49,8 @@ def read_settings() -> Settings:
 def build(settings: Settings | None = None) -> Application:
     """Connect everything that `settings` name (default: the environment)."""
     chosen = settings or read_settings()
-    look_for_plugins_once()
     make_home(chosen)
     return Application(chosen, connect(chosen.database), artifact_store(chosen))
-
-
-def look_for_plugins_once() -> None:
-    """Let the catalog read the entry points of installed packages once: it takes longer than a whole submission does,
-    and what is installed does not change under a process."""
-    if not hasattr(catalog.entry_points, "cache_info"):
-        catalog.entry_points = cache(catalog.entry_points)  # type: ignore[assignment]
 
 
 def make_home(settings: Settings) -> None:
