@@ -171,8 +171,8 @@ class ConditionalGAN:
             f"Planned {plan.warm} steps of warm start and {plan.steps} of training, {self.params.batch} images each."
         )
         some = data.train.images(ctx.rng("senses").permutation(len(data.train))[:SENSED])
-        self.critic.senses.learn(some, self.params.detail)
-        self.encoder.senses.learn(some, self.params.detail)
+        self.critic.senses.learn(some)
+        self.encoder.senses.learn(some)
         mark = self._fingerprint(data)
         emphasis = Emphasis(
             data.train.groups, data.train.stack.labels, data.classes, data.kinds, data.places, self.params

@@ -56,7 +56,8 @@ def activate(x: torch.Tensor) -> torch.Tensor:
 
 
 class Convolution(nn.Module):
-    """A convolution that keeps, or with stride 2 halves, the grid.
+    """A convolution that keeps, or with stride 2 halves, the grid. Where it keeps it, edges are repeated outwards:
+    a frame of zeros would tell each pixel how far the edge is, and generated images would show it.
 
     Weights are standard normal numbers, scaled to He's spread when they are used: then a step of Adam changes every
     layer by the same share of its weights, however many inputs it has (equalised learning rate, Karras et al. 2018).
@@ -66,10 +67,13 @@ class Convolution(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.randn(outside, inside, size, size))
         self.bias = nn.Parameter(torch.zeros(outside))
-        self.scale, self.stride, self.padding = spread(inside * size**2), stride, (size - 1) // 2
+        self.scale, self.stride, self.edge = spread(inside * size**2), stride, (size - 1) // 2
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return functional.conv2d(x, self.weight * self.scale, self.bias, self.stride, self.padding)
+        if self.stride > 1:
+            return functional.conv2d(x, self.weight * self.scale, self.bias, self.stride, self.edge)
+        x = functional.pad(x, (self.edge,) * 4, mode="replicate")
+        return functional.conv2d(x, self.weight * self.scale, self.bias)
 
 
 class Dense(nn.Module):
@@ -103,8 +107,23 @@ class Styled(nn.Module):
         return activate(torch.addcmul(shift, self.convolution(x), 1 + scale))
 
 
+class Doubling(nn.Module):
+    """A grid doubled smoothly and worked over twice: nearest-neighbour doubling leaves a woven texture."""
+
+    def __init__(self, inside: int, outside: int, style: int) -> None:
+        super().__init__()
+        self.first, self.last = Styled(inside, outside, style), Styled(outside, outside, style)
+
+    def forward(self, x: torch.Tensor, style: torch.Tensor) -> torch.Tensor:
+        wide = functional.interpolate(x, scale_factor=2, mode="bilinear")
+        return torch.as_tensor(self.last(self.first(wide, style), style))
+
+
 class ImageGenerator(nn.Module):
-    """From noise (n, noise) and class (n,) to images (n, channels, h, w) in -1 to 1 on the full grid."""
+    """From noise (n, noise) and class (n,) to images (n, channels, h, w) in -1 to 1 on the full grid.
+
+    A class has a coarsest grid of its own, beside its part in the style: without, noise outvotes it.
+    """
 
     def __init__(self, canvas: Canvas, classes: int, noise: int, width: int) -> None:
         super().__init__()
@@ -113,47 +132,40 @@ class ImageGenerator(nn.Module):
         self.classes = nn.Embedding(classes, EMBEDDED)
         style = noise + EMBEDDED
         self.start = Dense(style, widths[0] * h * w)
+        self.own_start = nn.Embedding(classes, widths[0] * h * w)
         self.first = Styled(widths[0], widths[0], style)
-        self.blocks = nn.ModuleList(Styled(a, b, style) for a, b in pairwise(widths))
+        self.blocks = nn.ModuleList(Doubling(a, b, style) for a, b in pairwise(widths))
         self.last = Convolution(widths[-1], canvas.channels)
 
     def forward(self, noise: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         style = torch.cat([noise, self.classes(labels)], 1)
-        x = activate(self.start(style)).view(len(noise), -1, *self.canvas.bottom)
+        x = activate(self.start(style) + self.own_start(labels)).view(len(noise), -1, *self.canvas.bottom)
         x = x.contiguous(memory_format=torch.channels_last)
         x = self.first(x, style)
         for block in self.blocks:
-            x = block(functional.interpolate(x, scale_factor=2), style)
+            x = block(x, style)
         return torch.tanh(self.last(x).float())
 
 
 class Senses(nn.Module):
-    """What a critic is shown of images: pixels of unit spread, and what is finer than three of them, of less.
+    """What a critic is shown of images: pixels of unit spread, at most `WIDEST` of it from the mean.
 
-    Photographs are smooth: in plain pixels the fine is lost beside the coarse, and a critic that cannot see it lets
-    textures through. `scale` is (2 c,) over training images; (n, c, H, W) in -1 to 1 becomes (n, 2 c, H, W).
+    `mean` and `scale` (c,) are taken from training images; (n, c, H, W) in -1 to 1 keeps its shape.
     """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.zeros(2 * channels))
-        self.register_buffer("scale", torch.ones(2 * channels))
+        self.register_buffer("mean", torch.zeros(channels))
+        self.register_buffer("scale", torch.ones(channels))
 
-    def learn(self, images: torch.Tensor, detail: float) -> None:
-        """Take mean and scale from training images; the fine part gets spread `detail`."""
-        both = self._both(images)
-        self.mean = both.mean((0, 2, 3))
-        share = torch.ones_like(self.mean)
-        share[images.shape[1] :] = detail
-        self.scale = share / both.std((0, 2, 3)).clamp_min(FAINTEST)
+    def learn(self, images: torch.Tensor) -> None:
+        """Take mean and scale from training images."""
+        self.mean = images.mean((0, 2, 3))
+        self.scale = 1 / images.std((0, 2, 3)).clamp_min(FAINTEST)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        centred = self._both(images) - self.mean[:, None, None]
+        centred = images - self.mean[:, None, None]
         return (centred * self.scale[:, None, None]).clamp(-WIDEST, WIDEST)
-
-    def _both(self, images: torch.Tensor) -> torch.Tensor:
-        smooth = functional.avg_pool2d(images, 3, 1, 1, count_include_pad=False)
-        return torch.cat([images, images - smooth], 1)
 
 
 class Trunk(nn.Module):
@@ -162,7 +174,7 @@ class Trunk(nn.Module):
     def __init__(self, canvas: Canvas, width: int, features: int) -> None:
         super().__init__()
         widths, (h, w) = canvas.widths(width)[::-1], canvas.bottom
-        self.first = Convolution(2 * canvas.channels, widths[1], 4, 2)
+        self.first = Convolution(canvas.channels, widths[1], 4, 2)
         self.blocks = nn.ModuleList(Convolution(a, b, 4, 2) for a, b in pairwise(widths[1:]))
         self.last = Convolution(widths[-1], widths[-1])
         self.out = Dense(widths[-1] * h * w, features)

@@ -27,15 +27,12 @@ class ConditionalGanParams(Spec):
     time_budget: int = Field(180, ge=5, description="Seconds of training to plan for, by a fixed cost model.")
     steps: int = Field(0, ge=0, description="Steps of critic and generator; 0: by image size and time budget.")
     warm_steps: int = Field(-1, ge=-1, description="Steps of the warm start; -1: a share of the time budget.")
-    width: int = Field(32, ge=4, le=256, description="Channels at full resolution; coarser ones have more.")
+    width: int = Field(16, ge=4, le=256, description="Channels at full resolution; coarser ones have more.")
     noise: int = Field(96, ge=2, le=1024, description="Random numbers an image is made from.")
     batch: int = Field(32, ge=4, le=1024, description="Images per step.")
     learning_rate: float = Field(4e-4, gt=0, le=1)
     critic_rate: float = Field(2.5e-3, gt=0, le=1, description="Learning rate of the critic.")
-    r1: float = Field(1.0, ge=0, le=1000, description="Times the usual weight of the gradient penalty on real images.")
+    r1: float = Field(3.0, ge=0, le=1000, description="Times the usual weight of the gradient penalty on real images.")
     augmentation: float = Field(
-        0.5, ge=0, le=0.8, description="Chance that the critic sees an image changed in colour, place or part."
-    )
-    detail: float = Field(
-        0.0, ge=0, le=1, description="How strongly the critic is shown fine detail beside the pixels; 0: not at all."
+        0.2, ge=0, le=0.8, description="Chance that the critic sees an image changed in colour, place or part."
     )

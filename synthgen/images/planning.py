@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from synthgen.images.networks import Canvas
 from synthgen.images.params import ConditionalGanParams
 from synthgen.training import loop
 
-STEP_SECONDS = 0.02  # fixed cost of a step
-PRODUCT_SECONDS = 5e-11  # per image and multiplication of the generator's convolutions, both sides, there and back
+STEP_SECONDS = 0.03  # fixed cost of a step
+PRODUCT_SECONDS = 1e-10  # per image and multiplication of the generator's convolutions, both sides, there and back
 WARM_STEP = 0.7  # of a step of the GAN
 WARM_SHARE, MOST_WARM = 0.12, 1500
 SHARE = 0.85  # of the budget; the rest is for looking and reading
@@ -40,18 +41,20 @@ def seconds_per_step(canvas: Canvas, params: ConditionalGanParams) -> float:
     """The cost model, measured on one server core with bf16; a slower machine ends at its deadline."""
     h, w = canvas.bottom
     widths = canvas.widths(params.width)
-    products = sum(
-        9 * a * b * h * w * 4**i for i, (a, b) in enumerate(zip([widths[0], *widths[:-1]], widths, strict=True))
-    )
+    doubled = sum((a + b) * b * 4 ** (i + 1) for i, (a, b) in enumerate(pairwise(widths)))
+    products = 9 * h * w * (widths[0] ** 2 + doubled)
     return STEP_SECONDS + PRODUCT_SECONDS * params.batch * products
 
 
 def of_gan(plan: Steps, fingerprint: str) -> loop.Plan:
-    """The plan of the GAN's own stage: looks at its health in between, patience only for the last half."""
+    """The plan of the GAN's own stage: looks at its health in between.
+
+    Patience is long: images that a GAN sharpens score worse at first than the blurred ones of its warm start.
+    """
     count = min(LOOKS, max(1, plan.steps // LOOK_EVERY))
     looks = tuple(max(1, plan.steps * (i + 1) // (count + 1)) for i in range(count))
     every = max(min(LOOK_EVERY // 2, plan.steps), plan.steps // VALIDATIONS)
-    return loop.Plan("conditional_gan", plan.steps, every, VALIDATIONS // 2, looks, f"{fingerprint}/{plan}")
+    return loop.Plan("conditional_gan", plan.steps, every, VALIDATIONS * 3 // 4, looks, f"{fingerprint}/{plan}")
 
 
 def of_warm_start(plan: Steps, fingerprint: str) -> loop.Plan:
