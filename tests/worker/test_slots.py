@@ -8,8 +8,8 @@ import threading
 import pytest
 
 from synthgen.errors import SpecError
-from synthgen.service.settings import Settings
 from synthgen.service import gpus
+from synthgen.service.settings import Settings
 from worker.child import Child
 from worker.slots import PINNED, Slots, devices
 
