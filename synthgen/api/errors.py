@@ -35,6 +35,8 @@ STATUS: dict[str, int] = {
     "too_many": 429,
     "unavailable": 503,
     "internal": 500,
+    "damaged": 500,  # this one and the next are of workers: they end a job and are read there
+    "stalled": 500,
 }
 
 
