@@ -308,7 +308,7 @@ def test_a_failed_job_shows_the_end_of_its_log_to_those_who_ask(service, dataset
     job = fitted(service, dataset, error=InputError("One row.", "More are needed."))
     page, _ = draw("job", id=job.id)
     page.toggle[0].set_value(True).run()
-    assert any("left no log" in caption.value for caption in page.caption)
+    assert any("has no log" in caption.value for caption in page.caption)
     with service.app.unit(read_only=True) as unit:
         service.app.store.put(keys.log(unit.get(Job, job.id), 1), [b"KeyError: 'patient 4711'"])
     page.run()
