@@ -22,7 +22,7 @@ from synthgen.synthesizer import ImageSynthesizer, LabelledImages
 
 RARE, KEPT = "8", 20  # the digit that is made rare, and how many of its images are kept to learn from
 HELD = 3  # every third image is held out
-SETTINGS = {"steps": 400, "warm_steps": 200, "width": 16, "noise": 32, "batch": 32}
+SETTINGS = {"steps": 900, "warm_steps": 200, "width": 16, "noise": 32, "batch": 32}
 SHOWN = 8
 
 

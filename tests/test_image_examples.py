@@ -83,6 +83,21 @@ def test_a_classifier_learns_from_made_digits(tmp_path):
     assert all(4 < figures(told, words)[0] < 10 for words in ("made", "real, unseen"))
 
 
+@pytest.mark.slow
+def test_the_worst_enlarged_images_gain_by_the_worst_case(tmp_path):
+    told = run("super_resolution", tmp_path)
+    arms = {
+        name: [
+            float(x) for x in re.search(rf"^{name}\s+([\d.]+)\s+([\d.]+)\s+([\d.]+)\s+([\d.]+)$", told, re.M).groups()
+        ]
+        for name in ("bicubic", "mean", "worst case")
+    }
+    assert arms["mean"][0] > arms["bicubic"][0]
+    assert arms["worst case"][1] > arms["bicubic"][1] + 0.1  # decibels, the worst 1 %
+    assert arms["worst case"][1] > arms["mean"][1] - 0.03
+    assert arms["worst case"][0] > arms["mean"][0] - 0.1
+
+
 def test_the_shipped_cells_are_read_with_their_sources():
     found = io.read(REPOSITORY / "examples" / "data" / "cells.zip").data
     assert (found.label, found.person) == ("cell", "source_image")

@@ -18,7 +18,7 @@ SLOPE = 0.2  # of the leaky rectifier below zero
 MOST_CHANNELS = 8  # times the width, on the coarsest grid
 COARSEST = 7  # pixels a side of the bottom grid, at most
 FAINTEST, WIDEST = 0.01, 8.0  # least spread that is brought to one; most standard deviations that are shown
-EMBEDDED = 32  # numbers that stand for a class in the generator
+EMBEDDED, LOUD = 32, 2.0  # numbers that stand for a class in the generator; times their size, or noise outvotes them
 
 
 @dataclass(frozen=True)
@@ -120,10 +120,7 @@ class Doubling(nn.Module):
 
 
 class ImageGenerator(nn.Module):
-    """From noise (n, noise) and class (n,) to images (n, channels, h, w) in -1 to 1 on the full grid.
-
-    A class has a coarsest grid of its own, beside its part in the style: without, noise outvotes it.
-    """
+    """From noise (n, noise) and class (n,) to images (n, channels, h, w) in -1 to 1 on the full grid."""
 
     def __init__(self, canvas: Canvas, classes: int, noise: int, width: int) -> None:
         super().__init__()
@@ -132,14 +129,13 @@ class ImageGenerator(nn.Module):
         self.classes = nn.Embedding(classes, EMBEDDED)
         style = noise + EMBEDDED
         self.start = Dense(style, widths[0] * h * w)
-        self.own_start = nn.Embedding(classes, widths[0] * h * w)
         self.first = Styled(widths[0], widths[0], style)
         self.blocks = nn.ModuleList(Doubling(a, b, style) for a, b in pairwise(widths))
         self.last = Convolution(widths[-1], canvas.channels)
 
     def forward(self, noise: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        style = torch.cat([noise, self.classes(labels)], 1)
-        x = activate(self.start(style) + self.own_start(labels)).view(len(noise), -1, *self.canvas.bottom)
+        style = torch.cat([noise, LOUD * self.classes(labels)], 1)
+        x = activate(self.start(style)).view(len(noise), -1, *self.canvas.bottom)
         x = x.contiguous(memory_format=torch.channels_last)
         x = self.first(x, style)
         for block in self.blocks:
