@@ -1,9 +1,9 @@
 """A trainer for the chaos suite: works in steps, saves itself, goes on from a checkpoint, and costs no processor time.
 
 It is started in the place of `worker.trainer`, speaks to its parent the same way and behaves as its dataset is named:
-`poison` crashes, `killer` ends its worker, `bomb` eats memory, `loop` never ends, `hang` falls silent, `deaf` does not
-listen; any other name is an honest job. What it makes is a hash over its input, its seed and every step: a step left
-out, done twice or taken from another job shows in the result.
+`poison` crashes, `killer` ends its worker, `bomb` eats memory, `loop` never ends, `hang` falls silent, `deaf` does
+not listen; any other name is an honest job, `long` a longer one. What it makes is a hash over its input, its seed and
+every step: a step left out, done twice or taken from another job shows in the result.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 
 from synthgen.service.tether import ask_the_kernel, watch_pipe
 
-STEPS, STEP_SECONDS, CHECKPOINT_EVERY = 30, 0.05, 5
+STEPS, LONG, STEP_SECONDS = 30, 120, 0.05  # steps of a job, and of one on the dataset `long`
 FRAMES = 2000  # the result is this many digests long
 
 
@@ -38,7 +38,8 @@ def main(tally: Path, directory: Path) -> int:
     start, digest = resumed(directory, job)
     say("log", text=f"from {start}")
     tally.mkdir(exist_ok=True)
-    for step in range(start, STEPS):
+    every = max(1, round(job["checkpoint_seconds"] / STEP_SECONDS))
+    for step in range(start, LONG if job["name"] == "long" else STEPS):
         if stop.is_set():
             return stopped(directory)
         digest = hashlib.sha256(f"{digest}:{step}".encode()).hexdigest()
@@ -46,7 +47,7 @@ def main(tally: Path, directory: Path) -> int:
         with (tally / directory.name).open("ab") as file:
             file.write(b".")
         say("curve", step=step + 1)
-        if (step + 1) % CHECKPOINT_EVERY == 0:
+        if (step + 1) % every == 0:
             keep(directory, step + 1, digest)
     return finish(directory, digest, seed, job["name"])
 

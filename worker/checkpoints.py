@@ -15,7 +15,7 @@ from synthgen.service.db.tables import Job
 from synthgen.service.execution import Claim
 from worker import staging
 
-LOOK_EVERY = 0.3  # seconds between two looks at the child's checkpoint
+LOOK_EVERY = 0.3  # seconds between two looks at the child's checkpoint, at most
 log = logging.getLogger(__name__)
 
 
@@ -34,10 +34,10 @@ class Keeper:
     def keep_if_due(self) -> None:
         """Upload a new checkpoint as soon as it is there, but not more often than it makes sense.
 
-        A kill then costs no more than the time between two checkpoints.
+        The child saves itself twice in `checkpoint_seconds`; a kill then costs no more than that time.
         """
-        now = time.monotonic()
-        if now - self.looked < LOOK_EVERY or now - self.last < self.app.settings.checkpoint_seconds / 2:
+        now, interval = time.monotonic(), self.app.settings.checkpoint_seconds
+        if now - self.looked < min(LOOK_EVERY, interval / 8) or now - self.last < interval / 4:
             return
         self.looked = now
         if staging.changed(self.folder, self.seen):

@@ -68,7 +68,7 @@ def stage(app: Application, held: Claim, directory: Path) -> None:
         "spec": kept_spec(app, job).model_dump(mode="json"),
         "device": app.settings.device,
         "image_features": str(app.settings.image_features or ""),
-        "checkpoint_seconds": app.settings.checkpoint_seconds,
+        "checkpoint_seconds": app.settings.checkpoint_seconds / 2,  # the other half is for the way to the store
         "memory": memory_for(app.settings, held.kind),
         "address_space": app.settings.inspect_memory_bytes + LIBRARIES_RESERVE if held.kind == "inspect" else None,
         "release": release,

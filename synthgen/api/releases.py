@@ -32,18 +32,19 @@ def get(release_id: str, app: App, actor: SignedIn) -> ReleaseView:
 
 @router.get("/{release_id}/bundle")
 def bundle(release_id: str, request: Request, app: App, actor: SignedIn) -> Response:
-    """The released bundle as a zip; a `Range` header continues a broken download."""
-    wanted = request.headers.get("range")
-    if wanted is None or not RANGE.fullmatch(wanted):
+    """The released bundle as a zip; `Range` continues a broken download, `If-Range` only one of these very bytes."""
+    release = exports.get(app, actor, release_id)
+    wanted, tag = request.headers.get("range"), f'"{release.sha256}"'
+    if wanted is None or not RANGE.fullmatch(wanted) or request.headers.get("if-range", tag) != tag:
         filename, size, chunks = exports.open_bundle(app, actor, release_id)
-        return StreamingResponse(chunks, headers=_headers(filename, size), media_type="application/zip")
-    total = exports.get(app, actor, release_id).size or 0
+        return StreamingResponse(chunks, headers=_headers(filename, size, tag), media_type="application/zip")
+    total = release.size or 0
     span = _span(wanted, total)
     if span is None:
         return Response(status_code=416, headers={"Content-Range": f"bytes */{total}"})
     start, end = span
     filename, _, chunks = exports.open_bundle(app, actor, release_id, start, end)
-    headers = _headers(filename, end - start) | {"Content-Range": f"bytes {start}-{end - 1}/{total}"}
+    headers = _headers(filename, end - start, tag) | {"Content-Range": f"bytes {start}-{end - 1}/{total}"}
     return StreamingResponse(chunks, status_code=206, headers=headers, media_type="application/zip")
 
 
@@ -65,12 +66,13 @@ def _span(header: str, total: int) -> tuple[int, int] | None:
     return (start, end) if start < end else None
 
 
-def _headers(filename: str, size: int) -> dict[str, str]:
+def _headers(filename: str, size: int, tag: str) -> dict[str, str]:
     """Headers of a download; never cached, never compressed on the way."""
     return {
         "Content-Disposition": f"attachment; filename*=UTF-8''{quote(filename)}",
         "Content-Length": str(size),
         "Accept-Ranges": "bytes",
+        "ETag": tag,
         "Cache-Control": "private, no-store",
         "X-Content-Type-Options": "nosniff",
     }

