@@ -100,7 +100,6 @@ def _columns(schema: Mapping[str, Any], key: str) -> dict[str, Any]:
             "Column of the class",
             columns,
             index=columns.index(label),
-            format_func=wording.plain,
             key=f"label-{key}",
             help="Found by its name. Another one makes other classes: they are counted when the job starts.",
         )
@@ -110,7 +109,7 @@ def _columns(schema: Mapping[str, Any], key: str) -> dict[str, Any]:
             "Column of the patient or source",
             others,
             index=others.index(person) if person in others else 0,
-            format_func=lambda name: "None" if name is None else wording.plain(name),
+            format_func=lambda name: "None" if name is None else name,
             key=f"person-{key}",
         )
     said: dict[str, Any] = {} if chosen == label else {"label": chosen}

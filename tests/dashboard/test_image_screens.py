@@ -104,6 +104,7 @@ def columns_form():
 def test_columns_that_were_found_wrongly_can_be_corrected():
     page = AppTest.from_function(columns_form).run()
     assert json.loads(page.text[0].value) == {"label": None, "person": None, "grouped": True}
+    assert "patient_id" in page.selectbox(key="person-new").options, "as it is: a choice shows no Markdown"
     page.selectbox(key="label-new").select_index(2).run()
     assert json.loads(page.text[0].value) == {"label": "ward", "person": None, "grouped": True}
     assert len(page.selectbox(key="person-new").options) == 3
