@@ -12,7 +12,7 @@ import json
 import logging
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from anyio import to_thread
@@ -80,11 +80,15 @@ class Following:
         if self.count() >= self.app.settings.max_streams:
             raise TooManyJobs("Too many clients follow jobs just now.", "Ask for the job now and then instead.", 10)
 
-    async def stream(self, actor: Actor, job_id: str, after: int) -> AsyncIterator[bytes]:
-        """The job's events after number `after` as they come, until it has ended, ready to be sent."""
+    async def stream(self, actor: Actor, job_id: str, after: int, first: Sequence[EventView]) -> AsyncIterator[bytes]:
+        """The job's events after number `after` as they come, until it has ended, ready to be sent.
+
+        The `first` of them have been read: that the job is there was asked with them.
+        """
         until = time.monotonic() + LONGEST_SECONDS
         with self._watch(job_id) as watched:
-            yield b"retry: 2000\n\n"
+            yield b"".join((b"retry: 2000\n\n", *map(sent, first)))
+            after = first[-1].seq if first else after
             while time.monotonic() < until:
                 changed = watched.changed
                 found = await self._next(watched, actor, job_id, after)

@@ -9,7 +9,7 @@ from fastapi.responses import PlainTextResponse, Response, StreamingResponse
 from pydantic import BaseModel
 
 from synthgen.api.access import App, SignedIn
-from synthgen.api.following import Following
+from synthgen.api.following import PAGE, Following
 from synthgen.service import jobs
 from synthgen.service.read_models import EventView, JobState, JobView
 from synthgen.spec import GatePolicy, RunSpec, SampleSpec
@@ -88,12 +88,12 @@ def stream(
     last_event_id: Annotated[int | None, Header(ge=0)] = None,
 ) -> StreamingResponse:
     """The job's history as it grows, as server-sent events after `Last-Event-ID` or `after`; `end` is the last one."""
-    jobs.get(app, actor, job_id)
     following: Following = request.app.state.following
     following.check_room()
     start = after if last_event_id is None else last_event_id
+    events = following.stream(actor, job_id, start, jobs.events(app, actor, job_id, after=start, limit=PAGE))
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}  # a proxy must pass each event on at once
-    return StreamingResponse(following.stream(actor, job_id, start), media_type="text/event-stream", headers=headers)
+    return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
 
 @router.get("/{job_id}/log", response_class=PlainTextResponse)
