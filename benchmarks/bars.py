@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, Self
 
 Figures = Mapping[str, Any]
 CTGAN_ADULT_SECONDS, MOSTLYAI_ADULT_SECONDS, CTGAN_ROWS_A_SECOND = 1857.0, 103.0, 21_000.0
@@ -39,6 +39,15 @@ class Bar:
         goal = f"{self.goal:10.4f}" if self.goal is not None else " " * 10
         bounds = f"{self.sign}{self.floor:10.4f}{goal}"
         return f"{self.measure:26s}{self.value:10.4f}  {bounds}  {self.outcome:5s} {self.against}"
+
+    def entry(self) -> dict[str, Any]:
+        """As it is kept and published."""
+        return {**asdict(self), "outcome": self.outcome}
+
+    @classmethod
+    def of(cls, entry: Mapping[str, Any]) -> Self:
+        """The bar that was kept."""
+        return cls(**{name: value for name, value in entry.items() if name != "outcome"})
 
     def _meets(self, bound: float) -> bool:
         return self.value <= bound if self.sign == "<=" else self.value >= bound

@@ -8,7 +8,6 @@ A part that was measured before is read from the cache; `--again` measures it an
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -58,7 +57,7 @@ def _measure(part: str, asked: argparse.Namespace) -> dict[str, Any]:
     print(f"\n{part}: {title} ({asked.db}, {seeds} seeds)", flush=True)
     found = remembered(key, lambda: _run(run, asked))
     for bar in found["bars"]:
-        print(Bar(**{k: v for k, v in bar.items() if k != "outcome"}).line())
+        print(Bar.of(bar).line())
     for reason in found["skipped"]:
         print(f"skipped: {reason}")
     print(f"{found['seconds']:.0f} s", flush=True)
@@ -70,7 +69,7 @@ def _run(part: Part, asked: argparse.Namespace) -> dict[str, Any]:
     bars: list[dict[str, Any]] = []
     skipped: list[str] = []
     try:
-        bars = [{**dataclasses.asdict(bar), "outcome": bar.outcome} for bar in part(asked.db, asked.seeds)]
+        bars = [bar.entry() for bar in part(asked.db, asked.seeds)]
     except chaos_places.NotHere as reason:
         skipped.append(str(reason))
     return {"bars": bars, "skipped": skipped, "seconds": round(time.monotonic() - began, 1)}

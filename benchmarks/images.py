@@ -62,16 +62,12 @@ def main() -> int:
     for name in options.sets:
         runs = {arm: [_kept(name, arm, seed, options) for seed in range(options.seeds)] for arm in options.arms}
         found = {"images": name, "minutes": options.minutes, "runs": runs, "means": means(runs)}
-        found |= {"differences": differences(runs), "bars": [_told(bar) for bar in bars(name, runs)]}
+        found |= {"differences": differences(runs), "bars": [bar.entry() for bar in bars(name, runs)]}
         print("\n".join(lines(found)), flush=True)
         missed += sum(bar["outcome"] == "MISS" for bar in found["bars"])
         if options.publish:
             children.publish(found, options.publish, f"images_{name}")
     return missed
-
-
-def _told(bar: Bar) -> dict[str, Any]:
-    return {**bar.__dict__, "outcome": bar.outcome}
 
 
 def _kept(name: str, arm: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
@@ -215,7 +211,7 @@ def lines(found: Mapping[str, Any]) -> Iterator[str]:
     for arm, gaps in found["differences"].items():
         told = (f"{gaps[m][0]:+.3f} ({gaps[m][1]:+.3f} to {gaps[m][2]:+.3f})" for m in ("rarest", "cluster", "recall"))
         yield f"worst_case - {arm}: rarest, cluster, recall {', '.join(told)}"
-    yield from (Bar(**{k: v for k, v in bar.items() if k != "outcome"}).line() for bar in found["bars"])
+    yield from (Bar.of(bar).line() for bar in found["bars"])
 
 
 def _grid(prepared: Prepared, made: ImageStack, path: Path, wide: int = 12) -> None:

@@ -2,7 +2,8 @@
 
 A real web server over a real database, asked over HTTP; workers and broker where jobs have to run, with a trainer that
 only hashes and sleeps. Ten thousand jobs wait in the table meanwhile, put there directly. Each part prints its figures
-beside the bars. `--publish DIR` writes the result; `--minutes` shortens the part that watches the server's memory.
+beside the bars and is kept: `--again` measures it anew. `--publish DIR` writes the result; `--minutes` shortens the
+part that watches the server's memory.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from sqlalchemy import insert, select
 from benchmarks import load_followers
 from benchmarks.bars import Bar
 from benchmarks.chaos_site import Database, Site, site
-from benchmarks.children import publish
+from benchmarks.children import CACHE, publish, remembered
 from synthgen.service import jobs
 from synthgen.service.bootstrap import Application
 from synthgen.service.db.tables import Dataset, Job, JobEvent, OutboxMessage
@@ -227,18 +228,28 @@ def main() -> int:
     parser.add_argument("--db", choices=("sqlite", "postgres"), default="sqlite")
     parser.add_argument("--parts", type=lambda text: text.split(","), default=list(PARTS), help="a,b,...: all")
     parser.add_argument("--minutes", type=float, default=10.0, help="of following")
+    parser.add_argument("--again", action="store_true", help="measure also what was measured before")
     parser.add_argument("--publish", type=Path, help="folder for the result as JSON")
     given = parser.parse_args()
-    asked, found = Asked(given.db, given.minutes), []
-    for name in given.parts:
-        print(f"\n{name}: {PARTS[name][0]} ({asked.db})", flush=True)
-        for bar in PARTS[name][1](asked):
-            print(bar.line(), flush=True)
-            found.append({**dataclasses.asdict(bar), "outcome": bar.outcome})
+    asked = Asked(given.db, given.minutes)
+    found = {name: _measured(name, asked, given.again) for name in given.parts}
+    bars = [bar for part in found.values() for bar in part["bars"]]
     if given.publish:
-        result = {"load": asked.db, "table": f"load, {asked.db}", "minutes": asked.minutes, "bars": found}
+        result = {"load": asked.db, "table": f"load, {asked.db}", "bars": bars, "parts": found}
         publish(result, given.publish, f"load_{asked.db}")
-    return 1 if any(bar["outcome"] == "MISS" for bar in found) else 0
+    return 1 if any(bar["outcome"] == "MISS" for bar in bars) else 0
+
+
+def _measured(name: str, asked: Asked, again: bool) -> dict[str, Any]:
+    title, run = PARTS[name]
+    key = f"load-{name}-{asked.db}-{asked.minutes:g}-{asked.waiting}"
+    if again:
+        (CACHE / f"{key}.json").unlink(missing_ok=True)
+    print(f"\n{name}: {title} ({asked.db})", flush=True)
+    found = remembered(key, lambda: {"bars": [bar.entry() for bar in run(asked)], "skipped": []})
+    for bar in found["bars"]:
+        print(Bar.of(bar).line(), flush=True)
+    return found
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ def main() -> int:
     told = bars(found)
     print("\n".join([*(line for name in found for line in lines(name, found[name])), *(bar.line() for bar in told)]))
     if options.publish:
-        outcome = [{**bar.__dict__, "outcome": bar.outcome} for bar in told]
+        outcome = [bar.entry() for bar in told]
         result = {"scorecard": "membership", "table": table.name, "models": found, "bars": outcome}
         children.publish(result, options.publish, "scorecard_membership")
     return sum(bar.outcome == "MISS" for bar in told)

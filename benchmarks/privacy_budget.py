@@ -49,7 +49,7 @@ def main() -> int:
     for bar in bars:
         print(bar.line())
     if options.publish:
-        told = [{**bar.__dict__, "outcome": bar.outcome} for bar in bars]
+        told = [bar.entry() for bar in bars]
         found = {"scorecard": "privacy budget", "table": options.data, "sample": options.sample, "budgets": groups}
         children.publish({**found, "bars": told}, options.publish, f"privacy_budget_{'_'.join(options.parts)}")
     return sum(bar.outcome == "MISS" for bar in bars)

@@ -27,7 +27,7 @@ MEASURES = {
 }
 SUMMED = ("pair", "detection_auc", "worst_tenth", "tstr_ap")
 OTHERWISE = {"tstr_ap": "tstr_r2"}  # where the target is a number
-KINDS = ("contestants", "rare", "emphasis", "modes", "scale", "scorecard", "chaos")
+KINDS = ("contestants", "rare", "emphasis", "modes", "scale", "scorecard", "chaos", "load")
 SIZES = {
     "rows": "rows", "columns": "columns", "levels": "levels", "prepare_s": "prepare CPU s", "fit_s": "fit CPU s",
     "epochs": "epochs", "sampled_per_s": "rows/s", "data_mib": "data MiB", "above_data_mib": "MiB above the data",
@@ -52,7 +52,7 @@ def main() -> int:
     parts += [sizes(kinds["scale"])] if kinds["scale"] else []
     parts += [scorecards(kinds["scorecard"])] if kinds["scorecard"] else []
     parts += [budgets(r["budgets"]) for r in kinds["scorecard"] if r.get("budgets")]
-    parts += [accidents(kinds["chaos"])] if kinds["chaos"] else []
+    parts += [by_part(kind, kinds[kind]) for kind in ("chaos", "load") if kinds[kind]]
     print("\n\n".join([*parts, missed(r for found in kinds.values() for r in found)]))
     return 0
 
@@ -157,15 +157,15 @@ def scorecards(results: Sequence[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def accidents(results: Sequence[dict[str, Any]]) -> str:
-    """What became of jobs when processes, databases and disks went away: a row a bar, and what was not run."""
-    lines = [_row(["accidents", "figure", "asked", "outcome", ""]), _row(["---"] * 5)]
+def by_part(kind: str, results: Sequence[dict[str, Any]]) -> str:
+    """Accidents and load by database: a row a bar, and what was not run."""
+    lines = [_row([{"chaos": "accidents"}.get(kind, kind), "figure", "asked", "outcome", ""]), _row(["---"] * 5)]
     for r in results:
         for part in r["parts"].values():
             for b in part["bars"]:
-                name, asked = f"{r['chaos']}: {b['measure']}", f"{b['sign']} {b['floor']:g}"
+                name, asked = f"{r[kind]}: {b['measure']}", f"{b['sign']} {b['floor']:g}"
                 lines.append(_row([name, f"{b['value']:g}", asked, b["outcome"], b["against"]]))
-            lines += [_row([f"{r['chaos']}: not run", "", "", "", reason]) for reason in part["skipped"]]
+            lines += [_row([f"{r[kind]}: not run", "", "", "", reason]) for reason in part["skipped"]]
     return "\n".join(lines)
 
 

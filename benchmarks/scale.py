@@ -50,7 +50,7 @@ def main() -> int:
     held = [bar for line in lines for bar in bars(line)]
     print("\n".join(bar.line() for bar in held))
     if options.publish:
-        told = [{**bar.__dict__, "outcome": bar.outcome} for bar in held]
+        told = [bar.entry() for bar in held]
         name = f"scale_{'_'.join(map(str, options.columns))}_columns_{max(options.levels)}_levels"
         children.publish({"scale": True, "table": "made", "sizes": lines, "bars": told}, options.publish, name)
     return sum("failed" in line for line in lines) + sum(bar.outcome == "MISS" for bar in held)

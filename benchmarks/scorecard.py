@@ -70,7 +70,7 @@ def teeth(table: Table, options: argparse.Namespace) -> tuple[list[str], dict[st
     for name in options.plants or PLANTS:
         found = [_kept(table, name, seed, options) for seed in range(options.seeds)]
         bar = Bar(name, sum(f["blocked"] for f in found), ">=", options.seeds)
-        bars.append(_told(bar))
+        bars.append(bar.entry())
         runs[name] = found
         lines.append(f"  {bar.line()}  {_often(found)}")
     return lines, {"seeds": options.seeds, "rows": options.rows, "runs": runs, "bars": bars}
@@ -86,7 +86,7 @@ def clean(table: Table, options: argparse.Namespace) -> tuple[list[str], dict[st
     alarms = Bar("clean sets not blocked", held, ">=", 0.9, against="attacks alone")
     lines = [f"A third real sample, {len(found)} runs of {options.rows:,} rows ({table.name})"]
     lines += [f"  {b.line()}" for b in (bar, alarms)] + [f"  rules not met: {_often(found)}"]
-    return lines, {"runs": found, "rows": options.rows, "bars": [_told(bar), _told(alarms)]}
+    return lines, {"runs": found, "rows": options.rows, "bars": [bar.entry(), alarms.entry()]}
 
 
 def _kept(table: Table, name: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
@@ -190,7 +190,7 @@ def costs(table: Table, options: argparse.Namespace) -> tuple[list[str], dict[st
             Bar(f"{size} plan, MiB", found[size]["peak_memory_mib"], "<=", 2048),
         ):
             lines.append(f"  {bar.line()}")
-            bars.append(_told(bar))
+            bars.append(bar.entry())
         slow = sorted(found[size]["seconds"].items(), key=lambda item: -item[1])[:6]
         lines.append("    " + ", ".join(f"{name} {seconds:.0f} s" for name, seconds in slow))
     return lines, {"plans": found, "bars": bars}
@@ -210,10 +210,6 @@ def _cost(options: argparse.Namespace, size: str) -> dict[str, Any]:
 def cost(options: argparse.Namespace, size: str) -> dict[str, Any]:
     """CPU seconds of every metric on a table of the stated size whose synthetic set is another generator's."""
     return agreement.seconds(tables.named(options.data, options.tables), COST_ROWS, size)
-
-
-def _told(bar: Bar) -> dict[str, Any]:
-    return {**bar.__dict__, "outcome": bar.outcome}
 
 
 def _options() -> argparse.Namespace:

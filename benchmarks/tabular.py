@@ -49,7 +49,7 @@ def main() -> int:
     found = {"table": name, "target": table.target, "ours": mine.asked, "note": options.note}
     found |= compare(table, mine, peers, options, out)
     held = _bars(found, mine.name)
-    found["bars"] = [vars(bar) | {"outcome": bar.outcome} for bar in held]
+    found["bars"] = [bar.entry() for bar in held]
     print(shown(found["contestants"]))
     print("\n".join(["", f"{'':26s}{'figure':>10s}  {'floor':>12s}{'goal':>10s}", *(bar.line() for bar in held)]))
     _keep(found, out, options)
