@@ -135,6 +135,28 @@ def prepare(source: Source, spec: RunSpec, ctx: RunContext) -> Prepared:
     return Prepared(source, schema, split, modality.call("census", split, schema, spec))
 
 
+def cautions(prepared: Prepared, spec: RunSpec) -> tuple[str, ...]:
+    """What cannot be modelled or comes back changed, a line each; no cell value, no name of a rare category."""
+    modality = catalog.modality(spec.modality)
+    if not modality.offers("cautions"):
+        return ()
+    told: tuple[str, ...] = modality.call("cautions", prepared.source, prepared.split, prepared.schema, spec)
+    return told
+
+
+def cautions_of_balance(
+    model: Model, schema: Any, request: SampleSpec, spec: RunSpec, prepared: Prepared | None = None
+) -> tuple[str, ...]:
+    """How many values of the columns to balance get no share, because too few people hold them."""
+    modality = catalog.modality(spec.modality)
+    if not modality.offers("cautions_of_balance"):
+        return ()
+    split = prepared.split if prepared is not None and spec.privacy is None else None
+    encoding = getattr(model.generator, "encoding", None)
+    told: tuple[str, ...] = modality.call("cautions_of_balance", request, schema, encoding, split)
+    return told
+
+
 def check_request(prepared: Prepared, request: SampleSpec, spec: RunSpec) -> None:
     """Refuse fixed values and target groups that too few people of the source meet. Raises SpecError.
 
@@ -152,7 +174,9 @@ def check_without_source(model: Model, request: SampleSpec, spec: RunSpec) -> No
 
 
 def fit(prepared: Prepared, spec: RunSpec, ctx: RunContext) -> Model:
-    """Train the generator the spec names; the hold-out is not handed to it."""
+    """Train the generator the spec names, once it was said what cannot be modelled; it is not handed the hold-out."""
+    for caution in cautions(prepared, spec):
+        ctx.warn(caution)
     modality = catalog.modality(spec.modality)
     step = "prepare" if spec.privacy is None else "prepare_private"
     data, schema, keys = modality.call(step, prepared.split.fitting, prepared.schema)
@@ -232,6 +256,7 @@ def publish(model: Model, prepared: Prepared, spec: RunSpec, ctx: RunContext, ou
         check_without_source(model, spec.sample, spec)
     rows = request_rows(spec.sample, len(prepared.source.data))
     notes = [*modality.call("key_notes", prepared.schema, model.generator, model.keys), *_limits(model)]
+    notes += cautions_of_balance(model, prepared.schema, spec.sample, spec, prepared)
     sieve = sieve_for(prepared, spec.sample, spec, ctx)
     chunks = draw(model, prepared.schema, spec.sample, rows, spec, ctx, notes=notes, sieve=sieve)
     synthetic = modality.call(

@@ -20,7 +20,8 @@ from synthgen.errors import Stopped
 class Event:
     """Something a run reports while it works.
 
-    `kind` is "progress", "log", "curve" or "health". `payload` is JSON-ready and holds no cell value.
+    `kind` is "progress", "log", "curve" or "health". `payload` is JSON-ready and holds no cell value; a log line that
+    the owner should not miss has `warning` in it.
     """
 
     kind: str
@@ -85,6 +86,10 @@ class RunContext:
     def log(self, text: str) -> None:
         """Report one line for the job's log; no cell values."""
         self.listener(Event("log", {"text": text}))
+
+    def warn(self, text: str) -> None:
+        """Report a line of the job's log that its owner should not miss; no cell values."""
+        self.listener(Event("log", {"text": text, "warning": True}))
 
     def curve(self, step: int, **figures: float) -> None:
         """Report one point of the live training curves."""

@@ -95,8 +95,20 @@ class TabularSynthesizer:
             privacy=self.privacy or private(self.epsilon, self.delta),
         )
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What cannot be modelled or comes back changed, a line each, as `fit` tells its listener; no cell value.
+
+        A loaded model knows what its schema says, not what was counted in the rows.
+        """
+        self._must_be_fitted()
+        if self.prepared_ is not None:
+            return pipeline.cautions(self.prepared_, self.spec)
+        told: tuple[str, ...] = catalog.modality("tabular").call("cautions_of_schema", self.schema_)
+        return told
+
     def fit(self, data: pd.DataFrame | str | Path, predicates: Sequence[Predicate] = ()) -> Self:
-        """Learn from a data frame or a file. Raises SynthgenError for what cannot be modelled.
+        """Learn from a data frame or a file. Raises SynthgenError where nothing can be modelled; see `warnings`.
 
         Every one of the `predicates` must hold for the data, and every sample keeps them; `save` does not store them.
         """
@@ -289,6 +301,8 @@ class TabularSynthesizer:
             pipeline.check_without_source(self.model_, request, self.spec)
         rows = pipeline.request_rows(request, self.rows_)
         every, ctx = [*self.predicates_, *predicates], self._context()
+        for caution in pipeline.cautions_of_balance(self.model_, self.schema_, request, self.spec, self.prepared_):
+            ctx.warn(caution)
         sieve = None
         if request.drop:
             sieve = pipeline.sieve_for(self._with_data("to see what is near them"), request, self.spec, ctx)

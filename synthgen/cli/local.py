@@ -126,6 +126,7 @@ def sample(
 
     fixed = inputs.conditions(where or [])
     synthesizer = TabularSynthesizer.load(model)
+    synthesizer.listener = Progress().listen
     synthesizer.write(out, rows, where=fixed or None, balance=tuple(balance or ()), seed=seed, within=within)
     typer.echo(f"{rows:,} rows written to {out}.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -67,15 +68,37 @@ def retry(job: Annotated[str, typer.Argument(help="Job id.")], url: Url = None, 
 
 def follow_job(service: Client, job_id: str) -> None:
     """Show progress until a job is over, then what came of it."""
-    progress = Progress()
+    progress, told = Progress(), _Told(service, job_id)
+
+    def look(seen: Job) -> None:
+        told.say(progress, seen)
+        progress.show(seen.stage or seen.state, seen.progress, seen.eta_seconds)
+
     try:
-        job = service.follow(
-            job_id, lambda seen: progress.show(seen.stage or seen.state, seen.progress, seen.eta_seconds)
-        )
+        job = service.follow(job_id, look)
     finally:
         progress.finish()
     _health(service, job_id)
     _outcome(service, job)
+
+
+@dataclass
+class _Told:
+    """What a job said that cannot be modelled: asked for when its stage or state changes, each line said once."""
+
+    service: Client
+    job_id: str
+    at: tuple[str, str] = ("", "")
+    said: set[str] = field(default_factory=set)
+
+    def say(self, progress: Progress, seen: Job) -> None:
+        if (seen.stage, seen.state) == self.at:
+            return
+        self.at = (seen.stage, seen.state)
+        for text in self.service.warnings(self.job_id):
+            if text not in self.said:
+                self.said.add(text)
+                progress.say(f"Note: {text}")
 
 
 def _health(service: Client, job_id: str) -> None:

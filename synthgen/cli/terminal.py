@@ -92,6 +92,8 @@ class Progress:
         """Follow a run in this process; the time to go is the pace of the present stage."""
         if event.kind == "health":
             self.say(" ".join([str(event.payload.get("text", "")), *event.payload.get("acted", ())]))
+        if event.kind == "log" and event.payload.get("warning"):
+            self.say(f"Note: {event.payload['text']}")
         if event.kind != "progress":
             return
         done, total = float(event.payload["done"]), float(event.payload["total"])

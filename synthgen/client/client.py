@@ -157,6 +157,11 @@ class Client:
         told = self._get(f"/jobs/{job_id}/events", kind="health")
         return JobEvent.model_validate(told[-1]) if told else None
 
+    def warnings(self, job_id: str) -> list[str]:
+        """What a job said that cannot be modelled or comes back changed, each line once."""
+        told = [JobEvent.model_validate(item) for item in self._get(f"/jobs/{job_id}/events", kind="log")]
+        return list(dict.fromkeys(str(e.payload["text"]) for e in told if e.payload.get("warning")))
+
     def log(self, job_id: str) -> str:
         """The last lines that a failed attempt of a job printed."""
         with self._reached():

@@ -11,7 +11,7 @@ import pandas as pd
 
 from synthgen.spec import ColumnKind, ColumnOverride
 from synthgen.tabular import cells, dates
-from synthgen.tabular.cells import Distinct
+from synthgen.tabular.cells import Distinct, NumberStyle
 from synthgen.tabular.key_styles import HASH, NUMBERED, UUID, integer_key, key_style
 from synthgen.tabular.names import is_code_name, is_date_name, is_key_name, is_personal_name
 from synthgen.tabular.numbers import MOST_DECIMALS, number_fields
@@ -21,6 +21,7 @@ NUMBERS_NEEDED = 0.95
 DATES_NEEDED = 0.95
 CODES_FROM = 50
 SHARED_TEXTS = 0.05  # share of the cells of a free text that enough people must share for it to be modelled
+MIXED = 0.2  # share of numbers in a column of words from where on it is told
 EXACT_DIGITS = 15  # longer whole numbers are not exact as floats, and are codes
 KINDS: dict[str, str] = {"integer": "whole number", "number": "number", "datetime": "date and time", "code": "code"}
 
@@ -75,6 +76,8 @@ def column(
     if infinite := _infinite(series, table):
         told = f"{infinite} infinite entries are read as missing"
         made = made.model_copy(update={"warning": f"{made.warning}; {told}" if made.warning else told})
+    elif not wanted.kind and (told := _mixed(found, made)):
+        made = made.model_copy(update={"warning": told})
     if wanted.kind:
         made = made.model_copy(
             update={"reason": f"read as {KINDS.get(made.kind, made.kind)} because its owner says so"}
@@ -93,6 +96,16 @@ def _infinite(series: pd.Series, table: Distinct) -> int:
         return int(np.isinf(series.to_numpy(float, na_value=np.nan)).sum())
     words = cells.missing_mask([value.strip().lower() for value in table.values], cells.INFINITE)
     return int(table.counts[words].sum()) if 0 < words.sum() < len(words) else 0
+
+
+def _mixed(found: Cells, made: Column) -> str:
+    """What is told of a column of words many of which are numbers; nothing of codes, which are both."""
+    if made.kind not in ("category", "code") or made.warning or is_code_name(made.name):
+        return ""
+    numbers = found.share([text is not None for text in cells.plain_numbers(found.values, NumberStyle())])
+    if not MIXED <= numbers < 1:
+        return ""
+    return f"{min(numbers, 0.99):.0%} of the filled cells are numbers and the others are not: all are kept as words"
 
 
 def _missing(made: Column, counts: dict[str, int], table: Distinct) -> dict[str, Any]:

@@ -117,7 +117,7 @@ def constant_within(people: np.ndarray, codes: np.ndarray) -> bool:
 
 
 def _over_the_floor(column: Column, table: Distinct, people: np.ndarray | None, k: int) -> Column:
-    """Count people: warn how many categories fewer than k hold (they become "other"), drop such sentinels."""
+    """Count people: warn how many categories fewer than k hold and what they become, drop such sentinels."""
     held = table.counts if people is None else people_per_code(table.codes, people, len(table.values))
     if column.sentinels:
         values = conversion.numbers_of(table.values, column)
@@ -129,8 +129,11 @@ def _over_the_floor(column: Column, table: Distinct, people: np.ndarray | None, 
     rare = int((held[filled] < k).sum())
     if not rare:
         return column
-    rest = column.rest or "other"
-    text = f"{rare} of its {int(filled.sum())} values are held by fewer than {k} people and become {rest!r}"
+    within = np.isin(table.codes, np.flatnonzero(filled & (held < k)))
+    who = people[within] if people is not None else np.flatnonzero(within)
+    together = int((who < 0).sum()) + len(np.unique(who[who >= 0]))
+    rest = repr(column.rest or "other") if together >= k else "the commonest one"
+    text = f"{rare} of its {int(filled.sum())} values are held by fewer than {k} people and become {rest}"
     return column.model_copy(update={"warning": "; ".join(filter(None, (column.warning, text)))})
 
 

@@ -123,7 +123,7 @@ def test_swapped_days_and_months_are_told():
 def test_values_that_will_become_other_are_counted_and_not_named():
     words = texts(["often"] * 100 + ["seldom"] * 97 + ["lone"] * 3)
     found = column(words)
-    assert found.warning == "1 of its 3 values are held by fewer than 10 people and become 'other'"
+    assert found.warning == "1 of its 3 values are held by fewer than 10 people and become the commonest one"
     assert column(words, columns={"x": ColumnOverride(public=True)}).warning == ""
 
 

@@ -1,0 +1,99 @@
+"""What the owner of a table is told before training: what is not modelled or comes back changed, and why.
+
+Every line names a column and counts; none holds a cell value or the name of a rare category.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from synthgen.contracts import Source, Split
+from synthgen.spec import RunSpec, SampleSpec
+from synthgen.tabular.category_codes import CategoryCodes, fit_categories
+from synthgen.tabular.mixes import as_words, balanced_columns
+from synthgen.tabular.requests import is_discrete
+from synthgen.tabular.schema import Column, Schema
+
+SAID = {
+    "empty": "not modelled, because no cell is filled; it comes back empty",
+    "text": "not modelled: the output holds a placeholder instead of text",
+    "id": "not modelled: fresh keys are made",
+}
+
+
+def cautions(source: Source, split: Split, schema: Schema, spec: RunSpec) -> tuple[str, ...]:
+    """One line for each column that is not modelled as it stands, with the target's small classes; what reading noted.
+
+    Under differential privacy only what the schema says without the rows.
+    """
+    if spec.privacy is not None:
+        return of_schema(schema)
+    small = _too_small(split, schema)
+    return (*of_schema(schema, small), *(f"Reading: {note}." for note in source.notes))
+
+
+def of_schema(schema: Schema, of_target: str = "") -> tuple[str, ...]:
+    """One line for each column that is not modelled as it stands; `of_target` is said in the line of the target."""
+    said = {c.name: [_of_column(c), of_target if c.name == schema.target else ""] for c in schema.columns}
+    return tuple(f"Column {name!r}: {'; '.join(filter(None, told))}." for name, told in said.items() if any(told))
+
+
+def of_balance(request: SampleSpec, schema: Schema, encoding: Any, split: Split | None = None) -> tuple[str, ...]:
+    """One line for each column to balance of which some values get no share, because too few people hold them.
+
+    They are counted in the training part where there is one, else taken from the encoding of the model.
+    """
+    names = [n for n in balanced_columns(request, schema.target) if n in schema.names]
+    counted = {n: _small_in(split, schema, n) if split is not None else _small_known(encoding, n) for n in names}
+    return tuple(
+        f"Column {name!r}: {small} of its values {'is' if small == 1 else 'are'} held by fewer than {schema.k_floor} "
+        f"people and {'gets' if small == 1 else 'get'} no share of the balanced sample."
+        for name, small in counted.items()
+        if small
+    )
+
+
+def _of_column(column: Column) -> str:
+    if column.kind == "id":
+        return "; ".join(filter(None, (SAID["id"], column.warning)))
+    return column.warning or SAID.get(column.kind, "")
+
+
+def _too_small(split: Split, schema: Schema) -> str:
+    """How many classes of the target have too few people to be learnt; nothing where none has."""
+    if schema.target is None or not (small := _small_in(split, schema, schema.target)):
+        return ""
+    column = schema.column(schema.target)
+    total = _values(split, column.name).nunique()
+    lost = "no balanced sample gives" if column.public else "too small to be modelled, and no balanced sample gives"
+    return (
+        f"it is the target, and {small} of its {total} classes {'has' if small == 1 else 'have'} fewer than "
+        f"{schema.k_floor} people to learn from: {lost} {'it' if small == 1 else 'them'}"
+    )
+
+
+def _small_in(split: Split, schema: Schema, name: str) -> int:
+    """How many different values of a discrete column a balanced sample cannot give."""
+    column = schema.column(name)
+    if not column.modelled or not is_discrete(column, split.train):
+        return 0
+    words = as_words(split.train[name])
+    made = fit_categories(words, name, column.kind, bool(column.public), split.train_people, schema.k_floor)
+    return int(_values(split, name).nunique()) - len(set(made.values) - set(made.alone))
+
+
+def _small_known(encoding: Any, name: str) -> int:
+    """The same from the encoding of a model, which counts merged categories only."""
+    return sum(c.merged + len(c.alone) for c in _categories(encoding) if c.name == name)
+
+
+def _categories(encoding: Any) -> Iterator[CategoryCodes]:
+    yield from (c for c in getattr(encoding, "columns", ()) if isinstance(c, CategoryCodes))
+
+
+def _values(split: Split, name: str) -> pd.Series:
+    """The filled cells of a column in everything that may be learnt from."""
+    return pd.concat([split.train[name], split.validation[name]], ignore_index=True).dropna()
