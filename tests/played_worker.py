@@ -109,6 +109,7 @@ def bundle() -> bytes:
 
 EVENTS: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "fit": [
+        ("log", {"text": "Column 'remark': not modelled: a placeholder.", "warning": True}),
         ("log", {"text": "Training on 3,577 rows, planned 1,200 steps."}),
         *[
             ("curve", {"step": 100 * i, "train_surprise": 14 - i / 3, "worst_group_excess": 2.1 - i / 6})

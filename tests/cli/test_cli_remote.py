@@ -84,6 +84,7 @@ def test_submit_show_release_download(logged_in, worker, tmp_path):
     assert "Verdict: awaiting review" in done.stdout
     assert "21 represented, 1 thin, 1 lost" in done.stdout
     assert "Training: 1 group comes out less than a quarter as often as in the data. 1 of 1" in done.stdout
+    assert done.stderr.count("Note: Column 'remark': not modelled") == 1
     set_id = done.stdout.rsplit("synthgen release ", 1)[1].split()[0]
     listed = logged_in("jobs").stdout
     assert "succeeded" in listed
