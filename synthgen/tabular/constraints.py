@@ -17,7 +17,7 @@ from synthgen.tabular.category_codes import OTHER, fit_categories, longer_scale,
 from synthgen.tabular.mixes import as_words
 from synthgen.tabular.modes import DATES, NUMERIC, people_in
 from synthgen.tabular.requests import is_discrete
-from synthgen.tabular.wishes import all_met, in_range
+from synthgen.tabular.wishes import all_met, in_range, is_text
 
 FILE = "constraints.json"
 GAP = "\0missing"
@@ -112,7 +112,7 @@ def breaks(
 ) -> np.ndarray:
     """Boolean array: the rows of a typed frame that break a rule. A missing cell breaks none but fixed combinations."""
     if isinstance(rule, Within):
-        filled = frame[rule.column].notna().to_numpy()
+        filled = frame[rule.column].notna().to_numpy() & ~is_text(columns[rule.column], frame[rule.column])
         wish = Range(low=rule.low, high=rule.high)
         return filled & ~in_range(columns[rule.column], wish, frame[rule.column])
     if isinstance(rule, Inequality):
@@ -133,7 +133,7 @@ def _scale_of(rule: Inequality, columns: dict[str, Any]) -> tuple[str, ...]:
 
 def _comparable(rule: Inequality, frame: pd.DataFrame, columns: dict[str, Any]) -> tuple[pd.Series, pd.Series]:
     """Both columns as what can be compared: ordered categories by their place in the scale, NaN outside of it."""
-    low, high = (frame[c] for c in rule.columns)
+    low, high = (frame[c].mask(is_text(columns.get(c), frame[c])) for c in rule.columns)
     if low.dtype != object:
         return low, high
     place = {value: float(i) for i, value in enumerate(_scale_of(rule, columns))}

@@ -72,6 +72,9 @@ def numbers_of(values: Sequence[str], column: Column) -> np.ndarray:
     out = cells.floats(cells.plain_numbers(values, style))
     if column.decimals is not None:
         out = np.round(out, column.decimals)
+    known = dict(column.marks)
+    if known:
+        out = np.array([known.get(value, number) for value, number in zip(values, out, strict=True)], dtype=float)
     return out + 0.0  # no negative zero
 
 
@@ -99,7 +102,9 @@ def _on_distinct(values: pd.Series, convert: Callable[[np.ndarray], np.ndarray])
 
 
 def number_text(value: float, column: Column) -> str:
-    """One number as the column writes it."""
+    """One number as the column writes it; a text that it stands for."""
+    if column.marks and (mark := mark_of(value, column)) is not None:
+        return mark
     least = column.least_decimals
     most = max(column.decimals or 0, least)
     text = f"{value:{',' if column.thousands else ''}.{most}f}"
@@ -113,6 +118,11 @@ def number_text(value: float, column: Column) -> str:
         return "0" if text == "-0" else text
     sign = "-" if text.startswith("-") else ""
     return f"{sign}{column.prefix}{text.removeprefix('-')}{column.suffix}"
+
+
+def mark_of(value: float, column: Column) -> str | None:
+    """The text that a number of a typed column stands for, if any."""
+    return next((text for text, stand_in in column.marks if stand_in == value), None)
 
 
 def presented(typed: pd.DataFrame, schema: Schema) -> pd.DataFrame:
@@ -145,6 +155,8 @@ def presented_column(values: pd.Series, column: Column, from_text: bool) -> pd.S
 
 
 def _natural(values: pd.Series, column: Column) -> pd.Series:
+    if column.marks:
+        return pd.Series(written(values, column), index=values.index, dtype=object).mask(values.isna(), None)
     if column.kind in ("id", "person") and column.key is not None and column.key.style == "integer":
         values = _as_numbers(values)
         if values.dtype != float:

@@ -288,7 +288,7 @@ def _fit_column(
 ) -> NumberCodes | CategoryCodes:
     if column.kind in NUMERIC_KINDS:
         grid = grid_of(values, column).fitted(values, people, k)
-        return fit_numbers(values, column.name, grid, people, bins, k)
+        return fit_numbers(values, column.name, grid, people, bins, k, getattr(column, "marks", ()))
     order, codes, rest = (getattr(column, field, "") for field in ("order", "codes", "rest"))
     return fit_categories(values, column.name, column.kind, bool(column.public), people, k, order, codes, rest)
 

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from synthgen.errors import LimitError
-from synthgen.tabular.conversion import presented_column, written
+from synthgen.tabular.conversion import mark_of, presented_column, written
 from synthgen.tabular.schema import TIMES, Column, Schema
 
 MOST_ROWS, MOST_COLUMNS, LONGEST_TEXT = 1_048_576, 16_384, 32_767
@@ -110,6 +110,8 @@ def _cells(values: pd.Series, column: Column) -> list[str]:
     if column.kind in TIMES:
         dated = column.kind == "date" or (column.grid_seconds or 1) >= 86_400
         return _on_distinct(values, lambda cell: _moment(np.datetime64(cell, "us"), DATE if dated else DATETIME))
+    if column.marks:
+        return _on_distinct(values, lambda cell: _number(cell) if (t := mark_of(cell, column)) is None else _text(t))
     shown = presented_column(values, column, from_text=True)
     if pd.api.types.is_bool_dtype(shown.dtype):
         return _on_distinct(shown, lambda cell: f'<c t="b"><v>{int(cell)}</v></c>')

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from synthgen.spec import ColumnKind, ColumnOverride
-from synthgen.tabular import cells, dates
+from synthgen.tabular import cells, dates, marks
 from synthgen.tabular.cells import Distinct, NumberStyle
 from synthgen.tabular.key_styles import HASH, NUMBERED, UUID, integer_key, key_style
 from synthgen.tabular.names import is_code_name, is_date_name, is_key_name, is_personal_name
@@ -37,6 +37,7 @@ class Cells:
     dtype: str
     k: int
     missing: tuple[str, ...]
+    marked: bool = True  # texts among numbers may be kept: their owner says nothing of categories
 
     @property
     def filled(self) -> int:
@@ -68,7 +69,9 @@ def column(
         tokens = [value for value in table.values if value in wanted.missing_tokens]
     else:
         tokens = cells.standard_missing(table.values)
-    everything = Cells(name, table.values, table.counts, table.rows, str(series.dtype), k, ())
+    everything = Cells(
+        name, table.values, table.counts, table.rows, str(series.dtype), k, (), not (wanted.order or wanted.codes)
+    )
     found = everything.without(tokens)
     made = _of_kind(found, wanted.kind) if wanted.kind else guess(found)
     counts = dict(zip(table.values, table.counts.tolist(), strict=True))
@@ -149,9 +152,11 @@ def _numbers(found: Cells) -> Column | None:
     plain = cells.plain_numbers(found.values, style)
     good = np.fromiter((text is not None for text in plain), bool, len(plain))
     strays = int((~good).sum())
-    if not found.values or found.share(good) < NUMBERS_NEEDED:
+    marked = marks.find(found.name, found.values, found.counts, plain, found.k) if found.marked else ()
+    if not found.values or (found.share(good) < NUMBERS_NEEDED and not marked):
         return None
-    if strays and (good.sum() < 10 or int(found.counts[~good].max()) >= found.k or found.filled < 40):
+    shared = strays and int(found.counts[~good].max()) >= found.k and not marked
+    if strays and (good.sum() < 10 or shared or found.filled < 40):
         return None
     texts = [text for text in plain if text is not None]
     if (outside := _beyond(found, texts, found.counts[good])) is not None:
@@ -169,7 +174,11 @@ def _numbers(found: Cells) -> Column | None:
     if whole and (is_code_name(found.name) or is_personal_name(found.name) or max(map(len, texts)) > EXACT_DIGITS):
         return None
     kind: ColumnKind = "integer" if whole else "number"
-    fields["warning"] = _stray_warning(strays, texts)
+    if marked:
+        fields["marks"] = marks.stand_ins(marked, cells.floats(texts), fields["decimals"])
+        if not fields["marks"]:
+            return None
+    fields["warning"] = _stray_warning(strays - len(marked), texts)
     return _column(found, kind, _number_reason(texts, found.counts[good], kind, fields), **fields)
 
 
@@ -206,6 +215,10 @@ def _number_reason(texts: list[str], counts: np.ndarray, kind: str, fields: dict
         reason += (
             "; a value far from all others looks like a code for something special and is kept as a value of its own"
         )
+    if stood := fields.get("marks"):
+        reason = reason.replace(f"every filled cell is {what}", f"most filled cells hold {what}")
+        numbers = ", ".join(f"{stand_in:g}" for _, stand_in in stood)
+        reason += f"; texts that enough people share ({len(stood)}) are kept, and counted as {numbers} in scores"
     return reason
 
 

@@ -17,7 +17,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from synthgen.errors import SpecError
-from synthgen.spec import Wish
+from synthgen.spec import Range, Wish
 from synthgen.tabular.grid import Grid
 from synthgen.tabular.windows import asked_intervals, draw_within, level_shares
 
@@ -40,6 +40,7 @@ class NumberCodes(BaseModel):
     firsts: tuple[int, ...]
     missing: bool
     missing_held: bool = False  # by at least k people
+    marks: tuple[tuple[str, int], ...] = ()  # texts among the numbers, each with the position it stands at
     few: bool = False  # whole numbers with so few values that each that k people share is a spike
 
     @property
@@ -56,6 +57,8 @@ class NumberCodes(BaseModel):
         """Level of each cell (int64). Values outside the range go to the nearest level."""
         grid, filled = self.grid.positions(values)
         spikes, (bin_level, spike_level) = self._spikes, self.levels
+        if self.marks:  # texts that too few people held
+            filled &= ~np.isin(grid, [place for _, place in self.marks if place not in self.spikes])
         out = np.full(len(grid), self.ordered if self.missing else 0, dtype=np.int64)
         at = np.searchsorted(spikes, grid)
         is_spike = (spikes[np.minimum(at, len(spikes) - 1)] == grid) if len(spikes) else np.zeros(len(grid), bool)
@@ -106,8 +109,11 @@ class NumberCodes(BaseModel):
 
         Raises SpecError when no level is left, or the wish cannot be a value of this column.
         """
-        missing, intervals = asked_intervals(self.grid, wish, self.name)
+        missing, intervals = asked_intervals(self.grid, wish, self.name, dict(self.marks))
         shares = level_shares(self, intervals)
+        if self.marks and isinstance(wish, Range):  # a text lies in no range
+            texts = np.isin(self._spikes, [place for _, place in self.marks])
+            shares[self.levels[1][texts]] = 0.0
         if self.missing and missing:
             shares[-1] = 1.0
         if not shares.any():

@@ -2,24 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
 from synthgen.tabular.category_codes import people_per_level
 from synthgen.tabular.grid import Grid
+from synthgen.tabular.marks import Marks
 from synthgen.tabular.number_codes import NumberCodes
 from synthgen.tabular.wishes import FEW
 
 KNOTS_PER_BIN = 8
 
 
-def fit_numbers(values: pd.Series, name: str, grid: Grid, people: np.ndarray | None, bins: int, k: int) -> NumberCodes:
-    """Choose spikes and bins for one column of training values (float64 or datetime64)."""
+def fit_numbers(
+    values: pd.Series, name: str, grid: Grid, people: np.ndarray | None, bins: int, k: int, marks: Marks = ()
+) -> NumberCodes:
+    """Choose spikes and bins for one column of training values (float64 or datetime64).
+
+    The numbers that `marks` (texts) stand as are spikes where k people hold them, and missing where fewer do.
+    """
     points, filled = grid.positions(values)
-    kept = grid.holds(values)  # a lone cell beside the grid must not round an end outwards
+    places = tuple((text, int(grid.positions(pd.Series([stand_in]))[0][0])) for text, stand_in in marks)
+    apart = _marked(points, filled, places, people, k)
+    filled &= ~np.isin(points, [place for _, place in places]) | np.isin(points, apart)
+    kept = grid.holds(values) & filled  # a lone cell beside the grid must not round an end outwards
     points, who = points[kept], (np.arange(len(points)) if people is None else people)[kept]
     few = not grid.seconds and not grid.decimals and len(np.unique(points)) <= FEW
     spikes = _find_spikes(points, who, bins, k, few)
+    spikes = np.union1d(spikes, apart) if len(apart) else spikes
     loose = ~np.isin(points, spikes)
     line = points[loose] - np.searchsorted(spikes, points[loose])
     knots, mass = _find_knots(line, who[loose], bins, k)
@@ -34,7 +46,16 @@ def fit_numbers(values: pd.Series, name: str, grid: Grid, people: np.ndarray | N
         missing=not filled.all(),
         missing_held=_is_held(~filled, people, k),
         few=few,
+        marks=places,
     )
+
+
+def _marked(
+    points: np.ndarray, filled: np.ndarray, places: Sequence[tuple[str, int]], people: np.ndarray | None, k: int
+) -> np.ndarray:
+    """The positions of texts that at least k people hold."""
+    held = [place for _, place in places if _is_held(filled & (points == place), people, k)]
+    return np.array(sorted(held), dtype=np.int64)
 
 
 def _is_held(rows: np.ndarray, people: np.ndarray | None, k: int) -> bool:

@@ -119,10 +119,8 @@ def constant_within(people: np.ndarray, codes: np.ndarray) -> bool:
 def _over_the_floor(column: Column, table: Distinct, people: np.ndarray | None, k: int) -> Column:
     """Count people: warn how many categories fewer than k hold and what they become, drop such sentinels."""
     held = table.counts if people is None else people_per_code(table.codes, people, len(table.values))
-    if column.sentinels:
-        values = conversion.numbers_of(table.values, column)
-        kept = tuple(code for code in column.sentinels if int(held[values == code].sum()) >= k)
-        return column.model_copy(update={"sentinels": kept})
+    if column.sentinels or column.marks:
+        return _numbers_over_the_floor(column, conversion.numbers_of(table.values, column), held, k)
     if column.kind not in ("category", "code") or (column.public and not column.rest):
         return column
     filled = ~cells.missing_mask(table.values, column.missing_tokens)
@@ -135,6 +133,16 @@ def _over_the_floor(column: Column, table: Distinct, people: np.ndarray | None, 
     rest = repr(column.rest or "other") if together >= k else "the commonest one"
     text = f"{rare} of its {int(filled.sum())} values are held by fewer than {k} people and become {rest}"
     return column.model_copy(update={"warning": "; ".join(filter(None, (column.warning, text)))})
+
+
+def _numbers_over_the_floor(column: Column, values: np.ndarray, held: np.ndarray, k: int) -> Column:
+    """The number column without the sentinels and texts that fewer than k people hold; `values` are distinct cells."""
+    sentinels = tuple(code for code in column.sentinels if int(held[values == code].sum()) >= k)
+    marks = tuple((text, code) for text, code in column.marks if int(held[values == code].sum()) >= k)
+    lost = len(column.marks) - len(marks)
+    told = f"{lost} texts among its numbers are held by fewer than {k} people and are read as missing" if lost else ""
+    warning = "; ".join(filter(None, (column.warning, told)))
+    return column.model_copy(update={"sentinels": sentinels, "marks": marks, "warning": warning})
 
 
 def people_per_code(codes: np.ndarray, people: np.ndarray, length: int) -> np.ndarray:

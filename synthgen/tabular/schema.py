@@ -47,7 +47,7 @@ class Column(Record):
 
     `order` holds the categories that have an order, the lowest first; `codes` the only texts that may come back, where
     the owner named them; both name none that fewer than k people hold. `rest` is what all other texts become (empty:
-    "other").
+    "other"). `marks` are the texts among its numbers that come back, each with the number it stands as.
     """
 
     name: str
@@ -70,6 +70,7 @@ class Column(Record):
     value: str | None = None
     key: KeyStyle | None = None
     sentinels: tuple[float, ...] = ()
+    marks: tuple[tuple[str, float], ...] = ()
     public: bool = False
     within_person_constant: bool = False
     quoted: bool = False

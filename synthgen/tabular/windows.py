@@ -6,6 +6,8 @@ by these shares, followed by a draw inside the level, follows the column's own l
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,16 +25,21 @@ LEAST = 1e-12  # share of a level that holds an allowed point, however thin its 
 HALVINGS = 45
 
 
-def asked_intervals(grid: Grid, wish: Wish, name: str) -> tuple[bool, np.ndarray]:
+def asked_intervals(
+    grid: Grid, wish: Wish, name: str, marks: Mapping[str, int] = MappingProxyType({})
+) -> tuple[bool, np.ndarray]:
     """Whether missing is asked for, and the grid intervals (m, 2; both ends included) that are.
 
-    Raises SpecError for what is no value of the column called `name`.
+    `marks` are texts among the numbers with their positions. Raises SpecError for what is no value of the column called
+    `name`.
     """
     if isinstance(wish, Range):
         return False, np.array([range_ends(grid, wish, name)], dtype=np.int64)
-    cells = [grid.parse(value, name) for value in (wish.values if isinstance(wish, OneOf) else (wish,))]
-    at = sorted({int(grid.positions(pd.Series([cell]))[0][0]) for cell in cells if not pd.isna(cell)})
-    return any(pd.isna(cell) for cell in cells), np.array([[p, p] for p in at], dtype=np.int64).reshape(-1, 2)
+    wanted = wish.values if isinstance(wish, OneOf) else (wish,)
+    cells = [grid.parse(value, name) for value in wanted if value not in marks]
+    at = {int(grid.positions(pd.Series([cell]))[0][0]) for cell in cells if not pd.isna(cell)}
+    at |= {place for text, place in marks.items() if text in wanted}
+    return any(pd.isna(cell) for cell in cells), np.array([[p, p] for p in sorted(at)], dtype=np.int64).reshape(-1, 2)
 
 
 def range_ends(grid: Grid, wish: Range, name: str) -> tuple[int, int]:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from synthgen.errors import SpecError
 from synthgen.spec import OneOf, Range, Wish
+from synthgen.tabular import marks
 from synthgen.tabular.category_codes import in_scale, is_missing, spellings
 from synthgen.tabular.grid import DAY, Grid
 from synthgen.tabular.modes import DATES, NUMERIC
@@ -31,7 +32,9 @@ def meets(column: Any, wish: Wish, frame: pd.DataFrame) -> np.ndarray:
     out = gaps & any(is_missing(value) for value in wanted)
     filled = [value for value in wanted if not is_missing(value)]
     if column.kind in NUMERIC | DATES:
-        return out | (values.isin([grid_for(column).parse(value, column.name) for value in filled]).to_numpy() & ~gaps)
+        grid, texts = grid_for(column), dict(getattr(column, "marks", ()))
+        cells = [texts[v] if v in texts else grid.parse(v, column.name) for v in filled]
+        return out | (values.isin(cells).to_numpy() & ~gaps)
     return out | values.isin([text for value in filled for text in spellings(value)]).to_numpy()
 
 
@@ -40,12 +43,18 @@ def in_range(column: Any, wish: Range, values: pd.Series) -> np.ndarray:
     if column.kind not in NUMERIC | DATES:
         return values.isin(in_scale(column.order, wish, column.name, column.kind)).to_numpy()
     low, high = ends(grid_for(column), wish, column.name)
-    out = values.notna().to_numpy()
+    out = values.notna().to_numpy() & ~is_text(column, values)
     if low is not None:
         out &= (values >= low).to_numpy()
     if high is not None:
         out &= (values <= high).to_numpy()
     return out
+
+
+def is_text(column: Any, values: pd.Series) -> np.ndarray:
+    """Boolean array: the cells of a number column that stand for a text; a text lies in no range and breaks no rule."""
+    found = getattr(column, "marks", ())
+    return marks.are(values.to_numpy(), found) if found else np.zeros(len(values), dtype=bool)
 
 
 def all_met(where: Mapping[str, Wish], columns: Mapping[str, Any], frame: pd.DataFrame) -> np.ndarray:

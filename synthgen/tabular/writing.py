@@ -90,6 +90,8 @@ def arrow_schema(schema: Schema) -> pa.Schema:
 
 def _natural_type(column: Column) -> pa.DataType:
     """The type of a column of a text table, as `conversion.presented` gives it."""
+    if column.marks:
+        return pa.string()
     if column.kind == "boolean":
         return {"1": pa.int64(), "true": pa.bool_()}.get((column.true_token or "").strip().lower(), pa.string())
     if column.kind in ("id", "person") and column.key is not None and column.key.style == "integer":
@@ -113,5 +115,6 @@ def _arrow_type(column: Column, from_text: bool) -> pa.DataType:
         return getattr(pa, dtype)()
     if dtype == "category":
         numbers = {"integer": pa.int64(), "number": pa.float64()}
-        return pa.dictionary(pa.int32(), numbers.get(column.kind, pa.string()))
+        held = pa.string() if column.marks else numbers.get(column.kind, pa.string())
+        return pa.dictionary(pa.int32(), held)
     return pa.string()

@@ -51,6 +51,7 @@ def _bare(column: Column, said: ColumnOverride) -> Column:
             "codes": tuple(said.codes or ()),
             "public": bool(said.public),
             "sentinels": (),
+            "marks": (),
             "formula": None,
             "determined_by": None,
             "follows": None,
