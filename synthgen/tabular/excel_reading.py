@@ -1,7 +1,8 @@
 """Excel workbooks (.xlsx, .xlsm) to columns of str: one sheet, row by row, so that memory follows the distinct cells.
 
-Numbers, flags and dates become the texts a CSV would hold, formulas the values that Excel last stored for them. From
-there on a sheet is read like a text table: its title rows are skipped, its header is found, its columns are inferred.
+Numbers, flags and dates become the texts a CSV would hold, formulas the values that Excel last stored for them, numbers
+with a format of zeros (00000) the codes that it shows. From there on a sheet is read like a text table: its title rows
+are skipped, its header is found, its columns are inferred.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from xml.etree.ElementTree import ParseError
 import pandas as pd
 
 from synthgen.errors import InputError, LimitError
-from synthgen.tabular import parsing
+from synthgen.tabular import excel_formats, parsing
 from synthgen.tabular.dialect import header_place, is_header, rows_to_look_at
 
 MOST_SHARED_BYTES = 256 << 20  # texts that all sheets share, which are held in memory
@@ -63,8 +64,21 @@ def check(archive: zipfile.ZipFile, limit: int) -> None:
         )
 
 
-def parse(path: Path) -> tuple[pd.DataFrame, tuple[str, ...], list[str]]:
-    """The table of a workbook, every cell a str or None; its header cells as they stood; notes for the owner."""
+@dataclass(frozen=True)
+class Table:
+    """The table of a workbook, every cell a str or None; its header cells as they stood; notes for the owner.
+
+    `percent` holds the decimals of the columns that are shown as percentages.
+    """
+
+    frame: pd.DataFrame
+    header: tuple[str, ...]
+    notes: tuple[str, ...]
+    percent: dict[str, int]
+
+
+def parse(path: Path) -> Table:
+    """The table of a workbook. Raises `InputError` or `LimitError`."""
     import openpyxl
 
     try:
@@ -91,8 +105,10 @@ def parse(path: Path) -> tuple[pd.DataFrame, tuple[str, ...], list[str]]:
         raise InputError("The workbook is damaged or cut off.", SAVE_AGAIN) from e
 
 
-def _table(book: Any) -> tuple[pd.DataFrame, tuple[str, ...], list[str]]:
-    sheet, rows = _chosen(book)
+def _table(book: Any) -> Table:
+    formats = excel_formats.of(book)
+    sheet, rows = _chosen(book, formats)
+    formats.seen.clear()  # of the rows that were looked at first
     width = len(sheet.names)
     columns: list[list[Any]] = [[] for _ in range(width)]
     shared: dict[str, str] = {}
@@ -111,18 +127,17 @@ def _table(book: Any) -> tuple[pd.DataFrame, tuple[str, ...], list[str]]:
     parts = {n: parsing.joined(pieces) for n, pieces in zip(sheet.names, columns, strict=True)}
     for place in sheet.dated - sheet.timed:
         parts[sheet.names[place]] = _without_midnight(parts[sheet.names[place]])
-    return pd.DataFrame(parts, copy=False), sheet.header, [*sheet.notes, *_account(sheet)]
+    notes = (*sheet.notes, *_account(sheet))
+    return Table(pd.DataFrame(parts, copy=False), sheet.header, notes, formats.percents(sheet.names, count))
 
 
-def _chosen(book: Any) -> tuple[_Sheet, Iterator[Sequence[Any]]]:
+def _chosen(book: Any, formats: excel_formats.Formats) -> tuple[_Sheet, Iterator[Sequence[Any]]]:
     """The first shown sheet that looks like a table of several columns, else the first that holds anything."""
     sheets = [s for s in book.worksheets if s.sheet_state == "visible"] or list(book.worksheets)
     filled: list[tuple[int, Any, list[Sequence[Any]]]] = []
     for number, sheet in enumerate(sheets, start=1):
         sheet.reset_dimensions()  # what the file says about its size is often wrong
-        first: list[Sequence[Any]] = [
-            tuple(row) for row in itertools.islice(sheet.iter_rows(values_only=True), SAMPLE_ROWS)
-        ]
+        first: list[Sequence[Any]] = [tuple(row) for row in itertools.islice(formats.rows(sheet), SAMPLE_ROWS)]
         if any(cell is not None for row in first for cell in row):
             filled.append((number, sheet, first))
     if not filled:
@@ -133,7 +148,7 @@ def _chosen(book: Any) -> tuple[_Sheet, Iterator[Sequence[Any]]]:
     made = _begun(number, first)
     if len(filled) > 1:
         made.notes.append(f"read sheet {number} of {len(sheets)}; {len(filled) - 1} other sheets hold cells")
-    return made, itertools.islice(sheet.iter_rows(values_only=True), made.skip, None)
+    return made, itertools.islice(formats.rows(sheet), made.skip, None)
 
 
 def _is_table(rows: Sequence[Sequence[Any]]) -> bool:

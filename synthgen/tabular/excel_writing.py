@@ -25,7 +25,8 @@ EXACT = 1e15  # Excel keeps 15 digits; longer whole numbers are written as texts
 FIRST_DAY = np.datetime64("1900-03-01", "us")  # before it Excel's own days are off by one
 DAY_ZERO = np.datetime64("1899-12-30", "us")
 STAMP = (1980, 1, 1, 0, 0, 0)
-PLAIN, DATE, DATETIME, TEXT, MARKED = range(5)  # positions in the styles below
+PLAIN, DATE, DATETIME, TEXT, MARKED, PERCENT = range(6)  # positions in the styles below; then 0.0% and 0.00%
+MOST_DECIMALS = 2  # of a percentage
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 UNWRITABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
@@ -56,12 +57,15 @@ PARTS = {
         "</Relationships>"
     ),
     "xl/styles.xml": (
-        f'<styleSheet xmlns="{MAIN}"><numFmts count="2"><numFmt numFmtId="164" formatCode="yyyy\\-mm\\-dd"/><numFmt '
-        'numFmtId="165" formatCode="yyyy\\-mm\\-dd\\ hh:mm:ss"/></numFmts><fonts count="1"><font/></fonts>'
+        f'<styleSheet xmlns="{MAIN}"><numFmts count="3"><numFmt numFmtId="164" formatCode="yyyy\\-mm\\-dd"/><numFmt '
+        'numFmtId="165" formatCode="yyyy\\-mm\\-dd\\ hh:mm:ss"/><numFmt numFmtId="166" formatCode="0.0%"/></numFmts>'
+        '<fonts count="1"><font/></fonts>'
         '<fills count="2"><fill><patternFill patternType="none"/></fill><fill><patternFill patternType="gray125"/>'
         '</fill></fills><borders count="1"><border/></borders><cellStyleXfs count="1"><xf/></cellStyleXfs>'
-        '<cellXfs count="5"><xf/><xf numFmtId="164" applyNumberFormat="1"/><xf numFmtId="165" applyNumberFormat="1"/>'
-        '<xf numFmtId="49" applyNumberFormat="1"/><xf numFmtId="49" applyNumberFormat="1" quotePrefix="1"/></cellXfs>'
+        '<cellXfs count="8"><xf/><xf numFmtId="164" applyNumberFormat="1"/><xf numFmtId="165" applyNumberFormat="1"/>'
+        '<xf numFmtId="49" applyNumberFormat="1"/><xf numFmtId="49" applyNumberFormat="1" quotePrefix="1"/>'
+        '<xf numFmtId="9" applyNumberFormat="1"/><xf numFmtId="166" applyNumberFormat="1"/>'
+        '<xf numFmtId="10" applyNumberFormat="1"/></cellXfs>'
         '<cellStyles count="1"><cellStyle name="Normal" xfId="0" builtinId="0"/></cellStyles></styleSheet>'
     ),
 }  # fmt: skip
@@ -101,12 +105,13 @@ def _write_sheet(chunks: Iterable[pd.DataFrame], schema: Schema, out: IO[bytes])
 
 
 def _rows(chunk: pd.DataFrame, schema: Schema) -> Iterator[str]:
-    columns = [_cells(chunk[column.name], column) for column in schema.columns]
+    percent = schema.layout.percent
+    columns = [_cells(chunk[column.name], column, percent.get(column.name)) for column in schema.columns]
     return map("".join, zip(*columns, strict=True))
 
 
-def _cells(values: pd.Series, column: Column) -> list[str]:
-    """The XML of each cell of a typed column; worked out on distinct values."""
+def _cells(values: pd.Series, column: Column, percent: int | None) -> list[str]:
+    """The XML of each cell of a typed column; worked out on distinct values. `percent`: the decimals of percentages."""
     if column.kind in TIMES:
         dated = column.kind == "date" or (column.grid_seconds or 1) >= 86_400
         return _on_distinct(values, lambda cell: _moment(np.datetime64(cell, "us"), DATE if dated else DATETIME))
@@ -116,7 +121,8 @@ def _cells(values: pd.Series, column: Column) -> list[str]:
     if pd.api.types.is_bool_dtype(shown.dtype):
         return _on_distinct(shown, lambda cell: f'<c t="b"><v>{int(cell)}</v></c>')
     if pd.api.types.is_numeric_dtype(shown.dtype):
-        return _on_distinct(shown, _number)
+        style = PLAIN if percent is None else PERCENT + min(percent, MOST_DECIMALS)
+        return _on_distinct(shown, lambda cell: _number(cell, style))
     return _on_distinct(pd.Series(written(values, column)), _text)
 
 
@@ -126,10 +132,11 @@ def _on_distinct(values: pd.Series, convert: Callable[..., str]) -> list[str]:
     return list(made[codes])
 
 
-def _number(cell: float) -> str:
+def _number(cell: float, style: int = PLAIN) -> str:
     if abs(cell) >= EXACT:
         return _text(str(int(cell)))
-    return f"<c><v>{int(cell) if float(cell).is_integer() else repr(float(cell))}</v></c>"
+    start = f'<c s="{style}">' if style else "<c>"
+    return f"{start}<v>{int(cell) if float(cell).is_integer() else repr(float(cell))}</v></c>"
 
 
 def _moment(cell: np.datetime64, style: int) -> str:

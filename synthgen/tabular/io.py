@@ -52,8 +52,9 @@ def read(path: Path, name: str | None = None) -> Source:
 
 
 def _from_excel(path: Path, label: str) -> Source:
-    frame, header, notes = excel_reading.parse(path)
-    return Source(label, frame, digest(path), {"format": "excel", "header": header}, tuple(notes))
+    table = excel_reading.parse(path)
+    layout = {"format": "excel", "header": table.header, "percent": table.percent}
+    return Source(label, table.frame, digest(path), layout, table.notes)
 
 
 def shape(path: str) -> list[int]:

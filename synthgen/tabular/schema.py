@@ -105,6 +105,7 @@ class Layout(Record):
     header: tuple[str, ...] = ()
     skip_initial_space: bool = False
     quoted: tuple[str, ...] = ()  # columns whose cells are always quoted
+    percent: dict[str, int] = {}  # decimals of the columns that a workbook shows as percentages
 
     @property
     def of_text(self) -> bool:

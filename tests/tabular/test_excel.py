@@ -294,3 +294,52 @@ def test_the_library_fits_a_workbook_and_writes_one(tmp_path):
     frame = io.read(tmp_path / "out.xlsx").data
     assert frame.shape == (80, 6)
     assert set(frame["name"]) <= {"Ann", "Bo", "Çelik"}
+
+
+def formatted(path, formats, count=60):
+    """A workbook of one sheet whose columns hold these numbers in these formats: name to (numbers, format)."""
+    made = openpyxl.Workbook()
+    made.active.append(list(formats))
+    for row in range(count):
+        made.active.append([numbers[row % len(numbers)] for numbers, _ in formats.values()])
+    for place, (_, shown) in enumerate(formats.values(), start=1):
+        for row in range(2, count + 2):
+            made.active.cell(row, place).number_format = shown
+    made.save(path)
+    return path
+
+
+def test_numbers_in_a_format_of_zeros_are_the_codes_that_are_shown(tmp_path):
+    zips = [1014, 90210, 501, 2139]
+    path = formatted(
+        tmp_path / "a.xlsx", {"zip": (zips, "00000"), "zone": (zips, "[$-409]00000"), "age": ([30, 41], "0")}
+    )
+    source = io.read(path)
+    assert source.data["zip"].tolist() == ["01014", "90210", "00501", "02139"] * 15
+    assert source.data["zone"].tolist() == source.data["zip"].tolist()
+    schema = inferred(source)
+    assert {c.name: c.kind for c in schema.columns} == {"zip": "category", "zone": "category", "age": "integer"}
+    out = excel_writing.write_excel([conversion.typed(source.data, schema)], schema, tmp_path / "b.xlsx")
+    assert io.read(out).data["zip"].tolist() == source.data["zip"].tolist()
+
+
+def test_what_a_code_format_cannot_hold_stays_the_number_it_is(tmp_path):
+    path = formatted(tmp_path / "a.xlsx", {"x": ([7, -7, 1.5], "000"), "y": ([1, 2, 3], "General")})
+    assert io.read(path).data["x"].tolist()[:3] == ["007", "-7", "1.5"]
+
+
+def test_percentages_stay_numbers_and_are_written_as_percentages(tmp_path):
+    shares = [0.1, 0.255, 0.5]
+    columns = {
+        "whole": (shares, "0%"),
+        "tenths": (shares, "0.0%"),
+        "fine": (shares, "0.000%"),
+        "plain": (shares, "0.00"),
+    }
+    source = io.read(formatted(tmp_path / "a.xlsx", columns))
+    schema = inferred(source)
+    typed = conversion.typed(source.data, schema)
+    assert typed["whole"].tolist() == shares * 20
+    sheet = openpyxl.load_workbook(excel_writing.write_excel([typed], schema, tmp_path / "b.xlsx")).active
+    assert [cell.value for cell in sheet[3]] == [0.255] * 4
+    assert [cell.number_format for cell in sheet[3]] == ["0%", "0.0%", "0.00%", "General"]
