@@ -52,13 +52,15 @@ class Prepared:
 class Model:
     """A fitted generator, what gives its rows their keys, why it was this generator, and the rules rows keep.
 
-    Images have neither keys nor rules (None).
+    `joint`: which combinations enough people share, for when there is no source to count in. Images have none of keys,
+    rules and joint knowledge (None), a private model no joint knowledge.
     """
 
     generator: Generator
     keys: Any
     choice: str = ""
     rules: Any = None
+    joint: Any = None
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,7 @@ def check_request(prepared: Prepared, request: SampleSpec, spec: RunSpec) -> Non
 def check_without_source(model: Model, request: SampleSpec, spec: RunSpec) -> None:
     """Refuse what a loaded model cannot tell that enough people meet. Raises SpecError."""
     encoding = getattr(model.generator, "encoding", None)
-    catalog.modality(spec.modality).call("check_without_source", request, encoding)
+    catalog.modality(spec.modality).call("check_without_source", request, encoding, model.joint, spec.target)
 
 
 def fit(prepared: Prepared, spec: RunSpec, ctx: RunContext) -> Model:
@@ -186,7 +188,15 @@ def fit(prepared: Prepared, spec: RunSpec, ctx: RunContext) -> Model:
     declared = None if spec.privacy is None else modality.call("declared_private", schema, spec)
     generator = catalog.build(chosen, declared).fit(data, schema, prepared.groups, timed.at("fit"))
     rules = modality.call("learn_constraints", prepared.split.fitting, prepared.schema, spec)
-    return Model(generator, keys, why, rules)
+    return Model(generator, keys, why, rules, _joint(generator, data, schema, spec))
+
+
+def _joint(generator: Generator, data: Any, schema: Any, spec: RunSpec) -> Any:
+    """Which combinations enough people share; None for a private model, and where the data kind has no such step."""
+    modality = catalog.modality(spec.modality)
+    if spec.privacy is not None or not modality.offers("learn_joint"):
+        return None
+    return modality.call("learn_joint", data, getattr(generator, "encoding", None), schema)
 
 
 def draw(
@@ -361,7 +371,7 @@ def save_model(model: Model, schema: Any, spec: RunSpec, rows: int, directory: P
     """
     directory.mkdir(parents=True, exist_ok=True)
     model.generator.save(directory / "generator")
-    for part in (model.keys, model.rules):
+    for part in (model.keys, model.rules, model.joint):
         if part is not None:
             part.save(directory)
     about = {"version": 1, "rows": rows, "choice": model.choice}
@@ -401,11 +411,12 @@ def load_model(directory: Path) -> tuple[Model, Any, RunSpec, int]:
         generator = entry.load().load(directory / "generator")
         keys = modality.call("load_keys", directory)
         rules = modality.call("load_constraints", directory)
+        joint = modality.call("load_joint", directory) if modality.offers("load_joint") else None
     except (OSError, KeyError, ValueError) as problem:
         raise InputError(
             f"There is no complete synthgen model in {directory.name!r}.", "Point at what `synthgen fit --out` wrote."
         ) from problem
-    return Model(generator, keys, str(about.get("choice", "")), rules), schema, spec, int(about["rows"])
+    return Model(generator, keys, str(about.get("choice", "")), rules, joint), schema, spec, int(about["rows"])
 
 
 def _read(path: Path, name: str, spec: RunSpec, ctx: RunContext) -> Source:

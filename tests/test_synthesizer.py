@@ -52,7 +52,7 @@ def test_a_saved_model_gives_the_same_rows(fitted, tmp_path):
         loaded.score(patients(200, seed=9))
 
 
-def test_a_loaded_model_cannot_count_who_meets_two_values(fitted, tmp_path):
+def test_a_loaded_model_knows_which_pairs_of_values_enough_people_share(fitted, tmp_path):
     fitted.save(tmp_path / "model")
     loaded = TabularSynthesizer.load(tmp_path / "model")
     both = {"ward": "C", "outcome": "well"}
@@ -61,11 +61,23 @@ def test_a_loaded_model_cannot_count_who_meets_two_values(fitted, tmp_path):
         {"targets": [GroupTarget(where=both, rows=5)]},
         {"where": {"ward": "C"}, "targets": [GroupTarget(where={"outcome": "well"}, rows=5)]},
     ):
-        with pytest.raises(SpecError, match="no joint counts"):
-            loaded.sample(**asked)
-    assert set(loaded.sample(20, where={"ward": "C"})["ward"]) == {"C"}
+        made = loaded.sample(**asked)
+        assert (set(made["ward"]), set(made["outcome"])) == ({"C"}, {"well"})
+    even = loaded.sample(600, balance=["ward"], where={"outcome": "well"})
+    assert even["ward"].value_counts(normalize=True).between(0.28, 0.38).all()
+    with pytest.raises(SpecError, match="share every combination"):
+        loaded.sample(600, balance=["outcome"], within="ward")  # few are ill in ward C
+    for three in (
+        {"where": {**both, "dose": None}},
+        {"where": {"dose": None}, "balance": ["ward"], "within": "outcome"},
+    ):
+        with pytest.raises(SpecError, match="pairs of columns only"):
+            loaded.sample(5, **three)
     with pytest.raises(SpecError):
         loaded.sample(5, where={"ward": "Z"})
+    (tmp_path / "model" / "combinations.json").unlink()
+    with pytest.raises(SpecError, match="no joint counts"):
+        TabularSynthesizer.load(tmp_path / "model").sample(5, where=both)
 
 
 def test_ranges_sets_and_missing_values_may_be_asked_for(fitted):

@@ -24,6 +24,8 @@ from synthgen.spec import (
 
 KEEP = "A constraint every row keeps: COL=LOW..HIGH, COL<=COL, COL<COL, unique:COL,COL or together:COL,COL; repeatable."
 
+GROUP = "ROWS:COL=VALUE[,COL=VALUE]: so many rows of that group; repeatable, in the place of --rows."
+
 Epsilon = Annotated[
     float | None,
     typer.Option(min=0.01, help="Differential privacy to this epsilon, one person a unit; none if left out."),

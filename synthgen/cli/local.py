@@ -106,6 +106,7 @@ def sample(
     within: Annotated[
         str | None, typer.Option(help="Balance inside each value of this column, such as TARGET.")
     ] = None,
+    group: Annotated[list[str] | None, typer.Option(help=inputs.GROUP)] = None,
     classes: pictures.Classes = None,
     truncation: pictures.Truncation = None,
     seed: Seed = 0,
@@ -115,20 +116,23 @@ def sample(
         raise InputError(f"There is no model folder at {model}.", "Train one with 'synthgen fit'.")
     if pictures.is_model(model):
         _check_ending(out, pictures.ENDINGS)
-        pictures.not_for_images({"--within": within})
+        pictures.not_for_images({"--within": within, "--group": group})
         pictures.sample(model, out, classes or [], rows, where or [], balance or [], truncation, seed)
         return
     _check_ending(out, (".csv", ".parquet", ".xlsx"))
     pictures.not_for_tables({"--class": classes, "--truncation": truncation})
-    if rows is None:
-        raise SpecError("--rows is missing: how many rows are to be drawn?", "Write --rows 1000.")
+    targets = inputs.groups(group or [])
+    _must_say_how_many(rows, bool(targets))
     from synthgen.synthesizer import TabularSynthesizer
 
     fixed = inputs.conditions(where or [])
     synthesizer = TabularSynthesizer.load(model)
     synthesizer.listener = Progress().listen
-    synthesizer.write(out, rows, where=fixed or None, balance=tuple(balance or ()), seed=seed, within=within)
-    typer.echo(f"{rows:,} rows written to {out}.")
+    balanced = tuple(balance or ())
+    written = synthesizer.write(
+        out, rows, where=fixed or None, balance=balanced, targets=targets, seed=seed, within=within
+    )
+    typer.echo(f"{written:,} rows written to {out}.")
 
 
 def impute(
@@ -217,6 +221,16 @@ def _must_be_readable(path: Path) -> None:
 
     memory = max(GIB, MEMORY_PER_BYTE * path.stat().st_size)
     run_limited("synthgen.tabular.io:shape", str(path), memory_bytes=memory, seconds=READING_SECONDS)
+
+
+def _must_say_how_many(rows: int | None, groups: bool) -> None:
+    """Raise SpecError unless either rows or the counts of groups say how much is to be drawn."""
+    if rows is None and not groups:
+        raise SpecError(
+            "--rows is missing: how many rows are to be drawn?", "Write --rows 1000, or --group for counts."
+        )
+    if rows is not None and groups:
+        raise SpecError("--rows and --group were both given.", "Give one of the two: groups say their own counts.")
 
 
 def _check_ending(path: Path, endings: tuple[str, ...]) -> None:

@@ -23,10 +23,7 @@ Rows = Annotated[int | None, typer.Option(min=1, help="Synthetic rows; as many a
 Where = Annotated[list[str] | None, typer.Option(help=WHERE)]
 Balance = Annotated[list[str] | None, typer.Option(help="Equal shares of every value of this column; repeatable.")]
 Inside = Annotated[str | None, typer.Option("--within", help="Balance inside each value of this column, as TARGET.")]
-Group = Annotated[
-    list[str] | None,
-    typer.Option(help="ROWS:COL=VALUE[,COL=VALUE]: so many rows of that group; repeatable, in the place of --rows."),
-]
+Group = Annotated[list[str] | None, typer.Option(help=inputs.GROUP)]
 Keep = Annotated[list[str] | None, typer.Option(help=inputs.KEEP)]
 Drop = Annotated[list[str] | None, typer.Option(help=inputs.DROP)]
 Seed = Annotated[int, typer.Option(min=0)]

@@ -45,6 +45,8 @@ TABULAR = Modality(
         "check_attacks": "synthgen.tabular.metrics.attacks.secrets:check",
         "learn_constraints": "synthgen.tabular.constraints:learn",
         "load_constraints": "synthgen.tabular.constraints:Rules.load",
+        "learn_joint": "synthgen.tabular.joint:learn",
+        "load_joint": "synthgen.tabular.joint:Joint.load",
         "check_predicates": "synthgen.tabular.mending:check_predicates",
         "impute": "synthgen.tabular.imputing:impute",
         "impute_file": "synthgen.tabular.imputing:impute_file",

@@ -29,7 +29,7 @@ def balanced(
     not values and get no share. Returns (combinations, columns) codes and (combinations,) shares.
     """
     columns = [_index(name, given, encoding) for name in names]
-    levels = [_values(encoding, c, allowed) for c in columns]
+    levels = [values_of(encoding, c, allowed) for c in columns]
     if within is not None:
         return _inside(given, columns, levels, _index(within, given, encoding), draw)
     if len(columns) == 1:
@@ -86,7 +86,7 @@ def _with(given: np.ndarray, column: int, levels: np.ndarray) -> np.ndarray:
     return out
 
 
-def _values(encoding: Encoding, column: int, allowed: Allowed) -> np.ndarray:
+def values_of(encoding: Encoding, column: int, allowed: Allowed) -> np.ndarray:
     """The levels to balance: values of a category, or of a number with few whole ones, that the request allows."""
     codes = encoding.columns[column]
     if isinstance(codes, CategoryCodes):

@@ -215,7 +215,11 @@ class Encoding(BaseModel):
         return Allowed(shares, cells)
 
     def held(self, name: str, wish: Wish) -> bool:
-        """Whether at least k people are known to meet a wish: it covers the whole of a level that is filled.
+        """Whether at least k people are known to meet a wish: it covers the whole of a level that they hold."""
+        return bool(self.covered(name, wish).any())
+
+    def covered(self, name: str, wish: Wish) -> np.ndarray:
+        """Boolean array (levels,): the levels of k people that a wish covers the whole of.
 
         The outermost bins are held together with what lies beyond them, so only an open side covers them.
         """
@@ -230,7 +234,8 @@ class Encoding(BaseModel):
             bins = column.levels[0]
             shares[bins[0]] *= bool(open_low)
             shares[bins[-1]] *= bool(open_high)
-        return bool((shares == 1).any())
+        covered: np.ndarray = shares == 1
+        return covered
 
 
 def fit(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,15 @@ import pandas as pd
 from synthgen.contracts import Split
 from synthgen.errors import SpecError, raise_all
 from synthgen.spec import OneOf, Range, RunSpec, SampleSpec, Wish
+from synthgen.tabular.balancing import values_of
 from synthgen.tabular.category_codes import fit_categories
+from synthgen.tabular.joint import UNKNOWN, Joint
 from synthgen.tabular.mixes import as_words, balanced_columns, levels_held
 from synthgen.tabular.modes import DISCRETE, NUMERIC, people_in
 from synthgen.tabular.windows import ends
 from synthgen.tabular.wishes import all_met, few_whole, grid_for
+
+ELSEWHERE = "sample before saving, or sample through the service"
 
 
 def check_request(request: SampleSpec, split: Split, schema: Any, spec: RunSpec) -> None:
@@ -46,40 +50,72 @@ def check_request(request: SampleSpec, split: Split, schema: Any, spec: RunSpec)
     raise_all(SpecError, problems, "Ask for values that more people share, leave the condition out, or balance less.")
 
 
-def check_without_source(request: SampleSpec, encoding: Any) -> None:
+def check_without_source(
+    request: SampleSpec, encoding: Any, joint: Joint | None = None, target: str | None = None
+) -> None:
     """The same where a loaded model is all there is: refuse what it cannot tell that k people meet. Raises SpecError.
 
-    One column may be fixed to what holds the whole of a level, each of which has k people. Several columns together are
-    refused, and so are columns balanced together: a model keeps no joint counts. Unknown columns and values are the
-    generator's to refuse.
+    One column may be fixed to what holds the whole of a level, each of which has k people. Two columns together, fixed
+    or balanced, are allowed where `joint` tells that k people share the levels; of more than two it tells nothing.
+    Unknown columns and values are the generator's to refuse.
     """
-    together = _balanced_together(request, None)
-    if len(together) > 1:
+    together = _balanced_together(request, target)
+    for what, where in _wanted(request) or [("The balanced columns", {})]:
+        names = list(dict.fromkeys([*where, *together]))
+        if encoding is not None and not set(names) <= set(encoding.names):
+            continue  # told by the generator
+        if len(names) > 1:
+            held = _known(what, names, joint or UNKNOWN)
+            asked = [_levels_asked(name, where, together, request.balance_within, encoding) for name in names]
+            _must_be_held(what, names, held, asked)
+        elif where and encoding is not None and not encoding.held(names[0], where[names[0]]):
+            raise SpecError(
+                f"{what} ({names[0]!r}): a loaded model cannot tell that enough people meet them.",
+                f"Ask for a value that many people share or a wider range, {ELSEWHERE}.",
+            )
+
+
+def _known(what: str, names: list[str], joint: Joint) -> np.ndarray:
+    """Which levels of two columns are known to have k people. Raises SpecError where nothing is known of the columns."""
+    held = joint.held(*names) if len(names) == 2 else None
+    if held is None:
+        kept = "it knows of some pairs of columns only" if joint.pairs else "this model keeps no joint counts"
         raise SpecError(
-            f"Columns {', '.join(map(repr, together))} balanced together: a model keeps no joint counts, so whether "
-            "enough people share each combination is not known.",
-            "Balance one column, sample before saving, or sample through the service.",
+            f"{what} ({', '.join(map(repr, names))}) are about several columns together: whether enough people share "
+            f"each combination, a loaded model cannot tell; {kept}.",
+            f"Ask for fewer columns, {ELSEWHERE}.",
         )
-    for what, where in _wanted(request):
-        if len(where) > 1:
-            raise SpecError(
-                f"{what} ({', '.join(map(repr, where))}) are about several columns together: a model keeps no joint "
-                "counts, so how many people meet them is not known.",
-                "Fix one column, sample before saving, or sample through the service.",
-            )
-        if where and (request.balance or request.balance_within is not None or request.mix == "balanced"):
-            raise SpecError(
-                f"{what} and balanced columns together: a model keeps no joint counts, so how many people meet them is "
-                "not known.",
-                "Ask for one of the two, sample before saving, or sample through the service.",
-            )
-        for name, wish in where.items():
-            if encoding is not None and name in encoding.names and not encoding.held(name, wish):
-                raise SpecError(
-                    f"{what} ({name!r}): a loaded model cannot tell that enough people meet them.",
-                    "Ask for a value that many people share or a wider range, sample before saving, or sample through "
-                    "the service.",
-                )
+    return held
+
+
+def _must_be_held(what: str, names: list[str], held: np.ndarray, wanted: Sequence[tuple[np.ndarray, bool]]) -> None:
+    """Refuse two columns together unless every combination that is asked for is known to have k people."""
+    asked = held[np.ix_(*(levels for levels, _ in wanted))]
+    for axis, (_, every) in enumerate(wanted):
+        asked = asked if every else asked.any(axis=axis, keepdims=True)
+    if not asked.size or not asked.all():
+        raise SpecError(
+            f"{what} ({', '.join(map(repr, names))}): a loaded model cannot tell that enough people share every "
+            "combination asked for.",
+            f"Ask for values that more people share, balance one column alone, {ELSEWHERE}.",
+        )
+
+
+def _levels_asked(
+    name: str, where: dict[str, Wish], balanced: list[str], inside: str | None, encoding: Any
+) -> tuple[np.ndarray, bool]:
+    """The levels of a column that a request is about, and whether each of them must have people, or one is enough.
+
+    Balance makes every level as common as the others; what is fixed takes what comes. The column that others are
+    balanced within keeps its gaps and what few people hold.
+    """
+    column, wish = encoding.names.index(name), {name: where[name]} if name in where else {}
+    allowed = encoding.allowed(wish)
+    if name == inside:
+        return np.flatnonzero(allowed.shares.get(column, np.ones(encoding.sizes[column]))), True
+    if name not in balanced:
+        return np.flatnonzero(encoding.covered(name, where[name])), False
+    return values_of(encoding, column, allowed), True
 
 
 def _thin_levels(

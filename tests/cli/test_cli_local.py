@@ -68,6 +68,27 @@ def test_conditions_and_balance(model, tmp_path):
     assert 0.4 < (pd.read_csv(balanced)["outcome"] == "yes").mean() < 0.6
 
 
+def test_equal_shares_within_each_value_of_the_target_and_counts_of_groups(model, tmp_path):
+    """The preset of the dashboard from a saved model: it knows that enough people share each combination."""
+    even, groups, three = (tmp_path / f"{name}.csv" for name in ("even", "groups", "three"))
+    done = run("sample", model, "--rows", "300", "--balance", "sex", "--within", "outcome", "--out", even)
+    assert done.returncode == 0, done.stderr
+    frame = pd.read_csv(even)
+    assert (frame["sex"] == "F").groupby(frame["outcome"]).mean().between(0.45, 0.55).all()
+    counts = ("--group", "30:outcome=yes,sex=F", "--group", "20:outcome=no")
+    done = run("sample", model, *counts, "--out", groups)
+    assert done.returncode == 0, done.stderr
+    assert "50 rows" in done.stdout
+    assert pd.read_csv(groups)["outcome"].value_counts().to_dict() == {"yes": 30, "no": 20}
+    done = run(
+        "sample", model, "--rows", "9", "--where", "outcome=yes", "--balance", "sex", "--within", "age", "--out", three
+    )
+    assert done.returncode == 1
+    assert "several columns together" in done.stderr
+    assert "--rows" in run("sample", model, *counts, "--rows", "9", "--out", three).stderr
+    assert not three.exists()
+
+
 @pytest.mark.slow
 def test_score_writes_the_published_form_and_says_what_a_hold_out_is_for(model, table, tmp_path):
     made, out = tmp_path / "s.csv", tmp_path / "new" / "card.json"
