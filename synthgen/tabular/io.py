@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -15,6 +17,8 @@ from synthgen.errors import InputError, LimitError
 from synthgen.tabular import archives, excel_reading, parsing
 
 MOST_PARQUET_CELLS = parsing.MOST_CELLS
+HALF = re.compile("[\ud800-\udfff]")
+REPAIR = 'Repair the texts, such as by text.encode("utf-8", "replace").decode("utf-8").'
 
 
 def read(path: Path, name: str | None = None) -> Source:
@@ -71,18 +75,26 @@ def from_memory(frame: pd.DataFrame, name: str = "table") -> Source:
             f"{len(imaginary)} columns hold complex numbers: {', '.join(imaginary[:20])}.",
             "Give real and imaginary parts as two columns.",
         )
+    _must_hold_cells(frame)
     return _source(name, frame, _frame_digest(frame), {"format": "frame"}, ())
 
 
 def _source(name: str, frame: pd.DataFrame, sha256: str, layout: dict[str, object], notes: tuple[str, ...]) -> Source:
     """Plain column names, a plain index, at least one row and column."""
-    if not frame.shape[1] or not len(frame):
-        raise InputError(f"The table has {len(frame)} rows and {frame.shape[1]} columns.", "Give a table with rows.")
+    _must_hold_cells(frame)
     header = tuple(str(column) for column in frame.columns)
     found = list(notes)
     clean = frame.reset_index(drop=True)
     clean.columns = pd.Index(parsing.column_names(header, found))
     return Source(name, clean, sha256, {**layout, "header": header}, tuple(found))
+
+
+def _must_hold_cells(frame: pd.DataFrame) -> None:
+    if not frame.shape[1] or not len(frame):
+        raise InputError(
+            f"The table has {len(frame)} rows and {frame.shape[1]} columns; at least one of each is needed.",
+            "Give a table with rows and columns.",
+        )
 
 
 def digest(path: Path) -> str:
@@ -92,13 +104,27 @@ def digest(path: Path) -> str:
 
 
 def _frame_digest(frame: pd.DataFrame) -> str:
+    _must_be_text(map(str, frame.columns), "The name of column")
     try:
         rows = pd.util.hash_pandas_object(frame, index=False).to_numpy()
     except TypeError as error:
         raise InputError(
             "A column holds lists, records or other nested values.", "Give one plain value per cell."
         ) from error
+    except UnicodeEncodeError as error:
+        texts = ("".join(map(str, frame.iloc[:, i].dropna().unique())) for i in range(frame.shape[1]))
+        _must_be_text(texts, "A text of column")
+        raise InputError("A text of the table is no text that can be stored.", REPAIR) from error
     return hashlib.sha256(rows.tobytes() + repr(list(frame.columns)).encode()).hexdigest()
+
+
+def _must_be_text(texts: Iterable[str], what: str) -> None:
+    """Raise InputError for texts with half a character in them, which no file can hold; `texts` are one per column."""
+    for place, text in enumerate(texts, start=1):
+        if HALF.search(text):
+            raise InputError(
+                f"{what} {place} holds half a character (a lone surrogate); whole Unicode text was expected.", REPAIR
+            )
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:

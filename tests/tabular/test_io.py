@@ -196,3 +196,30 @@ def test_the_checksum_tells_files_apart(tmp_path):
     first, second = read(tmp_path, PLAIN, "a.csv"), read(tmp_path, PLAIN + "1,C\n", "b.csv")
     assert first.sha256 != second.sha256
     assert len(first.sha256) == 64
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame(index=range(50)), pd.DataFrame(columns=["a"]), pd.DataFrame()])
+def test_a_frame_without_cells_is_refused_in_words(frame):
+    with pytest.raises(InputError, match=f"{len(frame)} rows and {frame.shape[1]} columns") as refused:
+        io.from_memory(frame)
+    assert refused.value.hint
+
+
+HALF = "secret\ud83d"
+
+
+@pytest.mark.parametrize(
+    ("frame", "told"),
+    [
+        (pd.DataFrame({"n": [1, 2], "a": ["b", HALF]}), "A text of column 2"),
+        (pd.DataFrame({"a": pd.Categorical([HALF, "b"])}), "A text of column 1"),
+        (pd.DataFrame({"a": pd.Series([1, HALF], dtype=object)}), "A text of column 1"),
+        (pd.DataFrame([["b", HALF]] * 3, columns=["a", "a"]), "A text of column 2"),
+        (pd.DataFrame({HALF: [1, 2]}), "The name of column 1"),
+    ],
+)
+def test_half_a_character_is_refused_in_words_and_without_the_text(frame, told):
+    with pytest.raises(InputError, match=told) as refused:
+        io.from_memory(frame)
+    assert "secret" not in str(refused.value)
+    assert "encode" in refused.value.hint
