@@ -11,6 +11,7 @@ import typer
 from synthgen.errors import SpecError, raise_all
 from synthgen.spec import (
     ColumnKind,
+    ColumnOverride,
     Constraint,
     FixedCombinations,
     GroupTarget,
@@ -22,9 +23,19 @@ from synthgen.spec import (
     Within,
 )
 
-KEEP = "A constraint every row keeps: COL=LOW..HIGH, COL<=COL, COL<COL, unique:COL,COL or together:COL,COL; repeatable."
+KEEP = (
+    "A constraint every row keeps: COL=LOW..HIGH, COL<=COL, COL<COL, unique:COL,COL or together:COL,COL; repeatable. "
+    "may-break: before it lets the table's own rows break it."
+)
+COLUMN = (
+    "COL=KIND (another kind than the one found), COL=public, COL=drop, COL=by:COL (the column that decides it; none: "
+    "by:), COL=order:LOW|...|HIGH (none: order:), COL=place:COL (the other coordinate; none: place:), "
+    "COL=codes:TEXT|TEXT; once for each column."
+)
 
 GROUP = "ROWS:COL=VALUE[,COL=VALUE]: so many rows of that group; repeatable, in the place of --rows."
+
+LOOSE = "may-break:"
 
 Epsilon = Annotated[
     float | None,
@@ -79,11 +90,26 @@ def _counted(item: str) -> bool:
 
 
 def constraints(items: Sequence[str]) -> tuple[Constraint, ...]:
-    """Constraints that every row keeps: COL=LOW..HIGH, COL<=COL, COL<COL, unique:COL,COL or together:COL,COL."""
-    found = [_constraint(item) for item in items]
+    """Constraints that every row keeps: COL=LOW..HIGH, COL<=COL, COL<COL, unique:COL,COL or together:COL,COL.
+
+    may-break:CONSTRAINT is one that the source's own rows may break.
+    """
+    found = [_loosened(_constraint(item.removeprefix(LOOSE)), item.startswith(LOOSE)) for item in items]
     problems = [f"item {i + 1} of --keep is no constraint" for i, one in enumerate(found) if one is None]
-    raise_all(SpecError, problems, "Write COL=LOW..HIGH, COL<=COL, COL<COL, unique:COL,COL or together:COL,COL.")
+    raise_all(
+        SpecError,
+        problems,
+        "Write COL=LOW..HIGH, COL<=COL, COL<COL, unique:COL,COL or together:COL,COL; may-break: before any but the "
+        "last lets the source break it.",
+    )
     return tuple(one for one in found if one is not None)
+
+
+def _loosened(rule: Constraint | None, loose: bool) -> Constraint | None:
+    """The constraint, where asked for one that the source may break; none of fixed combinations, which it makes."""
+    if rule is None or not loose:
+        return rule
+    return None if isinstance(rule, FixedCombinations) else rule.model_copy(update={"source_may_break": True})
 
 
 def _constraint(item: str) -> Constraint | None:
@@ -118,7 +144,8 @@ def parameters(items: Sequence[str]) -> dict[str, Any]:
 def overrides(items: Sequence[str]) -> dict[str, dict[str, Any]]:
     """COL=WHAT items as column -> fields of a ColumnOverride; raises SpecError for a WHAT that is none.
 
-    WHAT is a kind, public, drop, order:LOW|...|HIGH (order: none), codes:TEXT|TEXT, or place:COL (place: alone).
+    WHAT is a kind, public, drop, by:COL (by: none), order:LOW|...|HIGH (order: none), codes:TEXT|TEXT, or place:COL
+    (place: alone).
     """
     words: dict[str, dict[str, Any]] = {kind: {"kind": kind} for kind in get_args(ColumnKind)}
     words |= {"public": {"public": True}, "drop": {"drop": True}}
@@ -128,19 +155,25 @@ def overrides(items: Sequence[str]) -> dict[str, dict[str, Any]]:
     raise_all(
         SpecError,
         problems,
-        f"After '=' write one of: {', '.join(words)}, order:LOW|HIGH, codes:TEXT|TEXT, place:COL.",
+        f"After '=' write one of: {', '.join(words)}, by:COL, order:LOW|HIGH, codes:TEXT|TEXT, place:COL.",
     )
     return said
 
 
+def columns(items: Sequence[str]) -> dict[str, ColumnOverride]:
+    """The same as the library takes it."""
+    return {name: ColumnOverride(**fields) for name, fields in overrides(items).items()}
+
+
 def _declared(text: str) -> dict[str, Any]:
-    """What an order, a list of codes or a place says of a column; nothing for any other text."""
-    what, _, told = text.partition(":")
-    if what == "order":
+    """What a decider, an order, a list of codes or a place says of a column; nothing for any other text."""
+    what, colon, told = text.partition(":")
+    if colon and what == "order":
         return {"order": tuple(name.strip() for name in told.split("|") if name.strip())}
     if what == "codes" and told:
         return {"codes": tuple(told.split("|"))}
-    return {"place_with": told.strip()} if what == "place" else {}
+    other = {"place": "place_with", "by": "determined_by"}.get(what) if colon else None
+    return {other: told.strip()} if other else {}
 
 
 def _value(text: str) -> Any:

@@ -54,6 +54,7 @@ def fit(
     time_budget: TimeBudget = None,
     seed: Seed = 0,
     k_floor: Annotated[int, typer.Option(min=2, help="People a category or extreme needs to be kept.")] = 10,
+    column: Annotated[list[str] | None, typer.Option(help=inputs.COLUMN)] = None,
     keep: Annotated[list[str] | None, typer.Option(help=inputs.KEEP)] = None,
     epsilon: inputs.Epsilon = None,
     delta: inputs.Delta = None,
@@ -67,7 +68,7 @@ def fit(
     settings: dict[str, Any] = {"generator": generator, "params": params, "seed": seed, "k_floor": k_floor}
     form = pictures.options(size, channels, fit_by)
     if _holds_images(file):
-        given = {"--positive": positive, "--keep": keep, "--epsilon": epsilon, "--delta": delta}
+        given = {"--positive": positive, "--column": column, "--keep": keep, "--epsilon": epsilon, "--delta": delta}
         pictures.not_for_images(given)
         pictures.fit(file, out, {**settings, "time_budget": time_budget or pictures.BUDGET, "label": target}, form)
         return
@@ -81,6 +82,7 @@ def fit(
         target=target,
         positive=positive,
         time_budget=time_budget or BUDGET,
+        columns=inputs.columns(column or []),
         constraints=inputs.constraints(keep or []),
         listener=progress.listen,
         epsilon=epsilon,

@@ -38,10 +38,7 @@ def submit(
     dataset: Annotated[str | None, typer.Option(help="Id of a dataset that is there already, instead of FILE.")] = None,
     column: Annotated[
         list[str] | None,
-        typer.Option(
-            help="COL=KIND (another kind than the one found), COL=public, COL=drop, COL=order:LOW|...|HIGH (none: "
-            "order:), COL=place:COL (the other coordinate; none: place:), COL=codes:TEXT|TEXT; kept with the dataset."
-        ),
+        typer.Option(help=f"{inputs.COLUMN} Kept with the dataset."),
     ] = None,
     target: Annotated[str | None, typer.Option(help="The column that matters most.")] = None,
     positive: Annotated[str | None, typer.Option(help="The value of the target to look for.")] = None,

@@ -68,7 +68,8 @@ def check(split: Split, schema: Any, spec: RunSpec) -> None:
     raise_all(
         SpecError,
         problems,
-        "Correct the constraint or the data; source_may_break=True lets the source break what synthetic rows keep.",
+        "Correct the constraint or the data; source_may_break=True (--keep may-break:..., Data may break it) "
+        "lets the source break what synthetic rows keep.",
     )
 
 

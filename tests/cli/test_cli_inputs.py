@@ -4,7 +4,7 @@ import pytest
 
 from synthgen.cli import inputs
 from synthgen.errors import SpecError
-from synthgen.spec import OneOf, Range
+from synthgen.spec import ColumnOverride, FixedCombinations, Inequality, OneOf, Range, Unique, Within
 
 
 @pytest.mark.parametrize(
@@ -16,6 +16,8 @@ from synthgen.spec import OneOf, Range
         ("order:", {"order": ()}),
         ("place:lon", {"place_with": "lon"}),
         ("place:", {"place_with": ""}),
+        ("by:code", {"determined_by": "code"}),
+        ("by:", {"determined_by": ""}),
         ("codes:No finding.|See above.", {"codes": ("No finding.", "See above.")}),
     ],
 )
@@ -59,3 +61,26 @@ def test_what_is_dropped_is_named_in_words_of_the_command_line():
     assert inputs.dropped(["near-copies", "outliers"]) == ("near_copies", "outliers")
     with pytest.raises(SpecError, match="item 2"):
         inputs.dropped(["outliers", "all"])
+
+
+def test_what_is_said_of_columns_reaches_the_library_as_it_reaches_the_service():
+    assert inputs.columns(["name=by:code", "code=category"]) == {
+        "name": ColumnOverride(determined_by="code"),
+        "code": ColumnOverride(kind="category"),
+    }
+    for word in ("by", "place", "order", "codes"):
+        with pytest.raises(SpecError, match="something unknown"):
+            inputs.overrides([f"x={word}"])
+
+
+def test_the_source_may_break_what_is_said_to_be_loose():
+    typed = ["may-break:age=0..120", "may-break:low<=high", "may-break:unique:id", "unique:key", "together:a,b"]
+    assert inputs.constraints(typed) == (
+        Within(column="age", low="0", high="120", source_may_break=True),
+        Inequality(low_column="low", high_column="high", source_may_break=True),
+        Unique(columns=("id",), source_may_break=True),
+        Unique(columns=("key",)),
+        FixedCombinations(columns=("a", "b")),
+    )
+    with pytest.raises(SpecError, match="item 2 of --keep"):
+        inputs.constraints(["may-break:unique:id", "may-break:together:a,b"])

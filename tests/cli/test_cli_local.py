@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
@@ -87,6 +88,29 @@ def test_equal_shares_within_each_value_of_the_target_and_counts_of_groups(model
     assert "several columns together" in done.stderr
     assert "--rows" in run("sample", model, *counts, "--rows", "9", "--out", three).stderr
     assert not three.exists()
+
+
+def test_fit_takes_what_the_owner_says_of_columns_and_of_rules_the_table_breaks(table, tmp_path):
+    """A number read as a category whose code decides its name, and a range that the table's own rows break."""
+    frame = pd.read_csv(table).assign(code=lambda f: 1 + f.index % 3, visits=lambda f: f.index // 2)
+    frame["name"] = frame["code"].map({1: "burns", 2: "heart", 3: "lung"})
+    frame.to_csv(tmp_path / "t.csv", index=False)
+    fit = ("fit", tmp_path / "t.csv", "--out", tmp_path / "m", "--generator", "independent")
+    done = run(*fit, "--keep", "age=30..80")
+    assert done.returncode == 1
+    assert "--keep may-break:" in done.stderr
+    said = ("--column", "code=category", "--column", "name=by:code", "--column", "visits=person")
+    done = run(*fit, *said, "--keep", "may-break:age=30..80")
+    assert done.returncode == 0, done.stderr
+    columns = {c["name"]: c for c in json.loads((tmp_path / "m" / "schema.json").read_text())["columns"]}
+    assert (columns["code"]["kind"], columns["visits"]["kind"]) == ("category", "person")
+    assert columns["name"]["determined_by"] == "code"
+    done = run("sample", tmp_path / "m", "--rows", "100", "--out", tmp_path / "s.csv")
+    assert done.returncode == 0, done.stderr
+    assert pd.read_csv(tmp_path / "s.csv")["age"].between(30, 80).all()
+    done = run(*fit, "--column", "height=category")
+    assert done.returncode == 1
+    assert "'height'" in done.stderr
 
 
 @pytest.mark.slow
