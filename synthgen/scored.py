@@ -9,7 +9,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -19,7 +20,7 @@ import pandas as pd
 
 from synthgen import catalog, pipeline
 from synthgen.contracts import MetricResult, Scorecard, Split, Status
-from synthgen.errors import InputError, SpecError
+from synthgen.errors import InputError, LimitError, SpecError
 from synthgen.image_scored import score_images
 from synthgen.pipeline import Model, Prepared
 from synthgen.runtime import Event, RunContext, ignore
@@ -32,6 +33,8 @@ NO_HOLDOUT = (
 NEEDED = "No real rows were given that the generator never saw, so copying cannot be told from chance; give a hold-out."
 GIVEN = "given"  # name of the generator where only its output is known
 STRUCTURE = "diagnostic"  # the metric that answers for columns that are absent or unknown
+NO_TARGET = "The target {!r} is not a readable column of the synthetic table."
+OF_TARGET = ("lost_classes", "thin_classes")  # figures of other metrics than usefulness that are about the target
 
 Table = pd.DataFrame | str | Path
 
@@ -105,8 +108,8 @@ def score_files(
     wanted = {"target": target, "positive": positive, "seed": seed, "k_floor": k_floor, "holdout_share": share}
     spec = checked(RunSpec, columns=known, attacks=plan, **wanted)
     ctx = RunContext(seed=seed, listener=listener)
-    made = raw(synthetic)  # before anything is worked out
-    prepared, spec, useless = _prepared(_source(real), spec, ctx)
+    made = raw(synthetic, "synthetic table")  # before anything is worked out
+    prepared, spec, useless = _prepared(_source(real, "real table"), spec, ctx)
     unjudged: Unjudged | None
     notes: tuple[str, ...]
     compared, unjudged, notes = prepared, Unjudged(Status.INSUFFICIENT, NEEDED), (NO_HOLDOUT,)
@@ -130,18 +133,25 @@ def _prepared(source: Any, spec: RunSpec, ctx: RunContext) -> tuple[Prepared, Ru
 
 
 def _without_target(card: Scorecard, reason: str) -> Scorecard:
-    """The card with an error in every score of usefulness, where the target that was named is of no use."""
+    """The card with an error in every score of usefulness and of classes, where the target is of no use or absent."""
     if not reason:
         return card
     blank = {"status": Status.ERROR, "reason": reason, "value": None, "holdout": None, "interval": None}
-    found = (r.model_copy(update=blank | {"figures": ()}) if r.family == "utility" else r for r in card.results)
-    return card.model_copy(update={"results": tuple(found)})
+    return card.model_copy(update={"results": tuple(_untold(r, blank) for r in card.results)})
+
+
+def _untold(result: MetricResult, blank: Mapping[str, Any]) -> MetricResult:
+    """A result with `blank` in the place of what it could only say of the target."""
+    if result.family == "utility":
+        return result.model_copy(update={**blank, "figures": ()})
+    figures = (f.model_copy(update=dict(blank)) if f.name in OF_TARGET else f for f in result.figures)
+    return result.model_copy(update={"figures": tuple(figures)})
 
 
 def with_holdout(prepared: Prepared, holdout: Table) -> tuple[Prepared, Unjudged | None, tuple[str, ...]]:
     """The source with these rows as its hold-out, by person; why they are no measure, if so; notes for the card."""
     modality, schema = catalog.modality("tabular"), prepared.schema
-    found = modality.call("read_alike", raw(holdout), schema, prepared.split.train)
+    found = modality.call("read_alike", raw(holdout, "hold-out"), schema, prepared.split.train)
     modality.call("must_be_whole", found, "hold-out")
     people = modality.call("people", found.frame, schema) if schema.person is not None else None
     if people is not None and prepared.split.train_people is not None:
@@ -185,7 +195,9 @@ def score_frames(
         made = modality.call("write", iter([found.frame]), found.schema, Path(scratch), SampleSpec(), GIVEN)
         card = pipeline.score(compared, made, spec, ctx, model.generator if model else None, metrics)
     results = (_answer(name, entry, card, found.problems, unjudged) for name, entry in modality.metrics.items())
-    return card.model_copy(update={"results": tuple(results), "notes": (*card.notes, *found.notes)})
+    told = card.model_copy(update={"results": tuple(results), "notes": (*card.notes, *found.notes)})
+    gone = prepared.schema.target in found.lost
+    return _without_target(told, NO_TARGET.format(prepared.schema.target) if gone else "")
 
 
 def _answer(name: str, entry: Any, card: Scorecard, problems: Sequence[str], unjudged: Unjudged | None) -> MetricResult:
@@ -201,9 +213,9 @@ def _answer(name: str, entry: Any, card: Scorecard, problems: Sequence[str], unj
     return found
 
 
-def raw(data: Table) -> pd.DataFrame:
-    """The table with plain column names, as `fit` sees it."""
-    frame: pd.DataFrame = _source(data).data
+def raw(data: Table, what: str = "") -> pd.DataFrame:
+    """The table with plain column names, as `fit` sees it; an error says which table it is, where `what` does."""
+    frame: pd.DataFrame = _source(data, what).data
     return frame
 
 
@@ -215,10 +227,24 @@ def must_be_table(data: Any) -> None:
         )
 
 
-def _source(data: Table) -> Any:
-    must_be_table(data)
-    modality = catalog.modality("tabular")
-    return modality.call("from_memory", data) if isinstance(data, pd.DataFrame) else modality.call("read", Path(data))
+def _source(data: Table, what: str) -> Any:
+    with saying(what):
+        must_be_table(data)
+        modality = catalog.modality("tabular")
+        if isinstance(data, pd.DataFrame):
+            return modality.call("from_memory", data)
+        return modality.call("read", Path(data))
+
+
+@contextmanager
+def saying(what: str) -> Iterator[None]:
+    """Have an error about a table say which one it is, such as "hold-out"."""
+    try:
+        yield
+    except (InputError, LimitError) as problem:
+        if not what:
+            raise
+        raise type(problem)(f"The {what} cannot be used: {problem.message}", problem.hint) from problem
 
 
 def _whole(prepared: Prepared, spec: RunSpec) -> Prepared:

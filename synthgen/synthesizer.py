@@ -187,7 +187,7 @@ class TabularSynthesizer:
                 "Use score_files(real, synthetic, holdout), or score before saving.",
             )
         prepared, unjudged, notes = with_holdout(self.prepared_, holdout)
-        frame = raw(self.sample(len(prepared.split.holdout)) if synthetic is None else synthetic)
+        frame = raw(self.sample(len(prepared.split.holdout)) if synthetic is None else synthetic, "synthetic table")
         card = score_frames(prepared, frame, self.spec, self._context(), self.model_, unjudged)
         return card.model_copy(update={"notes": (*card.notes, *notes)})
 

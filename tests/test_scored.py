@@ -186,7 +186,6 @@ def test_a_column_that_cannot_be_read_is_left_out_and_told(real, made, unseen):
 REFUSED = {
     "no row": (lambda f: f.iloc[:0], InputError),
     "no common column": (lambda f: f[["age", "sex"]].rename(columns={"age": "x", "sex": "y"}), SchemaError),
-    "no target": (lambda f: f.drop(columns="outcome"), SchemaError),
     "no table": (lambda f: {"age": [1]}, InputError),
 }
 
@@ -198,6 +197,62 @@ def test_what_cannot_be_compared_at_all_is_refused_in_words(kind, real, made, un
         synthgen.score(real, change(made), unseen, target="outcome")
     assert refused.value.message
     assert refused.value.hint
+
+
+GONE = {
+    "absent": lambda f: f.drop(columns="outcome"),
+    "unreadable": lambda f: f.assign(charge=[f"{i} crowns" for i in range(len(f))]),
+}
+
+
+@pytest.mark.metrics("diagnostic", "pair", "mode_census", "utility", "augmentation")
+@pytest.mark.parametrize("kind", sorted(GONE))
+def test_a_target_that_the_set_has_not_is_an_error_of_what_needs_it_and_blocks(kind, real, made, unseen):
+    target = {"absent": "outcome", "unreadable": "charge"}[kind]
+    card, status = scored(real, GONE[kind](made), unseen, target=target)
+    assert status["pair"] is Status.OK
+    assert status["utility"] is status["augmentation"] is status["diagnostic"] is Status.ERROR
+    assert f"The target {target!r} is not a readable column of the synthetic table" in card.result("utility").reason
+    classes = next(f for f in card.result("mode_census").figures if f.name == "lost_classes")
+    assert classes.status is Status.ERROR
+    failed = {reason.rule for reason in gate.decide(card, "standard").failed}
+    assert {"utility", "mode_census/lost_classes", "diagnostic"} <= failed
+    assert gate.decide(card, "open").outcome == "blocked"
+
+
+@quick
+def test_the_target_must_be_in_the_hold_out_and_which_table_is_empty_is_said(real, made, unseen, tmp_path):
+    with pytest.raises(SchemaError, match="absent from the hold-out or unreadable there: 'outcome'"):
+        synthgen.score(real, made, unseen.drop(columns="outcome"), target="outcome")
+    made.iloc[:0].to_csv(tmp_path / "made.csv", index=False)
+    for tables, what in (
+        ((real.iloc[:0], made, unseen), "real table"),
+        ((real, made.iloc[:0], unseen), "synthetic table"),
+        ((real, tmp_path / "made.csv", unseen), "synthetic table"),
+        ((real, made, unseen.iloc[:0]), "hold-out"),
+    ):
+        with pytest.raises(InputError, match=f"^The {what} cannot be used: "):
+            synthgen.score(*tables)
+
+
+@quick
+@pytest.mark.parametrize("text", ["9999-12-31", "31.12.2021", "2021-12-31 00:00:00"])
+def test_a_date_that_is_one_text_in_every_row_is_read(text, real, made, unseen):
+    card, status = scored(real, made.assign(admitted=text), unseen)
+    assert status["diagnostic"] is Status.OK
+    assert not [note for note in card.notes if "could not be read" in note]
+    plain = scored(real, made, unseen)[0].result("diagnostic").value
+    assert (card.result("diagnostic").value < plain) == text.startswith("9999"), "no real date lies so late"
+    assert "admitted" in {c for g in card.result("marginal").groups for c in g.columns}
+
+
+@quick
+def test_one_text_that_is_no_date_still_cannot_be_read(real, made, unseen):
+    _, status = scored(real, made.assign(admitted="never", charge="much"), unseen)
+    assert status["diagnostic"] is Status.ERROR
+    card, status = scored(real, made.assign(charge="1250,50"), unseen)
+    assert status["diagnostic"] is Status.OK
+    assert any("'charge' is written otherwise" in note for note in card.notes)
 
 
 def test_a_hold_out_without_a_column_is_refused(real, made, unseen):

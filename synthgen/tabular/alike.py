@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from synthgen.errors import InputError, SchemaError, SynthgenError
-from synthgen.spec import RunSpec
+from synthgen.spec import ColumnOverride, RunSpec
 from synthgen.tabular import cells, inference, io
 from synthgen.tabular.conversion import typed_column
 from synthgen.tabular.schema import NUMERIC, TIMES, WORDS, Column, Schema
@@ -30,7 +30,7 @@ class Alike:
     """A typed frame with the schema of what can be compared, and what is to be said about the rest.
 
     `problems` are what a structure check must not pass over; `notes` hold them and the harmless. No cell value.
-    `lost` names the columns that cannot be compared.
+    `lost` names the columns that cannot be compared, which may be the target.
     """
 
     frame: pd.DataFrame
@@ -43,7 +43,7 @@ class Alike:
 def read(raw: pd.DataFrame, schema: Schema, train: pd.DataFrame) -> Alike:
     """`raw` typed as far as it can be compared with `train`, the typed real rows.
 
-    Raises SchemaError where nothing can be compared or the target is absent.
+    Raises SchemaError where nothing can be compared.
     """
     absent = [c.name for c in schema.modelled if c.name not in raw.columns]
     extra = [str(c) for c in raw.columns if c not in set(schema.names)]
@@ -146,6 +146,9 @@ def _by_own_writing(raw: pd.Series, column: Column) -> np.ndarray | None:
     try:
         source = io.from_memory(pd.DataFrame({"cells": raw.to_numpy()}))
         own = inference.infer(source, RunSpec()).column("cells")
+        if own.kind == "constant":  # one text says nothing of its kind: is it one of the real column's?
+            as_real = RunSpec(columns={"cells": ColumnOverride(kind=column.kind)})
+            own = inference.infer(source, as_real).column("cells")
     except SynthgenError:
         return None
     same = (own.kind in NUMERIC and column.kind in NUMERIC) or (own.kind in TIMES and column.kind in TIMES)
@@ -192,18 +195,15 @@ def _names(names: Iterable[str]) -> str:
 
 
 def _left(schema: Schema, lost: set[str]) -> Schema:
-    """The schema without lost columns. Raises SchemaError where the target or every column is among them."""
+    """The schema without lost columns, be the target one of them. Raises SchemaError where every column is lost."""
     kept = tuple(c for c in schema.columns if c.name not in lost)
     if not any(c.modelled for c in kept):
         raise SchemaError(
             "The two tables have no column in common that can be compared.",
             "Compare a table with its own synthetic set.",
         )
-    if schema.target in lost:
-        raise SchemaError(
-            "The target is not a readable column of the synthetic table.", "Name another target, or none."
-        )
-    return schema.model_copy(update={"columns": kept})
+    without = {"target": None, "positive": None} if schema.target in lost else {}
+    return schema.model_copy(update={"columns": kept, **without})
 
 
 def must_have_rows(raw: pd.DataFrame, what: str) -> None:
