@@ -43,7 +43,7 @@ class Formats:
         return found
 
     def _value(self, place: int, cell: Any) -> Any:
-        value, style = cell.value, getattr(cell, "_style_id", None)
+        value, style = cell.value, int(getattr(cell, "_style_id", -1))
         if isinstance(value, bool) or not isinstance(value, int | float):
             return value
         if style in self.decimals:
