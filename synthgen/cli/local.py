@@ -157,7 +157,17 @@ def impute(
 def score(
     real: File,
     synthetic: Annotated[Path, typer.Argument(help="The synthetic table, of any generator.")],
-    out: Annotated[Path, typer.Option(help="Scorecard file: .html, or .json by the published schema.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="Scorecard file for those who may see REAL (it names rare categories): .html, or .json by the "
+            "published schema."
+        ),
+    ],
+    release_out: Annotated[
+        Path | None,
+        typer.Option(help="The scorecard as it may leave with the set (.html or .json); asks for --policy."),
+    ] = None,
     holdout: Annotated[Path | None, typer.Option(help="Real rows that training never saw.")] = None,
     target: Annotated[str | None, typer.Option(help="Column to predict for usefulness.")] = None,
     positive: Annotated[str | None, typer.Option(help="The value of the target to look for.")] = None,
@@ -175,10 +185,15 @@ def score(
 ) -> None:
     """Score SYNTHETIC against REAL, without any service."""
     _check_ending(out, (".json", ".html"))
-    scores.check_policy(policy, fail_on_block)
-    for path in (real, synthetic, *([holdout] if holdout else [])):
-        _must_be_readable(path)
+    if release_out is not None:
+        _check_ending(release_out, (".json", ".html"))
+    scores.check_policy(policy, fail_on_block, release_out is not None)
     from synthgen import scored
+
+    for what, path in (("real table", real), ("synthetic table", synthetic), ("hold-out", holdout)):
+        if path is not None:
+            with scored.saying(what):
+                _must_be_readable(path)
     from synthgen.spec import AttackPlan
 
     progress = Progress()
@@ -202,6 +217,9 @@ def score(
     scores.write(card, verdict, out)
     typer.echo("\n".join(scores.lines(card, verdict)))
     typer.echo(f"Scorecard written to {out}.")
+    if release_out is not None:
+        scores.write_release(card, verdict, release_out)
+        typer.echo(f"What may leave of it written to {release_out}.")
     if fail_on_block and verdict is not None and verdict.outcome == "blocked":
         raise typer.Exit(BLOCKED)
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
+from synthgen.cli import inputs
 from synthgen.cli.terminal import table
 from synthgen.contracts import MetricResult, Reason, Scorecard, Status, Verdict
 from synthgen.errors import SpecError
@@ -39,28 +41,51 @@ def lines(card: Scorecard, verdict: Verdict | None = None) -> Iterator[str]:
     yield from card.notes
 
 
-def check_policy(policy: str | None, needed: bool) -> None:
+def check_policy(policy: str | None, needed: bool, released: bool) -> None:
     """Raise SpecError, before anything is measured, for a policy that does not exist or is needed and not named."""
     from synthgen.release import policies
 
     if policy is not None:
-        policies.named(policy)
+        policies.named(inputs.policy(policy))
     elif needed:
         raise SpecError("No policy was named, so nothing can be blocked.", "Add --policy standard.")
+    elif released:
+        raise SpecError("What may leave holds a verdict, and no policy was named.", "Add --policy standard.")
+
+
+def check_metrics(policy: str | None, modality: str) -> None:
+    """Raise SpecError for a policy that names what no scorecard of the data kind holds."""
+    from synthgen import catalog
+
+    if policy is not None:
+        catalog.check_policy(inputs.policy(policy), modality)
 
 
 def judged(card: Scorecard, policy: str | None) -> Verdict | None:
     """The verdict of a policy; None where none is named."""
     from synthgen.release import gate
 
-    return gate.decide(card, policy) if policy is not None else None
+    return gate.decide(card, inputs.policy(policy)) if policy is not None else None
 
 
 def write(card: Scorecard, verdict: Verdict | None, out: Path) -> None:
-    """The review rendering as a page or as JSON; the ending decides."""
+    """The review rendering, which names rare categories, as a page or as JSON; the ending decides."""
     from synthgen.release import report
 
-    rendering = report.review(card, verdict)
+    _write(report.review(card, verdict), out)
+
+
+def write_release(card: Scorecard, verdict: Verdict | None, out: Path) -> None:
+    """The release rendering, which may leave the house, as a page or as JSON; the ending decides."""
+    from synthgen.release import report
+
+    assert verdict is not None  # see `check_policy`
+    _write(report.release(card, verdict), out)
+
+
+def _write(rendering: Mapping[str, Any], out: Path) -> None:
+    from synthgen.release import report
+
     out.parent.mkdir(parents=True, exist_ok=True)
     if out.suffix.lower() == ".html":
         out.write_text(report.html(rendering), encoding="utf-8")
