@@ -59,7 +59,11 @@ def check(split: Split, schema: Any, spec: RunSpec) -> None:
     whole = pd.concat([f for f in (split.train, split.validation, split.holdout) if len(f)], ignore_index=True)
     problems = []
     for i, rule in enumerate(spec.constraints):
-        wrong = _does_not_fit(rule, known, split.train)
+        wrong = (
+            _cannot_be_unique(rule, schema, spec)
+            if isinstance(rule, Unique)
+            else _does_not_fit(rule, known, split.train)
+        )
         if not wrong and not getattr(rule, "source_may_break", True):
             rows = int(breaks(rule, whole, known).sum())
             wrong = [f"{rows} of {len(whole)} rows of the source break it"] if rows else []
@@ -151,9 +155,25 @@ def title(rule: Constraint, number: int) -> str:
     return f"Constraint {number + 1} ({rule.kind.replace('_', ' ')}: {', '.join(map(repr, rule.columns))})"
 
 
-def _does_not_fit(rule: Constraint, known: dict[str, Any], train: pd.DataFrame) -> list[str]:
+def granted(rule: Unique, schema: Any) -> bool:
+    """Whether a column of the rule is a key that every row gets afresh."""
+    return any(c.kind == "id" for c in schema.columns if c.name in rule.columns)
+
+
+def _cannot_be_unique(rule: Unique, schema: Any, spec: RunSpec) -> list[str]:
+    """What is neither modelled nor made afresh; a person key alone, where people have several rows."""
+    made = {c.name for c in schema.columns if c.modelled or c.kind in ("id", "person")}
+    unknown = [f"column {c!r} is not modelled" for c in rule.columns if c not in made]
+    if not unknown and set(rule.columns) == {schema.person} and rule.source_may_break and spec.privacy is None:
+        return ["it is the person key, which comes once for each row of a person; read it as id for one row each"]
+    return unknown
+
+
+def _does_not_fit(
+    rule: Within | Inequality | FixedCombinations, known: dict[str, Any], train: pd.DataFrame
+) -> list[str]:
     unknown = [f"column {c!r} is not modelled" for c in rule.columns if c not in known]
-    if unknown or isinstance(rule, Unique):
+    if unknown:
         return unknown
     kinds = [known[c].kind for c in rule.columns]
     if isinstance(rule, FixedCombinations):

@@ -171,7 +171,7 @@ def complete(
         draw = _people(source, keys, wanted, here) if keys.rows_column else _single_rows(source, wanted, here)
         for chunk, owners in draw:
             kept = {*keys.constant, *filter(None, [keys.rows_column]), *allotted(part, schema.target)}
-            yield maker.finish(mender.mend(chunk, source, kept, here), owners)
+            yield maker.finish(*mender.mend(chunk, source, kept, here, owners))
     if notes is not None:
         notes += mender.notes
 

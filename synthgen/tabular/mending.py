@@ -1,4 +1,8 @@
-"""Rows that break a rule are drawn again, given the columns that the rule is not about; a bounded number of times."""
+"""Rows that break a rule are drawn again, given the columns that the rule is not about; a bounded number of times.
+
+What is unique to a person is compared among the rows of that person. A row for which nothing else comes out becomes a
+person of its own, so that such a rule is always kept.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ import pandas as pd
 from synthgen.errors import SpecError, raise_all
 from synthgen.runtime import RunContext
 from synthgen.spec import Unique
-from synthgen.tabular.constraints import Rules, breaks, repeats, title
+from synthgen.tabular.constraints import Rules, breaks, granted, repeats, title
 from synthgen.tabular.conversion import presented_column
 from synthgen.tabular.filtering import Sieve
 from synthgen.tabular.row_source import RowSource
@@ -35,8 +39,10 @@ class Mender:
     schema: Any
     sieve: Sieve | None = None
     rows: int = 0
+    parted: int = 0
     mended: dict[str, int] = field(default_factory=dict)
     seen: dict[int, pd.DataFrame] = field(default_factory=dict)
+    owners: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))  # of the chunk at hand
 
     @property
     def count(self) -> int:
@@ -47,22 +53,30 @@ class Mender:
     def notes(self) -> tuple[str, ...]:
         """What a reader of the set should know: rules, and how many rows were drawn again for each."""
         told = [f"{n:,} of {self.rows:,} rows were drawn again to keep {what}" for what, n in self.mended.items()]
+        if self.parted:
+            told.append(
+                f"{self.parted:,} rows became people of their own: nothing else came out that was new to theirs"
+            )
         kept = (f"every row keeps the {self.count} constraints of the run", *told) if self.count else ()
         return (*kept, *(self.sieve.notes if self.sieve is not None else ()))
 
-    def mend(self, chunk: pd.DataFrame, source: RowSource, kept: Collection[str], ctx: RunContext) -> pd.DataFrame:
+    def mend(
+        self, chunk: pd.DataFrame, source: RowSource, kept: Collection[str], ctx: RunContext, owners: np.ndarray
+    ) -> tuple[pd.DataFrame, np.ndarray]:
         """The chunk with every rule kept; `kept` columns are not drawn again: a person's own, and allotted ones.
 
-        Raises SpecError that counts the rows which could not be made.
+        `owners` numbers the people of the chunk, none of whom has a row elsewhere; it comes back with the rows that
+        became people of their own. Raises SpecError that counts the rows which could not be made.
         """
         if not (self.count or self.sieve) or not len(chunk):
-            return chunk
+            return chunk, owners
         self.rows += len(chunk)
+        self.owners = owners.copy()
         chunk, _ = self._ruled(chunk, source, kept, ctx)
         if self.sieve is not None:
             chunk = self._sieved(self.sieve, chunk, source, kept, ctx)
         self._remember(chunk)
-        return chunk
+        return chunk, self.owners
 
     def _sieved(
         self, sieve: Sieve, chunk: pd.DataFrame, source: RowSource, kept: Collection[str], ctx: RunContext
@@ -106,8 +120,19 @@ class Mender:
                 chunk = _redrawn(chunk, np.flatnonzero(rows), held if source.conditional else kept, source, here)
             broken = self._broken(chunk)
         if broken:
+            broken = self._part(broken, chunk)
+        if broken:
             raise self._unmade(broken, len(chunk))
         return chunk, touched
+
+    def _part(self, broken: dict[int, np.ndarray], chunk: pd.DataFrame) -> dict[int, np.ndarray]:
+        """What is still broken once rows that repeat something of their person are people of their own."""
+        for what, rows in broken.items():
+            if what < len(self.rules.constraints) and self.schema.person in self.rules.constraints[what].columns:
+                count = int(rows.sum())
+                self.owners[rows] = self.owners.max() + 1 + np.arange(count)
+                self.parted += count
+        return self._broken(chunk)
 
     def _unmade(self, broken: dict[int, np.ndarray], rows: int) -> SpecError:
         told = [f"{int(bad.sum())} of {rows} rows break {self._name(what)}" for what, bad in broken.items()]
@@ -130,16 +155,22 @@ class Mender:
         if i >= len(constraints):
             return ~kept_by(self.predicates[i - len(constraints)], as_seen(chunk, self.schema))
         rule = constraints[i]
+        if isinstance(rule, Unique) and granted(rule, self.schema):
+            return np.zeros(len(chunk), dtype=bool)
         if isinstance(rule, Unique):
-            cells = chunk[list(rule.columns)]
+            cells = self._cells(rule, chunk)
             before = self.seen.get(i, cells.iloc[:0])
             return repeats(pd.concat([before, cells], ignore_index=True))[len(before) :]
         return breaks(rule, chunk, {c.name: c for c in self.schema.modelled}, self.rules.combinations[i])
 
+    def _cells(self, rule: Unique, chunk: pd.DataFrame) -> pd.DataFrame:
+        """The columns of a rule, with the number of the person in the place of the person's key."""
+        return pd.DataFrame({c: self.owners if c == self.schema.person else chunk[c].array for c in rule.columns})
+
     def _remember(self, chunk: pd.DataFrame) -> None:
         for i, rule in enumerate(self.rules.constraints):
-            if isinstance(rule, Unique):
-                cells = chunk[list(rule.columns)]
+            if isinstance(rule, Unique) and not granted(rule, self.schema) and self.schema.person not in rule.columns:
+                cells = self._cells(rule, chunk)
                 self.seen[i] = pd.concat([self.seen.get(i, cells.iloc[:0]), cells], ignore_index=True)
 
     def _name(self, i: int) -> str:
