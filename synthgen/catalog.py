@@ -82,15 +82,20 @@ def check(spec: RunSpec) -> None:
 
     Imports nothing heavy.
     """
-    known = modality(spec.modality).metrics
     _params(spec, generator_name(spec))
     check_able(spec, spec.sample)
     check_private(spec)
-    named = policies.metrics(spec.policy) if isinstance(spec.policy, GatePolicy) else ()
-    raise_all(SpecError, _unknown(named, known), "Correct the policy; synthgen's own policies are good examples.")
-    policies.named(spec.policy, spec.modality)
+    check_policy(spec.policy, spec.modality)
     if modality(spec.modality).offers("check_spec"):
         modality(spec.modality).call("check_spec", spec)
+
+
+def check_policy(policy: GatePolicy | str, modality_name: str) -> None:
+    """Raise SpecError for a policy that does not exist, has no rule, or names a metric or figure that does not."""
+    known = modality(modality_name).metrics
+    named = policies.metrics(policy) if isinstance(policy, GatePolicy) else ()
+    raise_all(SpecError, _unknown(named, known), "Correct the policy; synthgen's own policies are good examples.")
+    policies.named(policy, modality_name)
 
 
 def check_able(spec: RunSpec, request: SampleSpec) -> None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any, get_args
 
 import typer
 
-from synthgen.errors import SpecError, raise_all
+from synthgen.errors import InputError, SpecError, raise_all
 from synthgen.spec import (
     ColumnKind,
     ColumnOverride,
     Constraint,
     FixedCombinations,
+    GatePolicy,
     GroupTarget,
     Inequality,
     OneOf,
@@ -35,6 +37,7 @@ COLUMN = (
 
 GROUP = "ROWS:COL=VALUE[,COL=VALUE]: so many rows of that group; repeatable, in the place of --rows."
 
+POLICY = "Gate policy: open, standard, strict, or a .json file with rules of your own."
 LOOSE = "may-break:"
 
 Epsilon = Annotated[
@@ -134,6 +137,20 @@ def dropped(items: Sequence[str]) -> tuple[str, ...]:
     ]
     raise_all(SpecError, problems, "Write --drop near-copies or --drop outliers.")
     return tuple(found)
+
+
+def policy(text: str) -> GatePolicy | str:
+    """What --policy names: a policy of ours, or the one in a JSON file. Raises InputError, SpecError."""
+    if not text.lower().endswith(".json"):
+        return text
+    from synthgen.release import policies
+
+    try:
+        return policies.parsed(Path(text).read_text(encoding="utf-8"))
+    except OSError as problem:
+        raise InputError(f"The policy cannot be read from {text}.", "Check the path, or name a policy.") from problem
+    except UnicodeDecodeError as problem:
+        raise InputError(f"{text} is no JSON text.", "Write it as UTF-8.") from problem
 
 
 def parameters(items: Sequence[str]) -> dict[str, Any]:

@@ -172,7 +172,7 @@ def score(
     target: Annotated[str | None, typer.Option(help="Column to predict for usefulness.")] = None,
     positive: Annotated[str | None, typer.Option(help="The value of the target to look for.")] = None,
     person: Annotated[str | None, typer.Option(help="Column that says which rows belong to one person.")] = None,
-    policy: Annotated[str | None, typer.Option(help="Policy to judge it by: open, standard or strict.")] = None,
+    policy: Annotated[str | None, typer.Option(help=inputs.POLICY)] = None,
     fail_on_block: Annotated[bool, typer.Option(help="Exit with code 3 where the policy blocks the set.")] = False,
     attacks: Annotated[AttackSize, typer.Option(help="How much is attacked.")] = AttackSize.standard,
     secrets: Annotated[list[str] | None, typer.Option(help="Column an attacker wants to know; repeatable.")] = None,
@@ -196,6 +196,7 @@ def score(
                 _must_be_readable(path)
     from synthgen.spec import AttackPlan
 
+    scores.check_metrics(policy, "images" if _holds_images(real) else "tabular")
     progress = Progress()
     try:
         card = scored.score(

@@ -44,7 +44,7 @@ def submit(
     positive: Annotated[str | None, typer.Option(help="The value of the target to look for.")] = None,
     generator: Annotated[str, typer.Option(help="auto, or a generator of the catalog.")] = "auto",
     time_budget: TimeBudget = None,
-    policy: Annotated[str, typer.Option(help="Gate policy: open, standard or strict.")] = "standard",
+    policy: Annotated[str, typer.Option(help=inputs.POLICY)] = "standard",
     attacks: Annotated[AttackSize, typer.Option(help="How much is attacked.")] = AttackSize.standard,
     secrets: Annotated[list[str] | None, typer.Option(help="Column an attacker wants to know; repeatable.")] = None,
     known: Annotated[list[str] | None, typer.Option(help="Column an attacker knows already; repeatable.")] = None,
@@ -79,7 +79,7 @@ def submit(
         "target": target,
         "positive": positive,
         "seed": seed,
-        "policy": policy,
+        "policy": _policy(policy),
         "attacks": {"size": attacks.value, "secrets": secrets or [], "known": known or []},
         "constraints": [one.model_dump(mode="json") for one in inputs.constraints(keep or [])],
         "sample": _sample(rows, where, balance, within, group, drop, seed, classes, truncation),
@@ -108,7 +108,7 @@ def draw(
     within: Inside = None,
     group: Group = None,
     drop: Drop = None,
-    policy: Annotated[str | None, typer.Option(help="Gate policy; that of the job when left out.")] = None,
+    policy: Annotated[str | None, typer.Option(help=f"{inputs.POLICY} That of the job when left out.")] = None,
     classes: pictures.Classes = None,
     truncation: pictures.Truncation = None,
     seed: Seed = 0,
@@ -118,8 +118,9 @@ def draw(
 ) -> None:
     """Draw another set from the model that JOB trained; it is scored and judged anew."""
     sample = _sample(rows, where, balance, within, group, drop, seed, classes, truncation)
+    judged_by = None if policy is None else _policy(policy)
     with connect(url, token) as service:
-        _started(service, service.sample(job, sample, policy), follow)
+        _started(service, service.sample(job, sample, judged_by), follow)
 
 
 def _sample(
@@ -148,6 +149,12 @@ def _sample(
         seed=seed,
     )
     return made.model_dump(mode="json")
+
+
+def _policy(text: str) -> str | dict[str, Any]:
+    """What --policy says, as the service takes it."""
+    found = inputs.policy(text)
+    return found if isinstance(found, str) else found.model_dump(mode="json")
 
 
 def _started(service: Client, job: Job, follow: bool) -> None:

@@ -136,8 +136,8 @@ class Client:
         """Submit a training job; `spec` holds the fields of a RunSpec that differ from its defaults."""
         return Job.model_validate(self._post("/jobs", {"dataset_id": dataset_id, "spec": dict(spec)}))
 
-    def sample(self, job_id: str, sample: Mapping[str, Any], policy: str | None = None) -> Job:
-        """Draw another set from a trained model."""
+    def sample(self, job_id: str, sample: Mapping[str, Any], policy: str | Mapping[str, Any] | None = None) -> Job:
+        """Draw another set from a trained model; `policy` is a name, or the fields of a GatePolicy."""
         return Job.model_validate(self._post(f"/jobs/{job_id}/sample", {"sample": dict(sample), "policy": policy}))
 
     def jobs(self, limit: int = 100) -> list[Job]:

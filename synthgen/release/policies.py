@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
-from synthgen.errors import SpecError
+from pydantic import ValidationError
+
+from synthgen.errors import SpecError, raise_all
 from synthgen.release.image_policies import IMAGES
 from synthgen.release.policy_kinds import PolicyKind
 from synthgen.spec import AttackRule, GatePolicy, GateRule
 
+EXAMPLE = '{"name": "house", "rules": [{"metric": "pair", "compare": "excess", "at_least": -0.05}]}'
 LEVEL = 0.05  # chance that a set which no attack gains from is blocked
 
 ALWAYS_TOLD = ("copied_rows", "near_copies", "closest_record")  # no policy takes "cannot be told" for an answer here
@@ -151,6 +155,22 @@ def named(policy: GatePolicy | str, modality: str = "tabular") -> GatePolicy:
     missing = tuple(rule for rule in ours.base if not any(_as_strict(own, rule) for own in policy.rules))
     attacks = _with_copying(policy.attacks, ours) if policy.attacks else ours.policies["open"].attacks
     return policy.model_copy(update={"rules": (*policy.rules, *missing), "attacks": attacks})
+
+
+def parsed(text: str) -> GatePolicy:
+    """A policy of one's own from its JSON text. Raises SpecError with every problem, by field; it quotes nothing."""
+    try:
+        return GatePolicy.model_validate_json(text)
+    except ValidationError as error:
+        problems = [f"{_field(e['loc'])}: {e['msg'].removeprefix('Value error, ')}" for e in error.errors()]
+    raise_all(SpecError, problems, f"A policy is JSON like {EXAMPLE}.")
+    raise AssertionError("a validation error names a problem")
+
+
+def _field(path: Sequence[int | str]) -> str:
+    """rules[0].metric: where in a policy a problem is."""
+    words = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
+    return words or "the policy"
 
 
 def _with_copying(own: AttackRule, ours: PolicyKind) -> AttackRule:

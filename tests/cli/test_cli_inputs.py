@@ -3,8 +3,18 @@
 import pytest
 
 from synthgen.cli import inputs
-from synthgen.errors import SpecError
-from synthgen.spec import ColumnOverride, FixedCombinations, Inequality, OneOf, Range, Unique, Within
+from synthgen.errors import InputError, SpecError
+from synthgen.spec import (
+    ColumnOverride,
+    FixedCombinations,
+    GatePolicy,
+    GateRule,
+    Inequality,
+    OneOf,
+    Range,
+    Unique,
+    Within,
+)
 
 
 @pytest.mark.parametrize(
@@ -84,3 +94,31 @@ def test_the_source_may_break_what_is_said_to_be_loose():
     )
     with pytest.raises(SpecError, match="item 2 of --keep"):
         inputs.constraints(["may-break:unique:id", "may-break:together:a,b"])
+
+
+def test_a_policy_is_a_name_or_a_file(tmp_path):
+    assert inputs.policy("strict") == "strict"
+    path = tmp_path / "house.JSON"
+    path.write_text('{"name": "house", "rules": [{"metric": "pair", "at_least": 0.5}]}')
+    assert inputs.policy(str(path)) == GatePolicy(name="house", rules=(GateRule(metric="pair", at_least=0.5),))
+    with pytest.raises(InputError, match="cannot be read"):
+        inputs.policy(str(tmp_path / "none.json"))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", "the policy: Invalid JSON"),
+        ("[]", "the policy: "),
+        ('{"rules": [{"metric": "pair"}], "owner": "secret"}', "2 problems"),
+        ('{"rules": [{"metric": "pair"}]}', r"rules\[0\]: a rule needs a bound"),
+        ('{"rules": [{"metric": "pair", "at_least": "secret"}]}', r"rules\[0\].at_least"),
+    ],
+)
+def test_a_policy_that_is_none_is_told_by_field_and_quotes_nothing(text, said, tmp_path):
+    path = tmp_path / "p.json"
+    path.write_text(text)
+    with pytest.raises(SpecError, match=said) as caught:
+        inputs.policy(str(path))
+    assert "secret" not in str(caught.value)
+    assert "at_least" in caught.value.hint

@@ -146,7 +146,10 @@ def test_score_takes_a_policy_attacks_and_a_person_and_blocks_copies(table, tmp_
 
 
 def test_a_policy_is_checked_before_anything_is_measured(table, tmp_path):
+    (tmp_path / "house.json").write_text('{"rules": [{"metric": "beauty", "at_least": 0.5, "required": false}]}')
     for options, said in (
+        (("--policy", tmp_path / "house.json"), "'beauty'"),
+        (("--policy", tmp_path / "none.json"), "none.json"),
         (("--policy", "lax"), "lax"),
         (("--fail-on-block",), "--policy"),
         (("--secrets", "height"), "height"),
