@@ -23,7 +23,8 @@ MISSING_AMONG_NUMBERS = frozenset(
 )
 INFINITE = frozenset(sign + word for sign in ("", "+", "-") for word in ("inf", "infinity", "1.#inf", "∞"))
 MOST_MAGNITUDE = 1e18  # beyond it a grid of whole numbers overflows 64 bits
-NUMBER = re.compile(r"[+-]?(\d{1,40}\.?\d{0,40}|\.\d{1,40})([eE][+-]?(\d{1,2}|[012]\d\d))?")
+_EXPONENT = r"[eE](\+?(\d{1,2}|[012]\d\d|30[0-8])|-(\d{1,2}|[012]\d\d|3[012]\d))"  # as far as floats go
+NUMBER = re.compile(rf"[+-]?(\d{{1,40}}\.?\d{{0,40}}|\.\d{{1,40}})({_EXPONENT})?")
 INTEGER = re.compile(r"[+-]?\d{1,18}")
 WHOLE = re.compile(r"[+-]?\d{1,40}")
 GROUPED = re.compile(r"[+-]?([1-9]\d{0,2}(,\d{3})+|\d{1,40})(\.\d{0,40})?")

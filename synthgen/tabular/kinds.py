@@ -236,7 +236,11 @@ def _integer_key(found: Cells, texts: list[str]) -> Column | None:
     else:
         return None
     return _column(
-        found, "id", reason, key=integer_key(texts), warning="" if found.unique else "that some keys repeat is not kept"
+        found,
+        "id",
+        reason,
+        key=integer_key(texts, found.dtype),
+        warning="" if found.unique else "that some keys repeat is not kept",
     )
 
 
@@ -312,7 +316,7 @@ def _free_text(found: Cells, why: str) -> Column:
 
 def _key(found: Cells, reason: str, kind: ColumnKind = "id") -> Column:
     warning = "" if found.unique or kind == "person" else "that some keys repeat is not kept"
-    return _column(found, kind, reason, key=key_style(found.values), warning=warning)
+    return _column(found, kind, reason, key=key_style(found.values, found.dtype), warning=warning)
 
 
 def _of_kind(found: Cells, kind: ColumnKind) -> Column:

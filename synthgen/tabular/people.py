@@ -46,7 +46,7 @@ def _as_person(column: Column, table: Distinct) -> Column:
     reason = (
         "read as person because its values repeat and its name or the order of rows says that it tells people apart"
     )
-    fresh = key_styles.key_style(values)
+    fresh = key_styles.key_style(values, column.dtype)
     update = {"kind": "person", "reason": reason, "warning": "", "key": fresh, "dtype": column.dtype}
     kept = ("name", "missing_tokens", "missing_token", "quoted")
     return Column.model_validate({**update, **{field: getattr(column, field) for field in kept}})

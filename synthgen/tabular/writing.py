@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from synthgen.tabular.conversion import presented, written
+from synthgen.tabular.key_styles import MOST_KEYS
 from synthgen.tabular.parsing import column_names
 from synthgen.tabular.schema import TIMES, Column, Layout, Schema
 
@@ -95,7 +96,7 @@ def _natural_type(column: Column) -> pa.DataType:
     if column.kind == "boolean":
         return {"1": pa.int64(), "true": pa.bool_()}.get((column.true_token or "").strip().lower(), pa.string())
     if column.kind in ("id", "person") and column.key is not None and column.key.style == "integer":
-        return pa.int64()
+        return pa.int64() if column.key.start < 2**63 - MOST_KEYS else pa.uint64()
     return {"integer": pa.int64(), "number": pa.float64()}.get(column.kind, pa.string())
 
 

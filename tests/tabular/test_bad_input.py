@@ -29,7 +29,8 @@ def source(frame, how, tmp_path):
 
 
 def fitted(frame, how, tmp_path, **settings):
-    return TabularSynthesizer(params=SETTINGS, time_budget=5, **settings).fit(source(frame, how, tmp_path))
+    made = TabularSynthesizer(**{"params": SETTINGS, "time_budget": 5, **settings})
+    return made.fit(source(frame, how, tmp_path))
 
 
 def drawn(frame, how, tmp_path, **settings):
@@ -129,6 +130,16 @@ def test_floats_that_no_grid_holds_are_said_up_front(how, tmp_path):
     assert "logarithms" in model.schema_.column("huge").warning
     assert "beyond 10^18" in model.schema_.column("few").warning
     assert made["few"].astype(float).abs().max() < 10
+
+
+@both
+@pytest.mark.parametrize("size", [1e306, 1e-300, 1e-322])
+def test_floats_at_the_ends_of_what_floats_hold_are_said_up_front(size, how, tmp_path):
+    model = fitted(table(edge=rng.normal(size=N) * size), how, tmp_path, generator="independent", params={})
+    column = model.schema_.column("edge")
+    assert column.kind == "text"
+    assert "of the numbers are beyond 10^18 or below 10^-12 in size" in column.reason
+    assert "logarithms" in column.warning
 
 
 @both
