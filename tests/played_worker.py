@@ -163,6 +163,7 @@ def preview() -> dict[str, Any]:
             "kind": kind,
             "reason": reason,
             "missing": 0,
+            "distinct": 104 if kind == "integer" else 2,
             "histogram": {"labels": ["no", "yes"], "counts": [4861, 249]},
         }
         for name, kind, reason in COLUMNS

@@ -72,7 +72,8 @@ def again(service: Backend, one: SetView) -> None:
         sample = image_mix.form(schema, dataset.rows, f"again-{one.id}")
     else:
         target = job.spec.get("target")
-        sample = mix.form(schema, dataset.rows, f"again-{one.id}", target if isinstance(target, str) else None)
+        preview = artifacts.once("preview", dataset.id, service.dataset_preview)
+        sample = mix.form(schema, dataset.rows, f"again-{one.id}", target if isinstance(target, str) else None, preview)
     if st.button("Draw the set", type="primary", icon=":material/casino:"):
         made = service.sample_again(fit_job, sample)
         links.go("job", id=made.id)

@@ -8,9 +8,12 @@ import streamlit as st
 
 from dashboard import backend
 from dashboard.components import layout, parameters, wording
-from synthgen.spec import AttackRule, GateRule
+from synthgen.release import policies
+from synthgen.spec import AttackRule, GatePolicy, GateRule
 
 BUDGETS = (15, 30, 60, 180, 600, 1800, 3600, 3 * 3600, 8 * 3600)
+CUSTOM = "custom"
+PASTED = "Rules about scores; what no policy may leave out, such as the search for copies, is added."
 SIZES = {"standard": "Whole set and pooled minorities", "full": "Every large group too, and more people"}
 
 
@@ -45,10 +48,16 @@ def training(automatic: str, modality: str = "tabular", budget: int = 180) -> di
     }
 
 
-def policy(modality: str = "tabular") -> str:
-    """The name of the policy that judges the set, with its rules to look at."""
+def policy(modality: str = "tabular") -> GatePolicy | str:
+    """The name of the policy that judges the set, with its rules to look at, or one that is pasted.
+
+    Raises SpecError for a text that is no policy.
+    """
     known = backend.policies(modality)
-    chosen = st.segmented_control("Policy", list(known), default="standard", format_func=str.capitalize) or "standard"
+    names = [*known, CUSTOM]
+    chosen = st.segmented_control("Policy", names, default="standard", format_func=str.capitalize) or "standard"
+    if chosen == CUSTOM:
+        return policies.parsed(st.text_area("Policy as JSON", value=policies.EXAMPLE, help=PASTED))
     with st.expander(f"Its {wording.plural(len(known[chosen].rules), 'rule')}"):
         layout.table(("About", "Why", "Must be there"), map(_rule, known[chosen].rules))
         asked = known[chosen].attacks

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import streamlit as st
@@ -24,13 +25,21 @@ CRITIC = {
     "4x": "4 candidates for each row kept: slowest, most faithful",
 }
 DROPS = {"near_copies": "Near copies of training rows", "outliers": "Outliers"}
+FEW = 20  # as the library balances whole numbers
 DISCRETE = ("boolean", "category", "code")
 MODELLED = (*DISCRETE, "number", "integer", "date", "datetime")
 
 
-def form(schema: dict[str, Any], source_rows: int | None, key: str, target: str | None = None) -> SampleSpec:
-    """The widgets, and what they say. Raises SpecError for what cannot be meant."""
-    discrete = [c["name"] for c in schema["columns"] if c["kind"] in DISCRETE]
+def form(
+    schema: dict[str, Any],
+    source_rows: int | None,
+    key: str,
+    target: str | None = None,
+    preview: Mapping[str, Any] = MappingProxyType({}),
+) -> SampleSpec:
+    """The widgets, and what they say; the preview tells which numbers are few. Raises SpecError for nonsense."""
+    few = _few_whole(preview)
+    discrete = [c["name"] for c in schema["columns"] if c["kind"] in DISCRETE or c["name"] in few]
     modelled = [c["name"] for c in schema["columns"] if c["kind"] in MODELLED]
     mix = st.segmented_control("Mix", list(MIXES), default=DATA, key=f"{key}-mix") or DATA
     st.caption(MIXES[mix])
@@ -62,6 +71,13 @@ def told(sample: Mapping[str, Any], rows: int) -> str:
     if sample.get("drop"):
         parts.append(f"without {' or '.join(DROPS[what].lower() for what in sample['drop'])}")
     return "; ".join(parts)
+
+
+def _few_whole(preview: Mapping[str, Any]) -> set[str]:
+    """The columns of whole numbers with so few values that they are balanced like categories."""
+    return {
+        c["name"] for c in preview.get("columns", ()) if c["kind"] == "integer" and 0 < (c.get("distinct") or 0) <= FEW
+    }
 
 
 def _balanced(discrete: list[str], key: str, target: str | None) -> dict[str, Any]:

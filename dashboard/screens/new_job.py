@@ -43,7 +43,8 @@ def _table(service: Backend, dataset: DatasetView, schema: dict[str, Any]) -> Ru
         layout.section(
             "The synthetic set", "More sets can be drawn from the same model later, with scores of their own."
         )
-        sample = mix.form(schema, dataset.rows, f"new-{dataset.id}", target)
+        preview = artifacts.once("preview", dataset.id, service.dataset_preview)
+        sample = mix.form(schema, dataset.rows, f"new-{dataset.id}", target, preview)
     with st.container(border=True):
         layout.section("Constraints", "What every synthetic row must keep, such as an admission before its discharge.")
         with st.expander("Constraints that every row keeps"):

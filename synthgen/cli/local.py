@@ -23,6 +23,7 @@ WHERE = (
 )
 MEMORY_PER_BYTE = 20  # of the file, for the child that reads it first
 READING_SECONDS = 300.0
+TABLES = (".csv", ".parquet", ".xlsx")
 BLOCKED = 3  # exit code: neither an error (1) nor wrong usage (2)
 Seed = Annotated[int, typer.Option(min=0, help="The same seed gives the same result on a CPU.")]
 
@@ -121,7 +122,7 @@ def sample(
         pictures.not_for_images({"--within": within, "--group": group})
         pictures.sample(model, out, classes or [], rows, where or [], balance or [], truncation, seed)
         return
-    _check_ending(out, (".csv", ".parquet", ".xlsx"))
+    _check_ending(out, TABLES)
     pictures.not_for_tables({"--class": classes, "--truncation": truncation})
     targets = inputs.groups(group or [])
     _must_say_how_many(rows, bool(targets))
@@ -140,13 +141,13 @@ def sample(
 def impute(
     model: Annotated[Path, typer.Argument(help="Folder that 'synthgen fit' wrote.")],
     file: File,
-    out: Annotated[Path, typer.Option(help="CSV or Parquet file; the ending decides.")],
+    out: Annotated[Path, typer.Option(help="CSV, Excel (.xlsx) or Parquet file; the ending decides.")],
     seed: Seed = 0,
 ) -> None:
     """Fill the missing cells of FILE by draws from MODEL, given what each row holds; nothing else changes."""
     if not model.is_dir():
         raise InputError(f"There is no model folder at {model}.", "Train one with 'synthgen fit'.")
-    _check_ending(out, (".csv", ".parquet"))
+    _check_ending(out, TABLES)
     _must_be_readable(file)
     from synthgen.synthesizer import TabularSynthesizer
 

@@ -13,7 +13,7 @@ from synthgen.contracts import Source
 from synthgen.errors import SpecError
 from synthgen.runtime import RunContext
 from synthgen.spec import Unique
-from synthgen.tabular import cells, conversion, dates, keys
+from synthgen.tabular import cells, conversion, dates, excel_writing, keys
 from synthgen.tabular.constraints import Rules, breaks
 from synthgen.tabular.keys import KeyModel
 from synthgen.tabular.schema import TIMES, Column, Schema, layout_of
@@ -56,17 +56,21 @@ def impute(
 def impute_file(
     source: Source, path: Path, generator: Any, schema: Schema, keyed: KeyModel, rules: Rules | None, ctx: RunContext
 ) -> int:
-    """Write a source with its missing cells drawn to a .csv (written as the source was) or .parquet file; its rows.
+    """Write a source with its missing cells drawn to .csv (written as the source was), .parquet or .xlsx; its rows.
 
     Raises SpecError for another ending.
     """
-    if path.suffix.lower() not in (".csv", ".parquet"):
-        raise SpecError(f"A table cannot be written to a file ending in {path.suffix!r}.", "Use .csv or .parquet.")
+    if path.suffix.lower() not in (".csv", ".parquet", ".xlsx"):
+        raise SpecError(
+            f"A table cannot be written to a file ending in {path.suffix!r}.", "Use .csv, .parquet or .xlsx."
+        )
     full = impute(source.data, generator, schema, keyed, rules, ctx)
     if path.suffix.lower() == ".parquet":
         if source.layout.get("format") == "csv":
             full = conversion.presented(conversion.typed(full, schema), schema)
         full.to_parquet(path, index=False)
+    elif path.suffix.lower() == ".xlsx":
+        excel_writing.write_excel([conversion.typed(full, schema)], schema, path)
     else:
         layout = layout_of(source)
         full.to_csv(

@@ -18,7 +18,10 @@ from synthgen.service.db.tables import Job
 from synthgen.service.settings import Settings
 from synthgen.spec import (
     ColumnOverride,
+    DifferentialPrivacy,
     FixedCombinations,
+    GatePolicy,
+    GateRule,
     GroupTarget,
     Inequality,
     OneOf,
@@ -452,10 +455,39 @@ def test_the_attack_plan_and_the_policy_reach_the_job(service, dataset):
 def test_differential_privacy_reaches_the_job(service, dataset):
     page, _ = draw("new_job", dataset=dataset)
     next(each for each in page.toggle if each.label == "Differential privacy").set_value(True).run()
-    next(each for each in page.number_input if each.label == "Epsilon").set_value(3.0)
+    fields = {each.label: each for each in page.number_input}
+    assert fields["Epsilon"].max == 20.0
+    fields["Epsilon"].set_value(20.0)
+    fields["Delta"].set_value(1e-6)
     spec = ordered(service, page)
-    assert spec.privacy is not None
-    assert spec.privacy.epsilon == 3.0
+    assert spec.privacy == DifferentialPrivacy(epsilon=20.0, delta=1e-6)
+
+
+def test_a_policy_of_ones_own_is_pasted_and_checked(service, dataset):
+    page, _ = draw("new_job", dataset=dataset)
+    next(each for each in page.segmented_control if each.label == "Policy").set_value("custom").run()
+    area = next(each for each in page.text_area if each.label == "Policy as JSON")
+    area.set_value('{"name": "house", "rules": [{"metric": "pair"}]}').run()
+    assert "rules[0]: a rule needs a bound" in page.exception[0].message
+    assert not any(each.label == "Start the job" for each in page.button)
+    area = next(each for each in page.text_area if each.label == "Policy as JSON")
+    area.set_value('{"name": "house", "rules": [{"metric": "pair", "at_least": 0.5}]}')
+    assert ordered(service, page).policy == GatePolicy(name="house", rules=(GateRule(metric="pair", at_least=0.5),))
+
+
+def test_whole_numbers_with_few_values_are_balanced_and_others_are_not_offered(service, dataset, monkeypatch):
+    for values, offered in ((20, True), (21, False)):
+        few = played_worker.preview()
+        few["columns"][0]["distinct"] = values
+        monkeypatch.setattr(Backend, "dataset_preview", lambda _, __, few=few: few)
+        page, _ = draw("new_job", dataset=dataset)
+        page.session_state[f"new-{dataset}-mix"] = mix.BALANCED
+        page.run()
+        box = next(each for each in page.multiselect if each.label == "Balance by")
+        assert ("age" in box.options) == offered
+        if offered:
+            box.set_value(["age"])
+            assert ordered(service, page).sample.balance == ("age",)
 
 
 def button(page, label):

@@ -7,6 +7,7 @@ import pytest
 from synthgen.errors import SpecError
 from synthgen.spec import Inequality
 from synthgen.synthesizer import TabularSynthesizer
+from synthgen.tabular import io
 
 QUICK = {"epochs": 25, "hidden": 48, "critic_epochs": 1, "critic_rounds": 1}
 CAUSE = np.array([[0.8, 0.15, 0.05], [0.1, 0.8, 0.1], [0.05, 0.05, 0.9]])  # sign given cause
@@ -136,6 +137,23 @@ def test_a_file_comes_back_as_it_was_written_but_for_its_gaps(fitted, tmp_path):
     assert (before.mask(gaps, "") == after.mask(gaps, "")).all().all()
     assert set(after["cause"]) == {"a", "b", "c"}
     assert after["when"].str.fullmatch(r"\d{4}-\d\d-\d\d").all()
+
+
+def test_an_excel_file_holds_the_cells_that_a_csv_does(tmp_path):
+    frame = table(300, 7).assign(note=[f"seen on {i}, see letter of the day" for i in range(300)])
+    frame.to_csv(tmp_path / "train.csv", index=False)
+    holes(frame.head(120)).to_csv(tmp_path / "in.csv", index=False)
+    model = TabularSynthesizer("independent").fit(tmp_path / "train.csv")
+    for name in ("out.csv", "out.xlsx"):
+        assert model.impute_file(tmp_path / "in.csv", tmp_path / name) == 120
+    csv, excel = (io.read(tmp_path / name, name).data for name in ("out.csv", "out.xlsx"))
+    assert list(csv) == list(excel) == list(frame)
+    numbers = ["level", "count", "low", "high"]
+    words = [name for name in frame if name not in numbers]
+    pd.testing.assert_frame_equal(csv[numbers].astype(float), excel[numbers].astype(float))
+    assert (csv[words].apply(lambda c: c.str.lower()) == excel[words].apply(lambda c: c.str.lower())).all().all()
+    with pytest.raises(SpecError, match=r"\.txt"):
+        model.impute_file(tmp_path / "in.csv", tmp_path / "out.txt")
 
 
 def test_a_person_s_constant_is_the_same_in_all_rows_of_the_person():
