@@ -48,7 +48,8 @@ class Distinct:
         return len(self.codes)
 
 
-def _text(value: Any) -> str:
+def as_text(value: Any) -> str:
+    """One cell as the text that stands for it."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool | np.bool_):
@@ -66,7 +67,7 @@ def distinct(column: pd.Series) -> Distinct:
         raise InputError(
             f"Column {column.name!r} holds lists, records or other nested values.", "Give one plain value per cell."
         ) from error
-    values = [_text(value) for value in uniques]
+    values = [as_text(value) for value in uniques]
     if column.dtype != object or len(set(values)) < len(values):
         codes, values = _merged(codes, values)
     counts = np.bincount(codes[codes >= 0], minlength=len(values))

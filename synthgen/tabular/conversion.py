@@ -146,12 +146,20 @@ def presented_column(values: pd.Series, column: Column, from_text: bool) -> pd.S
         )
         return flags.astype("boolean" if dtype == "boolean" or flags.isna().any() else "bool")
     if dtype == "category":
-        return (_natural(values, column) if column.numeric else values).astype("category")
+        return _categorical(values, column)
     if dtype in ("object", "string", "str") or dtype.startswith("string"):
         cells_written = written(values, column).copy()
         cells_written[values.isna().to_numpy()] = None
         return _as_dtype(pd.Series(cells_written, index=values.index, dtype=object), dtype)
     return _cast(values if column.numeric else _as_numbers(values), dtype)
+
+
+def _categorical(values: pd.Series, column: Column) -> pd.Series:
+    """Categories as the source lists and orders them, then what else occurs; unordered where it gives them no order."""
+    if not column.categories:
+        return (_natural(values, column) if column.numeric else values).astype("category")
+    listed = list(dict.fromkeys([*column.categories, *sorted(values.dropna().unique())]))
+    return pd.Series(pd.Categorical(values, categories=listed, ordered=True), index=values.index)
 
 
 def _natural(values: pd.Series, column: Column) -> pd.Series:

@@ -85,6 +85,8 @@ def column(
         made = made.model_copy(
             update={"reason": f"read as {KINDS.get(made.kind, made.kind)} because its owner says so"}
         )
+    if not made.numeric:
+        made = made.model_copy(update={"categories": _listed(series, wanted)})
     if wanted.public is not None:
         made = made.model_copy(update={"public": wanted.public})
     if wanted.decimals is not None and made.numeric:
@@ -99,6 +101,14 @@ def _infinite(series: pd.Series, table: Distinct) -> int:
         return int(np.isinf(series.to_numpy(float, na_value=np.nan)).sum())
     words = cells.missing_mask([value.strip().lower() for value in table.values], cells.INFINITE)
     return int(table.counts[words].sum()) if 0 < words.sum() < len(words) else 0
+
+
+def _listed(series: pd.Series, wanted: ColumnOverride) -> tuple[str, ...]:
+    """The categories of a categorical dtype that has an order, its own or the one that its owner gives it."""
+    if not isinstance(series.dtype, pd.CategoricalDtype) or wanted.order == ():
+        return ()
+    own = [cells.as_text(category) for category in series.dtype.categories] if series.dtype.ordered else []
+    return tuple(dict.fromkeys([*(wanted.order or ()), *own]))
 
 
 def _mixed(found: Cells, made: Column) -> str:

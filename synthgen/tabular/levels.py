@@ -72,9 +72,9 @@ def _ordered(column: Column, said: ColumnOverride, held: Sequence[str]) -> Colum
     """The column with the order of its categories: as declared, else as their names tell."""
     if column.kind not in ORDERED or said.order == ():
         return column
-    if said.order:
-        order = tuple(value for value in said.order if value in set(held))
-        why = "its owner says so"
+    if declared := said.order or column.categories:
+        order = tuple(value for value in declared if value in set(held))
+        why = "its owner says so" if said.order else "its data type says so"
     else:
         found = scales.find(held)
         if found is None:

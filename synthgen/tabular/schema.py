@@ -48,6 +48,7 @@ class Column(Record):
     `order` holds the categories that have an order, the lowest first; `codes` the only texts that may come back, where
     the owner named them; both name none that fewer than k people hold. `rest` is what all other texts become (empty:
     "other"). `marks` are the texts among its numbers that come back, each with the number it stands as.
+    `categories` are those of an ordered categorical dtype, as it or the owner lists them: the list names no holder.
     """
 
     name: str
@@ -77,6 +78,7 @@ class Column(Record):
     determined_by: str | None = None
     follows: str | None = None
     order: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
     codes: tuple[str, ...] = ()
     rest: str = ""
     place_with: str | None = None

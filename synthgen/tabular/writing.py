@@ -79,9 +79,19 @@ def write_parquet(chunks: Iterable[pd.DataFrame], schema: Schema, path: Path) ->
 def _arrow_table(chunk: pd.DataFrame, schema: Schema) -> pa.Table:
     """One chunk with the same Arrow types as every other, and what pandas needs to give its own dtypes back."""
     table = pa.Table.from_pandas(
-        presented(chunk, schema), schema=arrow_schema(schema), preserve_index=False, safe=False
+        _without_rare(presented(chunk, schema), schema), schema=arrow_schema(schema), preserve_index=False, safe=False
     )
     return table.replace_schema_metadata(None) if schema.layout.of_text else table
+
+
+def _without_rare(frame: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """The frame without listed categories that too few people hold: a file may leave, and its list goes with it."""
+    for column in schema.columns:
+        if column.categories and frame[column.name].dtype == "category":
+            cells = frame[column.name].cat
+            kept = {*column.order, *cells.remove_unused_categories().cat.categories}
+            frame[column.name] = cells.set_categories([c for c in cells.categories if c in kept])
+    return frame
 
 
 def arrow_schema(schema: Schema) -> pa.Schema:
@@ -117,5 +127,5 @@ def _arrow_type(column: Column, from_text: bool) -> pa.DataType:
     if dtype == "category":
         numbers = {"integer": pa.int64(), "number": pa.float64()}
         held = pa.string() if column.marks else numbers.get(column.kind, pa.string())
-        return pa.dictionary(pa.int32(), held)
+        return pa.dictionary(pa.int32(), held, ordered=bool(column.categories))
     return pa.string()

@@ -48,6 +48,7 @@ def _bare(column: Column, said: ColumnOverride) -> Column:
             "reason": "its kind is taken as known",
             "warning": "",
             "order": tuple(said.order or ()),
+            "categories": (),
             "codes": tuple(said.codes or ()),
             "public": bool(said.public),
             "sentinels": (),
