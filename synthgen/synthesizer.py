@@ -214,7 +214,7 @@ class TabularSynthesizer:
         return made
 
     def impute_file(self, path: str | Path, out: str | Path, seed: int = 0) -> int:
-        """Write a file with its missing cells drawn to a .csv or .parquet file; returns its rows."""
+        """Write a file with its missing cells drawn to a .csv, .parquet or .xlsx file; returns its rows."""
         self._must_be_fitted()
         source = catalog.modality("tabular").call("read", Path(path))
         ctx = self._context().at(f"impute{seed}/0")
