@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -75,7 +76,8 @@ def column(
     found = everything.without(tokens)
     made = _of_kind(found, wanted.kind) if wanted.kind else guess(found)
     counts = dict(zip(table.values, table.counts.tolist(), strict=True))
-    made = made.model_copy(update={"dtype": str(series.dtype), "quoted": quoted, **_missing(made, counts, table)})
+    dtype = "float64" if made.numeric and _decimals(series) else str(series.dtype)
+    made = made.model_copy(update={"dtype": dtype, "quoted": quoted, **_missing(made, counts, table)})
     if infinite := _infinite(series, table):
         told = f"{infinite} infinite entries are read as missing"
         made = made.model_copy(update={"warning": f"{made.warning}; {told}" if made.warning else told})
@@ -101,6 +103,12 @@ def _infinite(series: pd.Series, table: Distinct) -> int:
         return int(np.isinf(series.to_numpy(float, na_value=np.nan)).sum())
     words = cells.missing_mask([value.strip().lower() for value in table.values], cells.INFINITE)
     return int(table.counts[words].sum()) if 0 < words.sum() < len(words) else 0
+
+
+def _decimals(series: pd.Series) -> bool:
+    """Whether every filled cell is a `decimal.Decimal`: such numbers come back as floats."""
+    filled = series.dropna() if series.dtype == object else series.head(0)
+    return len(filled) > 0 and isinstance(filled.iloc[0], Decimal) and all(isinstance(v, Decimal) for v in filled)
 
 
 def _listed(series: pd.Series, wanted: ColumnOverride) -> tuple[str, ...]:

@@ -1,5 +1,7 @@
 """Tables that break others: each trains, or says up front what cannot be modelled and why; as a frame and as a CSV."""
 
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -140,6 +142,17 @@ def test_floats_at_the_ends_of_what_floats_hold_are_said_up_front(size, how, tmp
     assert column.kind == "text"
     assert "of the numbers are beyond 10^18 or below 10^-12 in size" in column.reason
     assert "logarithms" in column.warning
+
+
+def test_decimals_come_back_as_floats(tmp_path):
+    cells = [None, *(Decimal(f"{v:.2f}") for v in rng.normal(50, 9, N - 1))]
+    model = TabularSynthesizer("independent").fit(table(price=pd.Series(cells, dtype=object)))
+    made = model.sample(100)["price"]
+    assert made.dtype == "float64"
+    assert made.median() == pytest.approx(50, abs=9)
+    assert (made.round(2) == made)[made.notna()].all()
+    model.write(tmp_path / "made.parquet", 50)
+    assert io.read(tmp_path / "made.parquet").data["price"].dtype == "float64"
 
 
 @both
