@@ -76,7 +76,7 @@ def check_without_source(
 
 
 def _known(what: str, names: list[str], joint: Joint) -> np.ndarray:
-    """Which levels of two columns are known to have k people. Raises SpecError where nothing is known of the columns."""
+    """Which levels of two columns are known to have k people. Raises SpecError where nothing is known of them."""
     held = joint.held(*names) if len(names) == 2 else None
     if held is None:
         kept = "it knows of some pairs of columns only" if joint.pairs else "this model keeps no joint counts"

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import make_url
 
+from synthgen.errors import Unavailable
+
 BUSY_TIMEOUT_MS = 15_000
+_turns: WeakKeyDictionary[Engine, threading.Lock] = WeakKeyDictionary()
 
 
 def connect(address: str) -> Engine:
@@ -21,6 +28,24 @@ def connect(address: str) -> Engine:
     return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20)
 
 
+@contextmanager
+def turn(engine: Engine) -> Iterator[None]:
+    """Let one thread of this process at a time write to SQLite; for PostgreSQL nothing has to be done.
+
+    SQLite lets a writer that finds the lock taken sleep and try again: the unlucky would wait for seconds.
+    """
+    lock = _turns.get(engine)
+    if lock is None:
+        yield
+        return
+    if not lock.acquire(timeout=BUSY_TIMEOUT_MS / 1000):
+        raise Unavailable("The database did not answer.", "Try again; if it stays so, ask the operator.")
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def _sqlite(address: str) -> Engine:
     database = make_url(address).database
     if database and database != ":memory:":
@@ -28,6 +53,7 @@ def _sqlite(address: str) -> Engine:
     engine = create_engine(address, pool_size=10, max_overflow=20, connect_args={"check_same_thread": False})
     event.listen(engine, "connect", _configure)
     event.listen(engine, "begin", _begin_immediate)
+    _turns[engine] = threading.Lock()
     return engine
 
 

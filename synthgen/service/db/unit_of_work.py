@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from synthgen.errors import Unavailable
 from synthgen.service.db import tables
+from synthgen.service.db.connection import turn
 
 CLOCKS = {
     "sqlite": "select strftime('%Y-%m-%dT%H:%M:%f', 'now')",
@@ -100,7 +101,11 @@ def unit_of_work(engine: Engine, project_id: str, *, read_only: bool = False) ->
     """
     bound = engine.execution_options(read_only=True) if read_only else engine
     try:
-        with Session(bound, expire_on_commit=False) as session, session.begin():
+        with (
+            nullcontext() if read_only else turn(engine),
+            Session(bound, expire_on_commit=False) as session,
+            session.begin(),
+        ):
             yield UnitOfWork(session, project_id)
     except (OperationalError, InterfaceError, PoolTimeout) as error:
         raise _unanswered(error) from error
