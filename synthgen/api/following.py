@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 
 from synthgen.errors import SynthgenError, trail
 from synthgen.service import following, jobs
@@ -70,6 +70,7 @@ class Following:
         self.app = app
         self.watched: dict[str, Watched] = {}
         self.looking: asyncio.Task[None] | None = None
+        self.thread = CapacityLimiter(1)  # of its own: the look must not wait behind requests
 
     def count(self) -> int:
         """How many clients there are."""
@@ -128,7 +129,7 @@ class Following:
         while self.watched:
             began = time.monotonic()
             known = {job: watched.last for job, watched in self.watched.items()}
-            for job, news in (await to_thread.run_sync(self._news, known)).items():
+            for job, news in (await to_thread.run_sync(self._news, known, limiter=self.thread)).items():
                 if job in self.watched:
                     self.watched[job].tell(news)
             await asyncio.sleep(max(LOOK_SECONDS - (time.monotonic() - began), LOOK_SECONDS / 4))
