@@ -34,6 +34,7 @@ from benchmarks.image_sets import SETS
 from benchmarks.tables import digest
 from synthgen import catalog, pipeline, scoring
 from synthgen.contracts import MetricResult, Scorecard, Status
+from synthgen.images.sets import SyntheticImages, write
 from synthgen.images.stack import ImageStack
 from synthgen.pipeline import Prepared
 from synthgen.runtime import RunContext
@@ -50,6 +51,7 @@ MOST_DRAWN = 1000
 SLACK = 20  # times the planned time before the clock may end a run: arms must take the same steps
 MEASURES = ("rarest", "cluster", "recall", "frechet", "frechet_holdout", "precision", "excess", "excess_rarest")
 LOWER = ("frechet", "excess", "excess_rarest")
+ADVICE = "augmentation"
 JUDGED = ("frechet", "precision", "coverage", "worst_cluster", "accuracy_score", "closest_image", "near_copies")
 THINNED = ("bccd_cells_40", "digits_thinned")
 
@@ -61,7 +63,8 @@ def main() -> int:
     missed = 0
     for name in options.sets:
         runs = {arm: [_kept(name, arm, seed, options) for seed in range(options.seeds)] for arm in options.arms}
-        found = {"images": name, "minutes": options.minutes, "runs": runs, "means": means(runs)}
+        found = {"images": name, "table": f"images {name}", "minutes": options.minutes}
+        found |= {"runs": runs, "means": means(runs)}
         found |= {"differences": differences(runs), "bars": [bar.entry() for bar in bars(name, runs)]}
         print("\n".join(lines(found)), flush=True)
         missed += sum(bar["outcome"] == "MISS" for bar in found["bars"])
@@ -86,27 +89,41 @@ def _measured(name: str, arm: str, seed: int, minutes: float, options: argparse.
     prepared, ctx = SETS[name].prepared(spec), RunContext(seed=seed)
     model = pipeline.fit(prepared, spec, ctx)
     seconds = resource.getrusage(resource.RUSAGE_SELF).ru_utime
-    metrics = {m: catalog.modality("images").metrics[m] for m in (*JUDGED, *(["augmentation"] * options.augment))}
+    advised = options.augment and arm == "worst_case"
     with tempfile.TemporaryDirectory() as folder:
         made = _drawn(model, prepared, spec, ctx, Path(folder))
         if options.grid is not None:
             _grid(prepared, made.take(MOST_DRAWN * 20), options.grid / f"{name}_{arm}_{seed}.png")
-        card = scoring.score(
-            metrics, prepared.split, made, prepared.schema, prepared.groups, ctx.at("score"), model.generator
-        )
-    report = model.generator.report()
-    health = [h.get("state") for h in report.get("health", ()) if isinstance(h, dict)]
-    return {**figures(card, prepared), "fit_cpu_seconds": round(seconds, 1), "states": health}
+        card = _scored((*JUDGED, *([ADVICE] * advised)), made, prepared, ctx, model.generator)
+        found = figures(card, prepared)
+        if advised:
+            planted = _mislabelled(made, prepared, Path(folder) / "planted")
+            found["planted"] = _advice(_scored((ADVICE,), planted, prepared, ctx))
+    states = [look["states"] for look in model.generator.report()["health_history"]]
+    return {**found, "fit_cpu_seconds": round(seconds, 1), "states": states}
 
 
-def _drawn(model: Any, prepared: Prepared, spec: RunSpec, ctx: RunContext, folder: Path) -> Any:
+def _scored(
+    names: Sequence[str], made: SyntheticImages, prepared: Prepared, ctx: RunContext, generator: Any = None
+) -> Scorecard:
+    metrics = {name: catalog.modality("images").metrics[name] for name in names}
+    return scoring.score(metrics, prepared.split, made, prepared.schema, prepared.groups, ctx.at("score"), generator)
+
+
+def _drawn(model: Any, prepared: Prepared, spec: RunSpec, ctx: RunContext, folder: Path) -> SyntheticImages:
     counts = prepared.split.train.counts(len(prepared.schema.classes))
     rows = int(min(MOST_DRAWN, counts.max()))
     targets = tuple(GroupTarget(where={"class": name}, rows=rows) for name in prepared.schema.classes)
     request = SampleSpec(targets=targets)
     chunks = pipeline.draw(model, prepared.schema, request, rows * len(targets), spec, ctx)
-    modality = catalog.modality("images")
-    return modality.call("write", chunks, prepared.schema, folder, request, model.generator.name, [])
+    return write(chunks, prepared.schema, folder, request, model.generator.name)
+
+
+def _mislabelled(made: SyntheticImages, prepared: Prepared, folder: Path) -> SyntheticImages:
+    """A bad set: every image carries the name of the next class."""
+    classes = len(prepared.schema.classes)
+    chunks = (ImageStack(chunk.pixels, (chunk.labels + 1) % classes) for chunk in made.chunks())
+    return write(chunks, prepared.schema, folder, made.spec, made.generator)
 
 
 def figures(card: Scorecard, prepared: Prepared) -> dict[str, Any]:
@@ -123,10 +140,16 @@ def figures(card: Scorecard, prepared: Prepared) -> dict[str, Any]:
         "excess_rarest": _number(_of_class(card, "closest_image", rarest), "value") - 0.5,
         "near_copies": _number(_result(card, "near_copies"), "value"),
     }
-    added = card.result("augmentation")
-    if added is not None:
-        out |= {"verdict": added.verdict or added.reason, "gain": _number(_result(card, "augmentation"), "value")}
-    return out
+    return out if card.result(ADVICE) is None else {**out, "advice": _advice(card)}
+
+
+def _advice(card: Scorecard) -> dict[str, Any]:
+    """Whether adding the set helps a classifier: the verdict, and what the best mix changes, with its interval."""
+    found = _result(card, ADVICE)
+    if found is None or found.interval is None:
+        return {"verdict": "cannot be told"}
+    gain = [_number(found, "value"), found.interval.low, found.interval.high]
+    return {"verdict": found.verdict, "gain": gain}
 
 
 def _rarest(prepared: Prepared) -> str:
@@ -191,6 +214,7 @@ def bars(name: str, runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator
     yield Bar("Frechet distance", scale * ours["frechet"], "<=", 3, 1, "in units where hold-out has .3")
     yield Bar("memorisation", ours["excess"], "<=", 0.05, against="share nearer to training, less .5")
     yield Bar("memorisation, rarest", ours["excess_rarest"], "<=", 0.05, against="share nearer to training, less .5")
+    yield from _advised(runs["worst_case"])
     if "frequency" in gaps:
         mean, low, _ = gaps["frequency"]["rarest"]
         yield Bar("rarest, against frequency", mean if low > 0 else min(mean, 0.0), ">=", 0.2, against="interval")
@@ -202,6 +226,19 @@ def bars(name: str, runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator
                 yield Bar(f"{measure}, better than balanced", low, ">=", -1.0, 0.0, "lower end of the difference")
 
 
+def _advised(runs: Sequence[Mapping[str, Any]]) -> Iterator[Bar]:
+    """ "Use" only with an interval above 0, never for a planted bad set."""
+    told = [run for run in runs if "advice" in run]
+    if told:
+        rash = sum(_used(run["advice"]) and run["advice"]["gain"][1] <= 0 for run in told)
+        yield Bar("verdicts without proof", rash, "<=", 0)
+        yield Bar("planted bad sets advised", sum(_used(run["planted"]) for run in told), "<=", 0)
+
+
+def _used(advice: Mapping[str, Any]) -> bool:
+    return str(advice["verdict"]).startswith("use")
+
+
 def lines(found: Mapping[str, Any]) -> Iterator[str]:
     """A set's figures as text."""
     yield f"\n{found['images']}, {found['minutes']:g} minutes of training"
@@ -211,7 +248,18 @@ def lines(found: Mapping[str, Any]) -> Iterator[str]:
     for arm, gaps in found["differences"].items():
         told = (f"{gaps[m][0]:+.3f} ({gaps[m][1]:+.3f} to {gaps[m][2]:+.3f})" for m in ("rarest", "cluster", "recall"))
         yield f"worst_case - {arm}: rarest, cluster, recall {', '.join(told)}"
+    for seed, run in enumerate(found["runs"].get("worst_case", ())):
+        if "advice" in run:
+            yield f"would adding seed {seed}'s set help: {advised(run['advice'])}; planted: {advised(run['planted'])}"
     yield from (Bar.of(bar).line() for bar in found["bars"])
+
+
+def advised(advice: Mapping[str, Any]) -> str:
+    """A verdict with what the best mix changes."""
+    if "gain" not in advice:
+        return str(advice["verdict"])
+    value, low, high = advice["gain"]
+    return f"{advice['verdict']}, recall of the worst class {value:+.3f} ({low:+.3f} to {high:+.3f})"
 
 
 def _grid(prepared: Prepared, made: ImageStack, path: Path, wide: int = 12) -> None:

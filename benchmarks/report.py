@@ -27,7 +27,11 @@ MEASURES = {
 }
 SUMMED = ("pair", "detection_auc", "worst_tenth", "tstr_ap")
 OTHERWISE = {"tstr_ap": "tstr_r2"}  # where the target is a number
-KINDS = ("contestants", "rare", "emphasis", "modes", "scale", "scorecard", "chaos", "load")
+KINDS = ("contestants", "rare", "emphasis", "modes", "images", "scale", "scorecard", "chaos", "load")
+IMAGES = {
+    "rarest": "rarest class", "cluster": "worst cluster", "recall": "worst recall", "frechet": "Frechet",
+    "frechet_holdout": "of unseen", "precision": "precision", "excess": "copying", "excess_rarest": "copying, rarest",
+}  # fmt: skip
 SIZES = {
     "rows": "rows", "columns": "columns", "levels": "levels", "prepare_s": "prepare CPU s", "fit_s": "fit CPU s",
     "epochs": "epochs", "sampled_per_s": "rows/s", "data_mib": "data MiB", "above_data_mib": "MiB above the data",
@@ -49,6 +53,7 @@ def main() -> int:
     parts += [rare(kinds["rare"])] if kinds["rare"] else []
     parts += [emphasised(kinds["emphasis"])] if kinds["emphasis"] else []
     parts += [modes(kinds["modes"])] if kinds["modes"] else []
+    parts += [images(kinds["images"]), *arms(kinds["images"])] if kinds["images"] else []
     parts += [sizes(kinds["scale"])] if kinds["scale"] else []
     parts += [scorecards(kinds["scorecard"])] if kinds["scorecard"] else []
     parts += [budgets(r["budgets"]) for r in kinds["scorecard"] if r.get("budgets")]
@@ -134,6 +139,25 @@ def modes(results: Sequence[dict[str, Any]]) -> str:
             cells = [f"{mean['modes']:.1f}", _shown(mean["high_quality"]), _shown(mean["kl"])]
             lines.append(_row([f"{r['modes']}, {arm}, {r['seeds']} seeds", *cells]))
     return "\n".join(lines)
+
+
+def images(results: Sequence[dict[str, Any]]) -> str:
+    """A row a set and arm: shares of what unseen real images reach, distances, and copying beyond chance."""
+    lines = [_row(["images", *IMAGES.values()]), _row(["---"] * (len(IMAGES) + 1))]
+    for r in results:
+        for arm, mean in r["means"].items():
+            name = f"{r['images']}, {arm.replace('_', ' ')}, {len(r['runs'][arm])} x {r['minutes']:g} minutes"
+            lines.append(_row([name, *(_shown(mean[m]) for m in IMAGES)]))
+    return "\n".join(lines)
+
+
+def arms(results: Sequence[dict[str, Any]]) -> list[str]:
+    """What the worst case gains over the other arms, paired over seeds; and what it was worth to a classifier."""
+    told = ("rarest", "cluster", "recall")
+    lines = [_row(["worst case against", *(IMAGES[m] for m in told)]), _row(["---"] * (len(told) + 1))]
+    found = [(r["images"], arm, gaps) for r in results for arm, gaps in r["differences"].items()]
+    lines += [_row([f"{name}: {arm}", *(_difference(gaps[m]) for m in told)]) for name, arm, gaps in found]
+    return ["\n".join(lines)] if found else []
 
 
 def sizes(results: Sequence[dict[str, Any]]) -> str:

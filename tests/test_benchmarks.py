@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import bars, children, emphasis, figure, membership, rare_class, report, tables, tabular
+from benchmarks import bars, children, emphasis, figure, images, membership, rare_class, report, tables, tabular
 from benchmarks.contestants import Contestant, ours, peer
 
 FIGURES = {
@@ -253,3 +253,37 @@ def test_attacks_that_gain_fit_in_lines():
     assert "auc 0.7100 (0.6600 to 0.7600)" in told[1]
     assert "tpr_at_01" not in told[1]
     assert "worst of 2 pools 0.8000" in told[1]
+
+
+def image_runs(arm, rarest, advice=None):
+    """Three seeds of one arm, a little apart."""
+    run = dict.fromkeys(images.MEASURES, 0.5) | {"frechet": 1.0, "frechet_holdout": 0.2, "excess": 0.0}
+    found = [run | {"rarest": rarest + 0.01 * seed, "excess_rarest": 0.1} for seed in range(3)]
+    return {arm: [r | advice if advice else r for r in found]}
+
+
+def test_images_are_held_against_their_bars_and_shown_arm_by_arm():
+    advice = {"advice": {"verdict": "use +50 %", "gain": [0.1, 0.05, 0.2]}, "planted": {"verdict": "do not use"}}
+    runs = image_runs("worst_case", 0.8, advice) | image_runs("balanced", 0.7) | image_runs("frequency", 0.1)
+    held = {bar.measure: bar.outcome for bar in images.bars("digits_thinned", runs)}
+    assert held["coverage, rarest class"] == held["rarest, against frequency"] == "floor"
+    assert held["coverage, worst cluster"] == "floor"
+    assert held["worst recall"] == held["memorisation, rarest"] == "MISS"
+    assert held["rarest, better than balanced"] == "goal"
+    assert held["verdicts without proof"] == held["planted bad sets advised"] == "floor"
+    found = {"images": "digits", "table": "images digits", "minutes": 5.0, "runs": runs, "means": images.means(runs)}
+    found |= {"differences": images.differences(runs), "bars": [b.entry() for b in images.bars("digits", runs)]}
+    assert "use +50 %, recall of the worst class +0.100 (+0.050 to +0.200); planted: do not use" in "\n".join(
+        images.lines(found)
+    )
+    assert "| digits, balanced, 3 x 5 minutes | 0.710 |" in report.images([found])
+    assert "| digits: frequency | +0.700" in report.arms([found])[0]
+    assert "- images digits: worst recall 0.500, floor >= 0.950" in report.missed([found])
+
+
+def test_a_planted_bad_set_of_images_that_is_advised_is_a_miss():
+    rash = {"verdict": "use +25 %", "gain": [0.1, -0.01, 0.2]}
+    held = {
+        b.measure: b.outcome for b in images.bars("x", image_runs("worst_case", 0.8, {"advice": rash, "planted": rash}))
+    }
+    assert held["verdicts without proof"] == held["planted bad sets advised"] == "MISS"
