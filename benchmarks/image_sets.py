@@ -1,4 +1,7 @@
-"""The image sets of `benchmarks.images`, split and thinned out: what is taken away is never trained on."""
+"""The image sets of `benchmarks.images`, split and thinned out: what is taken away is never trained on.
+
+Where no image shares a source with another one, what is taken away joins the hold-out.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,9 @@ from PIL import Image
 
 from benchmarks.tables import SHARED
 from synthgen import catalog, pipeline
-from synthgen.contracts import Source
+from synthgen.contracts import Source, Split
+from synthgen.images.modes import people_of
+from synthgen.images.stack import ImageStack
 from synthgen.pipeline import Prepared
 from synthgen.runtime import RunContext
 from synthgen.spec import ImageOptions, RunSpec
@@ -31,6 +36,7 @@ class ImageSet:
     size: int
     keep: Callable[[np.ndarray, np.random.Generator], np.ndarray] | None = None  # class counts -> images left
     holdout_share: float = 0.3
+    returned: bool = False  # whether what is cut joins the hold-out
 
     def prepared(self, spec: RunSpec) -> Prepared:
         """Split by the run's seed, thinned, with the census of what is left."""
@@ -38,11 +44,13 @@ class ImageSet:
         found = pipeline.prepare(self.source(), spec, ctx)
         if self.keep is None:
             return found
-        rng, split = ctx.rng("thinned"), found.split
-        left = self.keep(split.train.counts(len(found.schema.classes)), rng)
+        rng, split, classes = ctx.rng("thinned"), found.split, len(found.schema.classes)
+        counts = split.train.counts(classes)
+        left = self.keep(counts, rng)
         chosen = _some(split.train.labels, left, rng)
-        people = None if split.train_people is None else split.train_people[chosen]
-        cut = replace(split, train=split.train.take(chosen), train_people=people)
+        also = _some(split.validation.labels, _as_thin(split.validation.counts(classes), left / counts), rng)
+        cut = _cut(split, chosen, also)
+        cut = _returned(split, cut, chosen, also) if self.returned else cut
         groups = catalog.modality("images").call("census", cut, found.schema, spec)
         return replace(found, split=cut, groups=groups)
 
@@ -55,6 +63,36 @@ class ImageSet:
             time_budget=round(60 * minutes),
             images=ImageOptions(size=self.size),
         )
+
+
+def _as_thin(counts: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """Validation images left where training was cut: who has few images has few to validate by."""
+    return np.where(counts > 0, np.maximum(np.round(counts * share), 1), 0).astype(int)
+
+
+def _cut(split: Split, chosen: np.ndarray, also: np.ndarray) -> Split:
+    """With these training and validation images only."""
+    out = replace(split, train=split.train.take(chosen), validation=split.validation.take(also))
+    for part, rows in (("train_people", chosen), ("validation_people", also)):
+        people = getattr(split, part)
+        out = out if people is None else replace(out, **{part: people[rows]})
+    return out
+
+
+def _returned(split: Split, cut: Split, chosen: np.ndarray, also: np.ndarray) -> Split:
+    """With the images that were cut in the hold-out, but for those that may show what is still trained on."""
+    stacks, people = [split.holdout], [_people(split, "holdout")]
+    for part, rows in (("train", chosen), ("validation", also)):
+        stack, who = getattr(split, part), _people(split, part)
+        gone = np.setdiff1d(np.arange(len(stack)), rows)
+        gone = gone[~np.isin(who[gone], who[rows])]
+        stacks.append(stack.take(gone))
+        people.append(who[gone] + people[-1].max(initial=-1) + 1)
+    return replace(cut, holdout=ImageStack.joined(stacks), holdout_people=np.concatenate(people))
+
+
+def _people(split: Split, part: str) -> np.ndarray:
+    return people_of(getattr(split, part), getattr(split, f"{part}_people"))
 
 
 def _some(labels: np.ndarray, left: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -125,7 +163,7 @@ SETS: Mapping[str, ImageSet] = {
         ImageSet("bccd_cells", _bccd, 32),
         ImageSet("bccd_cells_40", _bccd, 32, cut_minorities),
         ImageSet("pneumonia", _pneumonia, 28),
-        ImageSet("digits_thinned", _digits, 28, thin_three),
+        ImageSet("digits_thinned", _digits, 28, thin_three, returned=True),
         ImageSet("ten_classes_64", _ten_colours, 64),
     )
 }

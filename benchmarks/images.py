@@ -9,17 +9,20 @@ images of a batch). Each draws as many images of every class as the training par
 and is scored by synthgen's scorecard beside real hold-out images; figures are the share of what hold-out images reach
 where the bar is such a share. Differences to *worst_case* are paired over seeds, with a 95 % t interval.
 
-Runs are kept by the library's sources and their settings, so that a benchmark that was stopped goes on; one process at
-a time. `--publish` writes the result for `python -m benchmarks.report`, `--grid FOLDER` pictures to look at.
+Runs are kept by the library's sources and their settings, and read again from what was published, so that a benchmark
+that was stopped goes on; one process at a time. `--publish` writes the result for `python -m benchmarks.report`,
+`--grid FOLDER` pictures to look at, `--augment` also asks whether adding the set helps a classifier, and the same of a
+planted bad set.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import os
-import resource
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,6 +37,9 @@ from benchmarks.image_sets import SETS
 from benchmarks.tables import digest
 from synthgen import catalog, pipeline, scoring
 from synthgen.contracts import MetricResult, Scorecard, Status
+from synthgen.images.metrics.features import Comparison
+from synthgen.images.metrics.nearest import in_features
+from synthgen.images.metrics.privacy import kept
 from synthgen.images.sets import SyntheticImages, write
 from synthgen.images.stack import ImageStack
 from synthgen.pipeline import Prepared
@@ -74,12 +80,22 @@ def main() -> int:
 
 
 def _kept(name: str, arm: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
-    settings = digest(library(*PARTS), repr(ARMS[arm]), str(seed), str(options.minutes), str(options.augment))
-    found = children.remembered(
+    """A run as it was published or kept before by the same sources and settings, or made now."""
+    advised = options.augment and arm == "worst_case"
+    settings = digest(library(*PARTS), repr(ARMS[arm]), str(seed), str(options.minutes), str(advised))
+    found = _published(name, arm, settings, options.publish) or children.remembered(
         f"images-{name}-{arm}-{settings}", lambda: _measured(name, arm, seed, options.minutes, options)
     )
     print(f"{name} {arm} {seed}: " + ", ".join(f"{k} {v:.3f}" for k, v in found.items() if isinstance(v, float)))
-    return found
+    return {**found, "settings": settings}
+
+
+def _published(name: str, arm: str, settings: str, folder: Path | None) -> dict[str, Any] | None:
+    path = folder / f"images_{name}.json" if folder else None
+    if path is None or not path.exists():
+        return None
+    runs = json.loads(path.read_text())["runs"].get(arm, ())
+    return next((run for run in runs if run.get("settings") == settings), None)
 
 
 def _measured(name: str, arm: str, seed: int, minutes: float, options: argparse.Namespace) -> dict[str, Any]:
@@ -87,8 +103,9 @@ def _measured(name: str, arm: str, seed: int, minutes: float, options: argparse.
     params = {**ARMS[arm], "time_budget": spec.time_budget}  # the plan of all arms; the clock stands far behind it
     spec = spec.model_copy(update={"params": params, "time_budget": SLACK * spec.time_budget})
     prepared, ctx = SETS[name].prepared(spec), RunContext(seed=seed)
+    began = time.process_time()
     model = pipeline.fit(prepared, spec, ctx)
-    seconds = resource.getrusage(resource.RUSAGE_SELF).ru_utime
+    seconds = time.process_time() - began
     advised = options.augment and arm == "worst_case"
     with tempfile.TemporaryDirectory() as folder:
         made = _drawn(model, prepared, spec, ctx, Path(folder))
@@ -96,6 +113,8 @@ def _measured(name: str, arm: str, seed: int, minutes: float, options: argparse.
             _grid(prepared, made.take(MOST_DRAWN * 20), options.grid / f"{name}_{arm}_{seed}.png")
         card = _scored((*JUDGED, *([ADVICE] * advised)), made, prepared, ctx, model.generator)
         found = figures(card, prepared)
+        if math.isnan(found["excess_rarest"]):
+            found["excess_rarest"] = _excess(made, prepared, ctx)
         if advised:
             planted = _mislabelled(made, prepared, Path(folder) / "planted")
             found["planted"] = _advice(_scored((ADVICE,), planted, prepared, ctx))
@@ -117,6 +136,13 @@ def _drawn(model: Any, prepared: Prepared, spec: RunSpec, ctx: RunContext, folde
     request = SampleSpec(targets=targets)
     chunks = pipeline.draw(model, prepared.schema, request, rows * len(targets), spec, ctx)
     return write(chunks, prepared.schema, folder, request, model.generator.name)
+
+
+def _excess(made: SyntheticImages, prepared: Prepared, ctx: RunContext) -> float:
+    """The same of a rarest class with too few images for a line of the scorecard: seeds, not images, average it."""
+    c = Comparison(prepared.split, made, prepared.schema, prepared.groups, ctx.at("score"), None)
+    found, place = in_features(c), prepared.schema.classes.index(_rarest(prepared))
+    return float(kept(c, found, c.drawn.labels[found.rows] == place)["value"]) - 0.5
 
 
 def _mislabelled(made: SyntheticImages, prepared: Prepared, folder: Path) -> SyntheticImages:
@@ -183,8 +209,8 @@ def means(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, dict[str
 
 
 def differences(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, dict[str, list[float]]]:
-    """Worst case minus each other arm, paired over seeds: mean and 95 % t interval."""
-    if "worst_case" not in runs:
+    """Worst case minus each other arm, paired over seeds: mean and 95 % t interval; nothing for a single seed."""
+    if len(runs.get("worst_case", ())) < 2:
         return {}
     ours = runs["worst_case"]
     return {
@@ -196,8 +222,6 @@ def differences(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, di
 
 def _paired(gaps: Sequence[float]) -> list[float]:
     mean = float(np.mean(gaps))
-    if len(gaps) < 2:
-        return [mean, math.nan, math.nan]
     half = float(stats.t.ppf(0.975, len(gaps) - 1) * np.std(gaps, ddof=1) / math.sqrt(len(gaps)))
     return [mean, mean - half, mean + half]
 
