@@ -125,6 +125,10 @@ class Backend:
         """Draw another set from a trained model, under the policy of its job."""
         return jobs.submit_sample(self.app, self.actor, fit_job_id, sample)
 
+    def impute(self, fit_job_id: str) -> JobView:
+        """Fill the dataset's missing cells from a trained model."""
+        return jobs.submit_imputation(self.app, self.actor, fit_job_id)
+
     def jobs(self, limit: int = 200) -> list[JobView]:
         """Jobs, newest first."""
         return jobs.list_all(self.app, self.actor, limit=limit)

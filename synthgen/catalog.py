@@ -121,6 +121,17 @@ def check_able(spec: RunSpec, request: SampleSpec) -> None:
         )
 
 
+def check_imputes(spec: RunSpec) -> None:
+    """Raise SpecError if what a spec trains cannot fill missing cells."""
+    if not modality(spec.modality).offers("impute"):
+        raise SpecError("Missing cells are filled in tables only; images have none.", "Choose a job on a table.")
+    known, name = generators(spec.modality), generator_name(spec)
+    able = known[name].capabilities
+    if able is not None and "impute" not in able:
+        others = ", ".join(sorted(n for n, entry in known.items() if "impute" in (entry.capabilities or ())))
+        raise SpecError(f"Generator {name!r} cannot fill missing cells.", f"Train one of these first: {others}.")
+
+
 def check_private(spec: RunSpec) -> None:
     """Raise SpecError if a spec asks for differential privacy and for what has no accounting."""
     if spec.privacy is None:

@@ -1,7 +1,7 @@
 """READ ME FIRST: read -> schema -> split -> fit -> sample -> score -> decide. One job, from file to verdict.
 
-Each step takes only what the steps before it made. The trainer child of the worker calls `inspect`, `run`, `sample` or
-`export`; the library's synthesizer calls the steps one by one.
+Each step takes only what the steps before it made. The trainer child of the worker calls `inspect`, `run`, `sample`,
+`fill` or `export`; the library's synthesizer calls the steps one by one.
 """
 
 from __future__ import annotations
@@ -257,6 +257,27 @@ def impute_file(model: Model, schema: Any, source: Source, path: Path, spec: Run
     modality = catalog.modality(spec.modality)
     rows = modality.call("impute_file", source, path, model.generator, schema, model.keys, model.rules, ctx)
     return int(rows)
+
+
+def fill(path: Path, name: str, model: Path, spec: RunSpec, ctx: RunContext, out: Path) -> dict[str, Any]:
+    """The source with its gaps drawn from a fitted model, in its own kind of file, and summary.json: counts only.
+
+    It holds real people, so no scorecard, gate or bundle is about it: it stays where the source is.
+    """
+    source = _read(path, name, spec, ctx)
+    fitted, schema, _, _ = load_model(model)
+    told: dict[str, Any] = catalog.modality(spec.modality).call(
+        "impute_source",
+        source,
+        out,
+        fitted.generator,
+        schema,
+        fitted.keys,
+        fitted.rules,
+        ctx.at(f"impute{spec.seed}/0"),
+    )
+    _write(out, {"summary": told})
+    return told
 
 
 def publish(model: Model, prepared: Prepared, spec: RunSpec, ctx: RunContext, out: Path) -> Outcome:

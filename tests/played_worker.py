@@ -33,6 +33,7 @@ COLUMNS = (
     ("smoker", "boolean", "read as boolean because its two values are yes and no"),
     ("stroke", "boolean", "read as boolean because its two values are 0 and 1"),
 )
+FILLED = {"file": "filled.csv", "rows": 5110, "columns": [{"name": "smoker", "missing": 412, "left": 2}]}
 
 
 def work(app: Application, *, blocked: bool = False, error: Exception | None = None) -> list[str]:
@@ -73,6 +74,8 @@ def _files(kind: str, blocked: bool) -> Mapping[str, bytes]:
             "verdict.json": verdict(blocked).model_dump_json().encode(),
             "preview.json": _json(set_preview()),
         }
+    if kind == "impute":
+        return {FILLED["file"]: b"age,sex\n41,F\n"}
     return {"bundle.zip": bundle()} if kind == "export" else {}
 
 
@@ -91,7 +94,7 @@ def _summary(kind: str, blocked: bool) -> dict[str, Any]:
             "scores": {},
             "failed_rules": failed,
         }
-    return {}
+    return FILLED if kind == "impute" else {}
 
 
 def _json(data: Any) -> bytes:
@@ -162,7 +165,7 @@ def preview() -> dict[str, Any]:
             "name": name,
             "kind": kind,
             "reason": reason,
-            "missing": 0,
+            "missing": 412 if name == "smoker" else 0,
             "distinct": 104 if kind == "integer" else 2,
             "histogram": {"labels": ["no", "yes"], "counts": [4861, 249]},
         }

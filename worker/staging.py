@@ -170,7 +170,7 @@ def _inputs(unit: UnitOfWork, job: Job, dataset: Dataset) -> dict[str, Input]:
         made = _artifacts(unit, job.parent_id or "")
         return {f"inputs/outputs/{name}": one for name, one in made.items() if _may_leave(name)}
     inputs = {_source_name(dataset.filename): Input(dataset.source_key, dataset.sha256)}
-    if job.kind == "sample":
+    if job.kind in ("sample", "impute"):
         model = {n: one for n, one in _artifacts(unit, job.parent_id or "").items() if n.startswith(MODEL)}
         if not model:
             raise NotFound("The model of this job is no longer there.", "Fit it again.")

@@ -108,6 +108,13 @@ def _sample(job: dict[str, Any], directory: Path, ctx: RunContext) -> None:
     pipeline.sample(directory / job["source"], job["name"], model, _spec(job), ctx, directory / "outputs")
 
 
+def _impute(job: dict[str, Any], directory: Path, ctx: RunContext) -> None:
+    from synthgen import pipeline
+
+    model = directory / "inputs" / "model"
+    pipeline.fill(directory / job["source"], job["name"], model, _spec(job), ctx, directory / "outputs")
+
+
 def _export(job: dict[str, Any], directory: Path, ctx: RunContext) -> None:
     from synthgen import pipeline
     from synthgen.contracts import Release
@@ -119,6 +126,7 @@ JOBS: dict[str, Callable[[dict[str, Any], Path, RunContext], None]] = {
     "inspect": _inspect,
     "fit": _fit,
     "sample": _sample,
+    "impute": _impute,
     "export": _export,
 }
 

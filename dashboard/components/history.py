@@ -17,12 +17,13 @@ LINES = 500
 
 @dataclass
 class History:
-    """What is kept of a job's events: its log lines, its curve points, its looks at the health of training."""
+    """What is kept of a job's events: log lines, curve points, looks at the health of training, columns filled."""
 
     seq: int = 0
     lines: list[tuple[str, str]] = field(default_factory=list)
     points: list[dict[str, Any]] = field(default_factory=list)
     healths: list[dict[str, Any]] = field(default_factory=list)
+    filled: list[dict[str, Any]] = field(default_factory=list)
 
     def add(self, event: EventView) -> None:
         """Take in one event."""
@@ -32,6 +33,8 @@ class History:
         elif event.kind != "progress":
             if event.kind == "health":
                 self.healths.append(dict(event.payload))
+            if event.kind == "imputed":
+                self.filled = list(event.payload.get("columns", ()))
             self.lines.append((f"{event.at:%H:%M:%S}", said(event)))
             del self.lines[:-LINES]
 

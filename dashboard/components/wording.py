@@ -31,6 +31,7 @@ KINDS = {
     "inspect": "Read schema",
     "fit": "Train and score",
     "sample": "Sample and score",
+    "impute": "Fill missing cells",
     "export": "Write bundle",
     "erase": "Erase",
 }
@@ -46,6 +47,7 @@ STAGES = {
     "conditional_gan": "Training generator against critic",
     "sample": "Sampling",
     "score": "Scoring against the hold-out",
+    "impute": "Filling the missing cells",
     "export": "Writing the bundle",
 }
 

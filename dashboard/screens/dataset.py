@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard import links, session
 from dashboard.backend import Backend
-from dashboard.components import artifacts, charts, image_dataset, layout, lists, live, overrides, wording
+from dashboard.components import artifacts, charts, gaps, image_dataset, layout, lists, live, overrides, wording
 from dashboard.components.layout import Cell, Html
 from synthgen.service.read_models import DatasetView
 
@@ -64,7 +64,8 @@ def _ready(service: Backend, dataset: DatasetView) -> None:
     for note in preview.get("notes", ()):
         st.caption(note)
     links.button("new-job", "Start a job", primary=True, icon=":material/play_arrow:", dataset=dataset.id)
-    tab_schema, tab_columns, tab_rows, tab_erase = st.tabs(["Schema", "Columns at a glance", "First rows", "Erase"])
+    names = ["Schema", "Columns at a glance", "First rows", "Missing cells", "Erase"]
+    tab_schema, tab_columns, tab_rows, tab_gaps, tab_erase = st.tabs(names)
     with tab_schema:
         _schema(service, dataset, schema, preview)
     with tab_columns:
@@ -72,6 +73,8 @@ def _ready(service: Backend, dataset: DatasetView) -> None:
     with tab_rows:
         st.caption("Real records, as they stand in the file.")
         st.dataframe(lists.frame(preview), hide_index=True)
+    with tab_gaps:
+        gaps.offer(service, dataset, preview)
     with tab_erase:
         _erase(service, dataset)
 

@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard import links, session
 from dashboard.backend import Backend
-from dashboard.components import charts, health, history, layout, lists, live, pictures, wording
+from dashboard.components import charts, gaps, health, history, layout, lists, live, pictures, wording
 from dashboard.components.layout import Cell
 from synthgen.errors import NotFound
 from synthgen.service.read_models import JobView
@@ -46,6 +46,8 @@ def _page(service: Backend, job: JobView) -> None:
     if job.state == "running" and job.spec.get("modality") == "images":
         pictures.at_work(service, job.id, job.dataset_id)
     seen = history.follow(job.id, service.events)
+    if job.kind == "impute" and job.state == "succeeded":
+        gaps.result(job, seen.filled)
     if seen.healths:
         health.show(seen.healths)
     points = seen.curves()
@@ -90,7 +92,7 @@ def _facts(job: JobView) -> list[tuple[str, Cell]]:
     facts += [("Time so far" if running else "Took", wording.duration(lists.took(job)))]
     if running:
         facts += [("Time to go", wording.duration(job.eta_seconds))]
-    if job.kind in ("fit", "sample"):
+    if job.kind in ("fit", "sample", "impute"):
         facts += [("Generator", wording.generator(str(job.spec.get("generator", "auto"))))]
     if job.attempts > 1:
         facts += [("Attempt", job.attempts)]

@@ -8,7 +8,7 @@ from dashboard import links, session
 from dashboard.components import layout, lists, live
 
 MAIN = "Training and sampling"
-KINDS = {MAIN: ("fit", "sample"), "Everything": ("fit", "sample", "inspect", "export", "erase")}
+KINDS = {MAIN: ("fit", "sample", "impute"), "Everything": ("fit", "sample", "impute", "inspect", "export", "erase")}
 
 
 def show() -> None:

@@ -9,6 +9,7 @@ from fastapi.responses import PlainTextResponse, Response, StreamingResponse
 from pydantic import BaseModel
 
 from synthgen.api.access import App, SignedIn
+from synthgen.api.downloads import headers as download_headers
 from synthgen.api.following import PAGE, Following
 from synthgen.service import jobs
 from synthgen.service.read_models import EventView, JobState, JobView
@@ -49,6 +50,20 @@ def sample(
 ) -> JobView:
     """Draw another set from the model that `job_id` trained."""
     return jobs.submit_sample(app, actor, job_id, body.sample, policy=body.policy, idempotency_key=idempotency_key)
+
+
+@router.post("/{job_id}/impute", status_code=201)
+def impute(job_id: str, app: App, actor: SignedIn, idempotency_key: Annotated[str | None, Header()] = None) -> JobView:
+    """Fill the missing cells of the dataset from the model that `job_id` trained."""
+    return jobs.submit_imputation(app, actor, job_id, idempotency_key=idempotency_key)
+
+
+@router.get("/{job_id}/filled", response_class=StreamingResponse)
+def filled(job_id: str, app: App, actor: SignedIn) -> StreamingResponse:
+    """The table that an imputation filled. It holds real people; each download is written to the audit trail."""
+    found = jobs.filled(app, actor, job_id)
+    headers = download_headers(found.filename, found.size, f'"{found.sha256}"')
+    return StreamingResponse(found.pieces, headers=headers, media_type="application/octet-stream")
 
 
 @router.get("")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import quote
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response, StreamingResponse
 
 from synthgen.api.access import App, SignedIn
+from synthgen.api.downloads import headers
 from synthgen.api.sets import ReasonRequest
 from synthgen.service import exports, reviews
 from synthgen.service.read_models import ReleaseView
@@ -16,6 +16,7 @@ from synthgen.service.read_models import ReleaseView
 router = APIRouter(prefix="/releases", tags=["releases"])
 
 RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+PARTS = {"Accept-Ranges": "bytes"}
 
 
 @router.get("")
@@ -37,15 +38,17 @@ def bundle(release_id: str, request: Request, app: App, actor: SignedIn) -> Resp
     wanted, tag = request.headers.get("range"), f'"{release.sha256}"'
     if wanted is None or not RANGE.fullmatch(wanted) or request.headers.get("if-range", tag) != tag:
         filename, size, chunks = exports.open_bundle(app, actor, release_id)
-        return StreamingResponse(chunks, headers=_headers(filename, size, tag), media_type="application/zip")
+        return StreamingResponse(
+            chunks, headers={**headers(filename, size, tag), **PARTS}, media_type="application/zip"
+        )
     total = release.size or 0
     span = _span(wanted, total)
     if span is None:
         return Response(status_code=416, headers={"Content-Range": f"bytes */{total}"})
     start, end = span
     filename, _, chunks = exports.open_bundle(app, actor, release_id, start, end)
-    headers = _headers(filename, end - start, tag) | {"Content-Range": f"bytes {start}-{end - 1}/{total}"}
-    return StreamingResponse(chunks, status_code=206, headers=headers, media_type="application/zip")
+    told = headers(filename, end - start, tag) | PARTS | {"Content-Range": f"bytes {start}-{end - 1}/{total}"}
+    return StreamingResponse(chunks, status_code=206, headers=told, media_type="application/zip")
 
 
 @router.post("/{release_id}/withdraw")
@@ -64,15 +67,3 @@ def _span(header: str, total: int) -> tuple[int, int] | None:
         return (max(0, total - int(last)), total) if int(last) and total else None
     start, end = int(first), min(int(last) + 1 if last else total, total)
     return (start, end) if start < end else None
-
-
-def _headers(filename: str, size: int, tag: str) -> dict[str, str]:
-    """Headers of a download; never cached, never compressed on the way."""
-    return {
-        "Content-Disposition": f"attachment; filename*=UTF-8''{quote(filename)}",
-        "Content-Length": str(size),
-        "Accept-Ranges": "bytes",
-        "ETag": tag,
-        "Cache-Control": "private, no-store",
-        "X-Content-Type-Options": "nosniff",
-    }

@@ -1,8 +1,9 @@
-"""Jobs on a running service, over HTTP: jobs, show, cancel, retry."""
+"""Jobs on a running service, over HTTP: jobs, show, cancel, retry, fill."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,7 +11,7 @@ import typer
 from synthgen.cli import scores
 from synthgen.cli.session import Token, Url, connect
 from synthgen.cli.terminal import Progress, duration, table
-from synthgen.errors import SynthgenError
+from synthgen.errors import InputError, SynthgenError
 
 if TYPE_CHECKING:
     from synthgen.client import Client, Job
@@ -66,6 +67,22 @@ def retry(job: Annotated[str, typer.Argument(help="Job id.")], url: Url = None, 
         typer.echo(f"Job {job}: {_state(service.retry(job))}.")
 
 
+def fill(
+    job: Annotated[str, typer.Argument(help="Job id of a finished training.")],
+    out: Annotated[Path, typer.Option(help="Where the filled table goes; it is of the kind of file that came.")],
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Fill the missing cells of the dataset that JOB trained on, by draws from its model. OUT holds real people."""
+    if not out.parent.is_dir():
+        raise InputError(f"There is no folder {out.parent}.", "Make it first, or name another one.")
+    with connect(url, token) as service:
+        made = service.impute(job)
+        follow_job(service, made.id)
+        service.download_filled(made.id, out)
+    typer.echo(f"The filled table is in {out}.")
+
+
 def follow_job(service: Client, job_id: str) -> None:
     """Show progress until a job is over, then what came of it."""
     progress, told = Progress(), _Told(service, job_id)
@@ -110,6 +127,9 @@ def _health(service: Client, job_id: str) -> None:
 def _outcome(service: Client, job: Job) -> None:
     if job.state in ("failed", "cancelled"):
         raise SynthgenError(job.error or f"The job was {job.state}.", job.hint or f"Try: synthgen retry {job.id}")
+    if job.kind == "impute":
+        told = [e.payload["text"] for e in service.events(job.id) if e.kind == "imputed"]
+        typer.echo("\n".join(map(str, told)))
     if job.set_id is None:
         return
     typer.echo("\n".join(scores.lines(service.scorecard(job.set_id), service.verdict(job.set_id))))
@@ -123,5 +143,5 @@ def _state(job: Job) -> str:
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
-    for command in (jobs, show, cancel, retry):
+    for command in (jobs, show, cancel, retry, fill):
         app.command()(command)

@@ -140,6 +140,26 @@ class Client:
         """Draw another set from a trained model; `policy` is a name, or the fields of a GatePolicy."""
         return Job.model_validate(self._post(f"/jobs/{job_id}/sample", {"sample": dict(sample), "policy": policy}))
 
+    def impute(self, job_id: str) -> Job:
+        """Fill the missing cells of a dataset from the model that a finished job trained."""
+        return Job.model_validate(self._post(f"/jobs/{job_id}/impute", {}))
+
+    def download_filled(self, job_id: str, out: Path) -> Path:
+        """Download the table that an imputation filled; it holds real people. The hash is checked."""
+        part = out.with_name(out.name + ".part")
+        with self._reached(), self._http.stream("GET", f"/jobs/{job_id}/filled") as response:
+            if not response.is_success:
+                response.read()
+            checked(response)
+            with part.open("wb") as file:
+                for piece in response.iter_bytes(1 << 20):
+                    file.write(piece)
+        if _sha256(part) != response.headers.get("etag", "").strip('"'):
+            part.unlink()
+            raise InputError("The downloaded table does not match its hash.", "Download it again.")
+        os.replace(part, out)
+        return out
+
     def jobs(self, limit: int = 100) -> list[Job]:
         """Jobs, newest first."""
         return [Job.model_validate(item) for item in self._get("/jobs", limit=limit)]

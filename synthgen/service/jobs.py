@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import PurePath
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -12,7 +14,7 @@ from synthgen.errors import Conflict, NotFound, SpecError
 from synthgen.service import datasets, outcomes, quota
 from synthgen.service.artifacts import keys
 from synthgen.service.bootstrap import Application
-from synthgen.service.db.tables import Dataset, Job, JobEvent
+from synthgen.service.db.tables import Artifact, Dataset, Job, JobEvent
 from synthgen.service.db.unit_of_work import UnitOfWork, new_id
 from synthgen.service.read_models import Actor, EventView, JobState, JobView
 from synthgen.service.states import may_follow
@@ -22,6 +24,17 @@ from synthgen.spec import GatePolicy, RunSpec, SampleSpec
 
 MOST_EVENTS = 5000
 PICTURE_SEEN = "job.picture.seen"
+FILLED = "filled."  # how the file that an imputation wrote is named
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A filled table on its way out: file name, bytes, SHA-256 and the pieces."""
+
+    filename: str
+    size: int
+    sha256: str
+    pieces: Iterator[bytes]
 
 
 def submit_fit(
@@ -51,6 +64,34 @@ def submit_sample(
     catalog.check(spec)
     request = Request("sample", parent.dataset_id, spec, fit_job_id, idempotency_key=idempotency_key)
     return _submit_with_spec(app, actor, request, lambda unit: _check_ready(unit, actor, parent.dataset_id))
+
+
+def submit_imputation(app: Application, actor: Actor, fit_job_id: str, idempotency_key: str | None = None) -> JobView:
+    """Queue the filling of the dataset's missing cells from the model of a finished fit job."""
+    with app.unit(read_only=True) as unit:
+        parent = find(unit, actor, fit_job_id)
+    _check_parent(parent)
+    spec = kept_spec(app, parent)
+    catalog.check_imputes(spec)
+    request = Request("impute", parent.dataset_id, spec, fit_job_id, idempotency_key=idempotency_key)
+    return _submit_with_spec(app, actor, request, lambda unit: _check_ready(unit, actor, parent.dataset_id))
+
+
+def filled(app: Application, actor: Actor, job_id: str) -> Filled:
+    """The table that an imputation filled: real people, for those who may see the source; a look is written down."""
+    with app.unit() as unit:
+        row = find(unit, actor, job_id)
+        made = unit.session.scalars(
+            select(Artifact).where(Artifact.project_id == actor.project_id, Artifact.job_id == job_id)
+        )
+        file = next((one for one in made if one.name.startswith(FILLED)), None)
+        if row.kind != "impute" or file is None:
+            raise NotFound("This job has no filled table.", "Only a finished imputation has; it goes with its dataset.")
+        unit.audit(actor.user_id, "job.filled.downloaded", job_id)
+        dataset: Dataset = unit.get(Dataset, row.dataset_id)
+        stem, ending = PurePath(dataset.filename).name.split(".")[0], PurePath(file.name).suffix
+        key, size, sha256 = file.key, file.size, file.sha256
+    return Filled(f"{stem}-filled{ending}", size, sha256, app.store.open(key))
 
 
 def list_all(app: Application, actor: Actor, limit: int = 100, state: JobState | None = None) -> list[JobView]:

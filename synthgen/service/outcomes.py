@@ -120,6 +120,15 @@ def _made_a_set(unit: UnitOfWork, job: Job, summary: Mapping[str, Any], files: M
     job.set_id = made.id
 
 
+def _imputed(unit: UnitOfWork, job: Job, summary: Mapping[str, Any], files: Mapping[str, Stored]) -> None:
+    """What was filled goes into the history, column by column: names and counts."""
+    columns = list(summary.get("columns", ()))
+    cells = sum(c["missing"] - c["left"] for c in columns)
+    where = "1 column" if len(columns) == 1 else f"{len(columns):,} columns"
+    text = f"{cells:,} missing cells in {where} were filled in a table of {summary.get('rows', 0):,} rows."
+    unit.record(job.id, [("imputed", {"text": text, "rows": summary.get("rows"), "columns": columns})])
+
+
 def _exported(unit: UnitOfWork, job: Job, summary: Mapping[str, Any], files: Mapping[str, Stored]) -> None:
     release: ReleaseRow = unit.get(ReleaseRow, job.release_id or "")
     made: SyntheticSetRow = unit.get(SyntheticSetRow, job.set_id or "")
@@ -145,6 +154,7 @@ _ON_SUCCESS: dict[str, Callable[[UnitOfWork, Job, Mapping[str, Any], Mapping[str
     "inspect": _inspected,
     "fit": _made_a_set,
     "sample": _made_a_set,
+    "impute": _imputed,
     "export": _exported,
     "erase": _erased,
 }

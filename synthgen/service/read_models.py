@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-JobKind = Literal["inspect", "fit", "sample", "export", "erase"]
+JobKind = Literal["inspect", "fit", "sample", "impute", "export", "erase"]
 JobState = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 DatasetState = Literal["inspecting", "ready", "failed", "erasing", "erased"]
 SetState = Literal["blocked", "awaiting_review", "exporting", "released", "rejected", "withdrawn", "erased"]

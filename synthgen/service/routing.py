@@ -7,7 +7,7 @@ from synthgen.service.read_models import JobKind
 from synthgen.service.settings import Settings
 from synthgen.spec import RunSpec
 
-TRAINED: frozenset[JobKind] = frozenset({"fit", "sample"})
+TRAINED: frozenset[JobKind] = frozenset({"fit", "sample", "impute"})
 BASE = 700 << 20  # bytes: Python, pandas and torch before any data
 BYTES_PER_CELL = 150  # a table as read, as codes, and as made: the measured peak of a million rows divided by its cells
 UNPACKED = 12  # an archive of images against its pixels as numbers

@@ -18,6 +18,7 @@ STAGES: dict[str, tuple[tuple[str, float], ...]] = {
     "fit": (("read", 0.04), ("encode", 0.04), ("worst", 0.22), ("mean", 0.46), ("sample", 0.06), ("score", 0.18)),
     "fit/images": (("read", 0.02), ("warm_start", 0.13), ("conditional_gan", 0.6), ("sample", 0.05), ("score", 0.2)),
     "sample": (("read", 0.1), ("sample", 0.4), ("score", 0.5)),
+    "impute": (("read", 0.1), ("impute", 0.9)),
     "export": (("export", 1.0),),
     "erase": (("erase", 1.0),),
 }

@@ -50,6 +50,7 @@ TABULAR = Modality(
         "check_predicates": "synthgen.tabular.mending:check_predicates",
         "impute": "synthgen.tabular.imputing:impute",
         "impute_file": "synthgen.tabular.imputing:impute_file",
+        "impute_source": "synthgen.tabular.imputing:impute_source",
         "load_keys": "synthgen.tabular.keys:KeyModel.load",
         "write": "synthgen.tabular.sets:write",
         "open_set": "synthgen.tabular.sets:open_set",

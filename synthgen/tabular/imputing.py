@@ -21,6 +21,7 @@ from synthgen.tabular.splitting import people_of
 
 BLOCK = 8192
 ROUNDS = 20
+ENDINGS = {"parquet": ".parquet", "excel": ".xlsx"}  # of a filled source, by how it was read; else CSV
 
 
 def impute(
@@ -65,6 +66,39 @@ def impute_file(
             f"A table cannot be written to a file ending in {path.suffix!r}.", "Use .csv, .parquet or .xlsx."
         )
     full = impute(source.data, generator, schema, keyed, rules, ctx)
+    _write(full, source, schema, path)
+    return len(full)
+
+
+def impute_source(
+    source: Source,
+    directory: Path,
+    generator: Any,
+    schema: Schema,
+    keyed: KeyModel,
+    rules: Rules | None,
+    ctx: RunContext,
+) -> dict[str, Any]:
+    """Write a source with its missing cells drawn to `directory`, in its own kind of file, named `filled`.
+
+    Returns the file's name, its rows, and per modelled column that had gaps how many there were and how many are left:
+    names and counts, no cell.
+    """
+    full = impute(source.data, generator, schema, keyed, rules, ctx)
+    path = directory / f"filled{ENDINGS.get(str(source.layout.get('format')), '.csv')}"
+    directory.mkdir(parents=True, exist_ok=True)
+    _write(full, source, schema, path)
+    values = {c.name: getattr(c, "values", ()) for c in generator.encoding.columns}
+    columns = []
+    for c in schema.modelled:
+        missing, left = (int(is_gap(frame[c.name], c, values[c.name]).sum()) for frame in (source.data, full))
+        if missing:
+            columns.append({"name": c.name, "missing": missing, "left": left})
+    return {"file": path.name, "rows": len(full), "columns": columns}
+
+
+def _write(full: pd.DataFrame, source: Source, schema: Schema, path: Path) -> None:
+    """A filled frame as CSV (written as the source was), Parquet or Excel, by the path's ending."""
     if path.suffix.lower() == ".parquet":
         if source.layout.get("format") == "csv":
             full = conversion.presented(conversion.typed(full, schema), schema)
@@ -83,7 +117,6 @@ def impute_file(
             header=list(layout.header) or True,
             errors="replace",
         )
-    return len(full)
 
 
 def is_gap(values: pd.Series, column: Column, known: Collection[str] = ()) -> np.ndarray:

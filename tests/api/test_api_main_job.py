@@ -7,11 +7,12 @@ from io import BytesIO
 
 import played_worker
 import pytest
+from sqlalchemy import select
 
 from synthgen.contracts import Scorecard, Verdict
 from synthgen.errors import InputError
 from synthgen.service.artifacts import keys
-from synthgen.service.db.tables import Job
+from synthgen.service.db.tables import AuditRow, Job
 
 
 @pytest.fixture
@@ -75,6 +76,42 @@ def test_another_set_is_drawn_from_the_same_model(application, client, dataset):
     assert (answer.json()["kind"], answer.json()["parent_id"]) == ("sample", job)
     played_worker.work(application)
     assert len(client.get("/sets").json()) == 2
+
+
+def test_gaps_are_filled_from_a_trained_model_and_each_download_is_written_down(application, client, dataset):
+    job = submit(client, dataset)["id"]
+    assert client.post(f"/jobs/{job}/impute").status_code == 409
+    played_worker.work(application)
+    key = {"Idempotency-Key": "once"}
+    made = client.post(f"/jobs/{job}/impute", headers=key)
+    assert made.status_code == 201, made.text
+    found = made.json()
+    assert (found["kind"], found["parent_id"], found["state"]) == ("impute", job, "queued")
+    assert client.post(f"/jobs/{job}/impute", headers=key).json()["id"] == found["id"]
+    early = client.get(f"/jobs/{found['id']}/filled")
+    assert (early.status_code, early.json()["code"]) == (404, "not_found")
+    played_worker.work(application)
+    told = client.get(f"/jobs/{found['id']}/events?kind=imputed").json()
+    assert [event["payload"]["text"] for event in told] == [
+        "410 missing cells in 1 column were filled in a table of 5,110 rows."
+    ]
+    answer = client.get(f"/jobs/{found['id']}/filled")
+    assert answer.content == b"age,sex\n41,F\n"
+    assert "-filled.csv" in answer.headers["content-disposition"]
+    assert answer.headers["cache-control"] == "private, no-store"
+    with application.unit(read_only=True) as unit:
+        seen = unit.session.scalars(select(AuditRow.action).where(AuditRow.subject == found["id"]))
+        assert "job.filled.downloaded" in list(seen)
+    assert client.get(f"/jobs/{job}/filled").status_code == 404
+    assert len(client.get("/sets").json()) == 1
+
+
+def test_a_model_that_cannot_fill_gaps_is_refused(application, client, dataset):
+    job = submit(client, dataset, generator="tvae")["id"]
+    played_worker.work(application)
+    answer = client.post(f"/jobs/{job}/impute")
+    assert (answer.status_code, answer.json()["code"]) == (422, "bad_spec")
+    assert "autoregressive_gan" in answer.json()["hint"]
 
 
 def test_unknown_generators_and_parameters_are_refused_before_queueing(client, dataset):

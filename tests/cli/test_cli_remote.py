@@ -223,6 +223,12 @@ def test_the_mix_and_the_rules_of_a_set_are_ordered_and_another_is_drawn(web, lo
         assert "Verdict" in done.stdout
         drawn = next(job for job in client.jobs() if job.kind == "sample")
         assert (drawn.spec["sample"]["rows"], drawn.spec["sample"]["fixed"]["sex"]) == (70, ["a fixed value"] * 2)
+    done = logged_in("fill", job.id, "--out", str(tmp_path / "filled.csv"))
+    assert done.returncode == 0, done.stderr
+    assert "410 missing cells in 1 column were filled in a table of 5,110 rows." in done.stdout
+    assert (tmp_path / "filled.csv").read_text() == "age,sex\n41,F\n"
+    done = logged_in("fill", job.id, "--out", str(tmp_path / "nowhere" / "filled.csv"))
+    assert (done.returncode, "no folder" in done.stderr) == (1, True)
     for wrong in (("--group", "sex=F"), ("--keep", "age"), ("--where", "age")):
         done = logged_in("submit", str(table), *wrong)
         assert done.returncode == 1, wrong

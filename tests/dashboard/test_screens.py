@@ -94,6 +94,27 @@ def test_the_dataset_page_explains_every_column(service, dataset):
     assert "<img" not in text
 
 
+def test_gaps_are_shown_filled_from_a_trained_model_and_told_column_by_column(service, dataset):
+    page, text = draw("dataset", id=dataset)
+    assert "412" in text
+    assert "Fill the table" not in [button.label for button in page.button]
+    fit = fitted(service, dataset)
+    page, _ = draw("dataset", id=dataset)
+    next(button for button in page.button if button.label == "Fill the table").click().run()
+    job = next(job for job in service.jobs() if job.kind == "impute")
+    assert (job.parent_id, job.dataset_id) == (fit.id, dataset)
+    _, text = draw("job", id=job.id)
+    assert "Fill missing cells" in text
+    played_worker.work(service.app)
+    page, text = draw("job", id=job.id)
+    assert f'href="/api/jobs/{job.id}/filled"' in text
+    assert "410 missing cells in 1 column were filled" in text
+    assert "<td class=sg-num>410</td>" in text
+    assert any("real people" in caption.value for caption in page.caption)
+    _, text = draw("dataset", id=dataset)
+    assert "Filled before" in text
+
+
 def test_a_dataset_that_could_not_be_read_says_why(service):
     made = datasets.add(service.app, service.actor, name="w", filename="w.csv", chunks=[b"x"])
     played_worker.work(service.app, error=InputError("The file has a header and no row.", "Add rows."))

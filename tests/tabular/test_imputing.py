@@ -1,10 +1,14 @@
 """Missing cells drawn given what a row holds: the right law, and nothing observed is touched."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from synthgen import pipeline
 from synthgen.errors import SpecError
+from synthgen.runtime import RunContext
 from synthgen.spec import Inequality
 from synthgen.synthesizer import TabularSynthesizer
 from synthgen.tabular import io
@@ -137,6 +141,25 @@ def test_a_file_comes_back_as_it_was_written_but_for_its_gaps(fitted, tmp_path):
     assert (before.mask(gaps, "") == after.mask(gaps, "")).all().all()
     assert set(after["cause"]) == {"a", "b", "c"}
     assert after["when"].str.fullmatch(r"\d{4}-\d\d-\d\d").all()
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet", "xlsx"])
+def test_a_source_comes_back_in_its_own_kind_of_file_and_its_gaps_are_counted(tmp_path, ending):
+    frame = holes(table(300, 7))
+    path = tmp_path / f"in.{ending}"
+    write = {"csv": frame.to_csv, "parquet": frame.to_parquet, "xlsx": frame.to_excel}[ending]
+    write(path, index=False)
+    model = TabularSynthesizer("independent").fit(path)
+    model.save(tmp_path / "model")
+    told = pipeline.fill(path, path.name, tmp_path / "model", model.spec, RunContext(seed=1), tmp_path / "out")
+    assert (told["file"], told["rows"]) == (f"filled.{ending}", 300)
+    back = io.read(tmp_path / "out" / told["file"], "back").data
+    missing = {c["name"]: c["missing"] for c in told["columns"]}
+    assert missing == {name: count for name, count in frame.isna().sum().items() if count}
+    assert not back[list(missing)].isna().to_numpy().any()
+    assert not back[list(missing)].eq("").to_numpy().any()
+    assert all(column["left"] == 0 for column in told["columns"])
+    assert json.loads((tmp_path / "out" / "summary.json").read_text()) == told
 
 
 def test_an_excel_file_holds_the_cells_that_a_csv_does(tmp_path):
