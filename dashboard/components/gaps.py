@@ -45,7 +45,7 @@ def offer(service: Backend, dataset: DatasetView, preview: Mapping[str, Any]) ->
 
 def result(job: JobView, columns: Sequence[Mapping[str, Any]]) -> None:
     """What an imputation filled, and its table to keep."""
-    st.html(f'<a class="sg-download" href="/api/jobs/{job.id}/filled">Download the filled table</a>')
+    st.html(f'<a class="sg-download sg-keep" href="/api/jobs/{job.id}/filled">Download the filled table</a>')
     st.caption(f"{REAL} Every download is written to the audit trail, and it is erased with its dataset.")
     layout.section("What was filled")
     if not columns:
