@@ -172,7 +172,14 @@ def test_the_figure_is_drawn(result, tmp_path):
 
 def test_rare_class_differences_are_paired_and_judged():
     runs = [
-        {"real": r, "class weights": r - 0.1, rare_class.OURS: r + 0.02, "ratio": 0.8, "bootstrap ratio": 0.9}
+        {
+            "real": r,
+            "class weights": r - 0.1,
+            rare_class.OURS: r,
+            rare_class.CHOSEN: r + 0.02,
+            "ratio": 0.8,
+            "bootstrap ratio": 0.9,
+        }
         for r in (0.5, 0.6, 0.4)
     ]
     found = rare_class.summary(runs)

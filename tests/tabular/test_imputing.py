@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from synthgen import pipeline
+from synthgen import catalog, pipeline
 from synthgen.errors import SpecError
 from synthgen.runtime import RunContext
-from synthgen.spec import Inequality
+from synthgen.spec import Inequality, RunSpec
 from synthgen.synthesizer import TabularSynthesizer
 from synthgen.tabular import io
 
@@ -160,6 +160,14 @@ def test_a_source_comes_back_in_its_own_kind_of_file_and_its_gaps_are_counted(tm
     assert not back[list(missing)].eq("").to_numpy().any()
     assert all(column["left"] == 0 for column in told["columns"])
     assert json.loads((tmp_path / "out" / "summary.json").read_text()) == told
+
+
+@pytest.mark.parametrize("spec", [RunSpec(modality="images"), RunSpec(generator="tvae")])
+def test_what_cannot_be_filled_is_refused_with_what_can(spec):
+    with pytest.raises(SpecError, match="issing cells") as refused:
+        catalog.check_imputes(spec)
+    assert refused.value.hint
+    catalog.check_imputes(RunSpec())
 
 
 def test_an_excel_file_holds_the_cells_that_a_csv_does(tmp_path):
