@@ -289,7 +289,7 @@ def test_images_are_held_against_their_bars_and_shown_arm_by_arm():
 
 
 def test_memorisation_is_told_as_the_bar_asks_for_it():
-    assert [round(images.asked(excess), 3) for excess in (-0.5, 0.0, 0.0625, 0.5)] == [-0.7, 0.0, 0.051, 0.3]
+    assert [round(images.asked(excess), 3) for excess in (-0.5, 0.0, 0.0625, 0.5)] == [-0.7, 0.0, 0.05, 0.3]
 
 
 def test_a_planted_bad_set_of_images_that_is_advised_is_a_miss():
