@@ -82,6 +82,15 @@ class ImageSynthesizer:
             images=form,
         )
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What was not taken and which classes are too small to be sure of, as `fit` tells its listener.
+
+        A loaded model knows neither.
+        """
+        self._must_be_fitted()
+        return () if self.prepared_ is None else pipeline.cautions(self.prepared_, self.spec)
+
     def fit(self, images: Any, labels: Any = None, sources: Any = None) -> Self:
         """Learn from arrays with `labels`, or from the path of a folder, zip or .npz.
 

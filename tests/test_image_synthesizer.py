@@ -55,6 +55,17 @@ def foldered(path, images):
     return path
 
 
+def test_classes_too_small_to_be_sure_of_are_told_before_training(fitted):
+    told = []
+    real = cells((60, 40, 14))
+    model = synthesizer(listener=lambda event: told.append(event.payload)).fit(real.images, real.labels)
+    (line,) = model.warnings
+    assert line.startswith(f"Class {SHAPES[2]!r}: ")
+    assert "cannot tell" in line
+    assert [p["text"] for p in told if p.get("warning")] == [line]
+    assert not any(SHAPES[0] in warning for warning in fitted.warnings)
+
+
 # --- fit, sample ------------------------------------------------------------------------------------------------------
 
 

@@ -20,6 +20,7 @@ IMAGES = Modality(
         "load_schema": "synthgen.images.schema:load",
         "split": "synthgen.images.splitting:split",
         "census": "synthgen.images.modes:census",
+        "cautions": "synthgen.images.cautions:cautions",
         "recognise": "synthgen.images.detect:is_images",
         "check_spec": "synthgen.images.steps:check_spec",
         "check_constraints": "synthgen.images.steps:check_constraints",

@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from synthgen.contracts import FitData, Group
 from synthgen.errors import InputError, TrainingError
 from synthgen.images import drawing, planning
-from synthgen.images.devices import fast, normal, one_thread, placed
+from synthgen.images.devices import bf16_pays, fast, normal, one_thread, placed
 from synthgen.images.emphasis import Emphasis
 from synthgen.images.networks import Canvas, Encoder, ImageCritic, ImageGenerator, slerp
 from synthgen.images.params import ConditionalGanParams
@@ -166,7 +166,7 @@ class ConditionalGAN:
         self._weights = Weights({"generator": self.generator})
 
     def _train(self, data: Pictures, ctx: RunContext) -> None:
-        plan = planning.plan(self.canvas, self.params)
+        plan = planning.plan(self.canvas, self.params, bf16_pays(ctx.device))
         ctx.log(
             f"Planned {plan.warm} steps of warm start and {plan.steps} of training, {self.params.batch} images each."
         )

@@ -11,6 +11,7 @@ from synthgen.training import loop
 
 STEP_SECONDS = 0.03  # fixed cost of a step
 PRODUCT_SECONDS = 1e-10  # per image and multiplication of the generator's convolutions, both sides, there and back
+WITHOUT_BF16 = 2.0  # times as much on a processor that has to multiply in 32 bits
 WARM_STEP = 0.7  # of a step of the GAN
 WARM_SHARE, MOST_WARM = 0.12, 1500
 SHARE = 0.85  # of the budget; the rest is for looking and reading
@@ -27,9 +28,9 @@ class Steps:
     steps: int
 
 
-def plan(canvas: Canvas, params: ConditionalGanParams) -> Steps:
-    """As many steps as the time budget allows, unless they are given."""
-    cost = seconds_per_step(canvas, params)
+def plan(canvas: Canvas, params: ConditionalGanParams, bf16: bool = True) -> Steps:
+    """As many steps as the time budget allows, unless they are given; `bf16`: whether the device multiplies in it."""
+    cost = seconds_per_step(canvas, params) * (1.0 if bf16 else WITHOUT_BF16)
     affordable = SHARE * params.time_budget / cost
     warm = params.warm_steps
     if warm < 0:
@@ -38,7 +39,7 @@ def plan(canvas: Canvas, params: ConditionalGanParams) -> Steps:
 
 
 def seconds_per_step(canvas: Canvas, params: ConditionalGanParams) -> float:
-    """The cost model, measured on one server core with bf16; a slower machine ends at its deadline."""
+    """The cost model, measured on one server core with bf16; a run on a slower one ends at its deadline."""
     h, w = canvas.bottom
     widths = canvas.widths(params.width)
     doubled = sum((a + b) * b * 4 ** (i + 1) for i, (a, b) in enumerate(pairwise(widths)))

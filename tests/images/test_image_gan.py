@@ -12,10 +12,12 @@ from image_scenes import prepared_images
 
 from synthgen import pipeline
 from synthgen.errors import InputError, SpecError, Stopped, TrainingError
+from synthgen.images import planning
 from synthgen.images.emphasis import Emphasis
 from synthgen.images.eye import Eye, _even
 from synthgen.images.gan import ConditionalGAN
 from synthgen.images.modes import census
+from synthgen.images.networks import Canvas
 from synthgen.images.params import ConditionalGanParams
 from synthgen.images.pictures import Pictures
 from synthgen.images.schema import Finding
@@ -154,6 +156,15 @@ def test_grey_images_of_an_odd_size_and_a_class_without_training_images():
     assert sample(generator, mix="balanced").pixels.shape == (30, 19, 19, 1)
     with pytest.raises(SpecError):
         sample(generator, fixed={"class": "ghost"})
+
+
+def test_a_processor_that_is_half_as_fast_plans_half_as_many_steps():
+    canvas = Canvas(28, 28, 1)
+    fast, slow = (planning.plan(canvas, ConditionalGanParams(), bf16) for bf16 in (True, False))
+    assert slow.steps == pytest.approx(fast.steps / 2, rel=0.01)
+    assert slow.warm == pytest.approx(fast.warm / 2, rel=0.01)
+    asked = ConditionalGanParams(steps=100)
+    assert planning.plan(canvas, asked, False) == planning.plan(canvas, asked, True)
 
 
 def test_between_two_images_lie_others(fitted):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -110,24 +111,33 @@ class CopiedImages(ImagePrivacy):
     source = "Exact match share; Fisher's exact test."
 
     def _attacked(self, c: Comparison) -> MetricResult:
-        train, holdout, drawn = (keys(stack.pixels) for stack in (c.train, c.holdout, c.drawn))
+        train, holdout = (keys(stack.pixels) for stack in (c.train, c.holdout))
         known, times = np.unique(train, return_counts=True)
-        hits, held = np.isin(drawn, known), np.isin(holdout, known)
+        lone, held = known[times == 1], np.isin(holdout, known)
+        hits, alone, drawn = (np.concatenate(parts) for parts in zip(*_all_hits(c, known, lone), strict=True))
         others = _by_others(train, c.people("train"))
         unseen = np.r_[held, others]
         lines = []
         labels = np.r_[c.holdout.labels, c.train.labels]
         for place in range(c.classes):
-            inside, other = hits[c.drawn.labels == place], unseen[labels == place]
+            inside, other = hits[drawn == place], unseen[labels == place]
             few = min(len(inside), len(other)) < FEWEST
             told = {"status": Status.INSUFFICIENT, "reason": FEW_OF_CLASS} if few else _equal(inside, other)
             lines.append(class_line(c, place, **told))
-        lone = known[times == 1]
         figure = Figure(
             name="lone_images", title="Images equal to exactly one training image",
-            value=float(np.isin(drawn, lone).mean()), holdout=float(np.isin(holdout, lone).mean()),
+            value=float(alone.mean()), holdout=float(np.isin(holdout, lone).mean()),
         )  # fmt: skip
         return self.result(**_equal(hits, unseen), figures=(figure,), groups=tuple(lines))
+
+
+def _all_hits(
+    c: Comparison, known: np.ndarray, lone: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Of every synthetic image, a chunk at a time: is it a training image, one there is only once, and its class."""
+    for chunk in c.synthetic.chunks():
+        found = keys(chunk.pixels)
+        yield np.isin(found, known), np.isin(found, lone), chunk.labels
 
 
 def keys(pixels: np.ndarray) -> np.ndarray:

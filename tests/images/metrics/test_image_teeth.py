@@ -8,6 +8,7 @@ from image_scene import planted, scene, shapes
 from PIL import Image
 
 from synthgen.contracts import Status
+from synthgen.images.metrics import features
 from synthgen.images.metrics.copies import near
 from synthgen.images.stack import ImageStack
 
@@ -195,6 +196,15 @@ def test_one_exact_copy_in_a_hundred_is_counted(many):
     assert found.value == pytest.approx(0.01)
     assert found.p_value < 1e-3
     assert {f.name: f.value for f in found.figures}["lone_images"] == pytest.approx(0.01)
+
+
+def test_copies_are_counted_in_the_whole_set_however_few_images_are_compared(many, monkeypatch):
+    copied = planted(many.synthetic.stack, many.split.train, 10)
+    last_first = copied.take(np.arange(len(copied))[::-1])
+    for name in ("MOST_OF_CLASS", "LEAST_OF_CLASS", "MOST_DRAWN"):
+        monkeypatch.setattr(features, name, 20)
+    found = many.with_set(last_first).measured("copied_images")
+    assert found.value == pytest.approx(0.01)
 
 
 def test_a_blurred_set_is_no_copy(many):
