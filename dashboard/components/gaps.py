@@ -18,9 +18,9 @@ REAL = "The filled table holds real people: it is no synthetic set, and no bundl
 
 def offer(service: Backend, dataset: DatasetView, preview: Mapping[str, Any]) -> None:
     """The columns with gaps, a model to fill them from, and what was filled before."""
-    gaps = [c for c in preview.get("columns", ()) if c.get("missing") and c["kind"] != "empty"]
+    gaps = [c for c in preview.get("columns", ()) if c.get("missing") and c["kind"] not in wording.UNMODELLED]
     if not gaps:
-        layout.empty("No cell is missing", "There is nothing to fill in this table.")
+        layout.empty("No cell is missing", "There is nothing to fill in the columns that a model learns.")
         return
     layout.section(
         "Fill missing cells",

@@ -36,6 +36,8 @@ KINDS = {
     "erase": "Erase",
 }
 
+UNMODELLED = ("id", "person", "constant", "empty", "text")  # kinds of columns that no generator learns
+
 STAGES = {
     "read": "Reading the file",
     "split": "Splitting into train, validation and hold-out",

@@ -13,7 +13,6 @@ from dashboard.components import artifacts, charts, gaps, image_dataset, layout,
 from dashboard.components.layout import Cell, Html
 from synthgen.service.read_models import DatasetView
 
-UNMODELLED = ("id", "person", "constant", "empty", "text")
 SHOWN, GLANCED = 300, 30
 
 
@@ -56,7 +55,7 @@ def _ready(service: Backend, dataset: DatasetView) -> None:
         [
             ("Rows", wording.count(dataset.rows)),
             ("Columns", wording.count(dataset.columns)),
-            ("Modelled", sum(c["kind"] not in UNMODELLED for c in columns)),
+            ("Modelled", sum(c["kind"] not in wording.UNMODELLED for c in columns)),
             ("Size", wording.size(dataset.size)),
             ("Person key", schema.get("person") or Html("None<small>every row is a person</small>")),
         ]
@@ -117,7 +116,7 @@ def _column(column: dict[str, Any], counted: dict[str, Any]) -> tuple[Cell, ...]
         because += f"<br><small>{layout.text(str(counted.get('format', '')))}</small>"
     if column.get("warning"):
         because += f'<br><small class="sg-warning">{layout.text(column["warning"])}</small>'
-    tone: wording.Tone = "calm" if column["kind"] in UNMODELLED else "busy"
+    tone: wording.Tone = "calm" if column["kind"] in wording.UNMODELLED else "busy"
     missing = counted.get("missing") or 0
     return (
         Html(f"<b>{layout.text(column['name'])}</b>"),
