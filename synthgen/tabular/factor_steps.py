@@ -53,7 +53,7 @@ class Steps:
 def rectified(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor, slope: float = 0.0) -> torch.Tensor:
     """`relu(x W' + b)`, leaky by `slope`, in one pass over memory where the processor's library has it."""
     fused: Any = getattr(torch.ops.mkldnn, "_linear_pointwise", None) if x.device.type == "cpu" else None
-    if fused is None or x.dtype != torch.bfloat16:
+    if fused is None or x.dtype != torch.bfloat16 or not bf16_pays("cpu"):  # others cannot do it fused
         return functional.leaky_relu_(functional.linear(x, weight, bias), slope)
     name, scalars = ("leaky_relu", [slope]) if slope else ("relu", [])
     return fused(x, weight, bias, name, scalars, "")  # type: ignore[no-any-return]
