@@ -11,18 +11,20 @@ from scenes import hospital
 from synthgen import pipeline
 from synthgen.contracts import Release, Verdict
 from synthgen.errors import GateError, SpecError, Stopped
-from synthgen.release import policies
 from synthgen.runtime import RunContext
 from synthgen.spec import GatePolicy, GateRule, GroupTarget, RunSpec, SampleSpec
 
-# The open policy blocks one set in twenty that no attack gains from; on which seed depends on the processor's rounding.
-SURE = policies.OPEN.model_copy(update={"attacks": policies.OPEN.attacks.model_copy(update={"level": 1e-4})})
 SPEC = RunSpec(
     target="outcome",
     positive="ill",
     time_budget=300,  # epochs are given: the clock must not end it on a busy machine
-    params={"epochs": 12, "hidden": 32, "critic_epochs": 1, "critic_rounds": 1},
-    policy=SURE,
+    params={
+        "epochs": 4,
+        "hidden": 32,  # more epochs begin to learn the few rows by heart, which the gate may see
+        "critic_epochs": 1,
+        "critic_rounds": 1,
+    },
+    policy="open",
 )
 RELEASE = Release(purpose="test", recipient="nobody", released_by="me", released_at="2026-01-01T00:00:00Z")
 

@@ -1,5 +1,4 @@
-"""Differentiable augmentation: what the critic sees of real and made images alike (DiffAugment, Zhao et al. 2020):
-colour, place, a part cut out, and mild turns, scales and shears, from which a class of few images gains most.
+"""Differentiable augmentation: what the critic sees of real and made images alike (DiffAugment, Zhao et al. 2020).
 
 Changes are drawn with a chance below .8, so that the generator cannot take them for the data (Karras et al. 2020, ADA).
 """
@@ -10,11 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch.nn import functional
 
 SHIFT = 0.125  # of the image's side, at most
 CUT = 0.5  # of the image's side
-TURN, SIZE, SHEAR = 0.25, 0.25, 0.25  # radians, logarithm of the scale, share of the side: at most, either way
 BRIGHT, CONTRAST, SATURATION = 0.4, 0.5, 1.0  # widths of the ranges drawn from
 GREY = 0.5  # times these for images without colour, where brightness is much of what there is to learn
 
@@ -29,35 +26,23 @@ class Changes:
     brightness: torch.Tensor  # (n, 1, 1, 1)
     contrast: torch.Tensor
     saturation: torch.Tensor
-    bent: torch.Tensor  # (m,) the images that are turned, scaled and sheared
-    matrices: torch.Tensor  # (m, 2, 3) where each pixel of these comes from, in -1 to 1
 
     @classmethod
     def drawn(cls, chance: np.ndarray, shape: tuple[int, int, int], rng: np.random.Generator) -> Changes:
         """For images of `shape` (channels, h, w); `chance` (n,) is that of each kind of change, image by image."""
         channels, h, w = shape
         n, mild = len(chance), 1.0 if channels == 3 else GREY
-        use = rng.random((6, n)) < chance
+        use = rng.random((5, n)) < chance
         amounts = (rng.random((3, n)) - 0.5) * use[:3]
         moves = (rng.random((2, n)) * 2 - 1) * use[3] * SHIFT
         centres = rng.random((2, n))
         kept = _outside(centres[0], h, use[4])[:, :, None] | _outside(centres[1], w, use[4])[:, None, :]
-        bent = np.flatnonzero(use[5])
-        brightness, contrast, saturation = (
-            torch.from_numpy((middle + 2 * wide * amount).astype(np.float32))[:, None, None, None]
-            for middle, wide, amount in zip(
-                (0, 1, 1), (BRIGHT * mild, CONTRAST * mild, SATURATION), amounts, strict=True
-            )
-        )
+        values = [amounts[0] * 2 * BRIGHT * mild, 1 + amounts[1] * 2 * CONTRAST * mild, 1 + amounts[2] * 2 * SATURATION]
         return cls(
             _moved(moves[0], h),
             _moved(moves[1], w),
             torch.from_numpy(kept[:, None].astype(np.float32)),
-            brightness,
-            contrast,
-            saturation,
-            torch.from_numpy(bent),
-            _matrices(rng.random((3, len(bent))) * 2 - 1),
+            *(torch.from_numpy(v.astype(np.float32))[:, None, None, None] for v in values),
         )
 
     def apply(self, images: torch.Tensor) -> torch.Tensor:
@@ -69,30 +54,13 @@ class Changes:
         if images.shape[1] == 3:
             images = torch.lerp(grey, images, saturation)
         centre = grey.mean((2, 3), keepdim=True)
-        images = self._bent(torch.lerp(centre, images, contrast) + brightness)
+        images = torch.lerp(centre, images, contrast) + brightness
         return self._placed(images) * self.kept.to(images.device)
-
-    def _bent(self, images: torch.Tensor) -> torch.Tensor:
-        if not len(self.bent):
-            return images
-        rows, matrices = self.bent.to(images.device), self.matrices.to(images.device)
-        chosen = images[rows].float()
-        grid = functional.affine_grid(matrices, list(chosen.shape), align_corners=False)
-        made = functional.grid_sample(chosen, grid, padding_mode="border", align_corners=False)
-        return images.index_copy(0, rows, made.to(images.dtype))
 
     def _placed(self, images: torch.Tensor) -> torch.Tensor:
         n = torch.arange(len(images), device=images.device)[:, None, None]
         rows, columns = self.rows.to(images.device)[:, :, None], self.columns.to(images.device)[:, None, :]
         return images.permute(0, 2, 3, 1)[n, rows, columns].permute(0, 3, 1, 2)
-
-
-def _matrices(amounts: np.ndarray) -> torch.Tensor:
-    """(n, 2, 3) of a turn, a scale and a shear of each image; `amounts` (3, n) are between -1 and 1."""
-    turn, scale, shear = amounts[0] * TURN, np.exp(amounts[1] * SIZE), amounts[2] * SHEAR
-    cos, sin, none = np.cos(turn) * scale, np.sin(turn) * scale, np.zeros(amounts.shape[1])
-    rows = np.array([[cos, shear - sin, none], [sin, cos, none]])
-    return torch.from_numpy(np.ascontiguousarray(rows.transpose(2, 0, 1), dtype=np.float32))
 
 
 def _outside(centre: np.ndarray, size: int, use: np.ndarray) -> np.ndarray:

@@ -34,5 +34,5 @@ class ConditionalGanParams(Spec):
     critic_rate: float = Field(2.5e-3, gt=0, le=1, description="Learning rate of the critic.")
     r1: float = Field(3.0, ge=0, le=1000, description="Times the usual weight of the gradient penalty on real images.")
     augmentation: float = Field(
-        0.2, ge=0, le=0.8, description="Chance that the critic sees an image changed in colour, place, shape or part."
+        0.2, ge=0, le=0.8, description="Chance that the critic sees an image changed in colour, place or part."
     )

@@ -218,7 +218,7 @@ def test_a_saved_model_names_no_file(scene, fitted, tmp_path):
 def shapes_told():
     """Shares of held-out and of made images of each shape that a discriminant which learnt from real ones tells."""
     scene = prepared_images((300, 150, 60), size=16, channels=1)
-    params = ConditionalGanParams(steps=1200, warm_steps=100, noise=32)  # a minute; a job of five has twelve times more
+    params = ConditionalGanParams(steps=2400, warm_steps=200, noise=32)  # minutes; a job of five has six times more
     generator = fit(scene, params)
     schema, split = scene
     groups = census(split, schema, RunSpec(modality="images"))
@@ -229,6 +229,7 @@ def shapes_told():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 def test_it_learns_more_of_the_classes_than_chance(shapes_told):
     real, found = shapes_told
     assert real.mean() > 0.8
@@ -236,6 +237,7 @@ def test_it_learns_more_of_the_classes_than_chance(shapes_told):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.xfail(reason="a few hundred small images are learnt too little: see ADR 18", strict=False)
 def test_it_learns_the_classes(shapes_told):
     """Made images of each shape look like that shape to a discriminant that learnt from real ones."""
