@@ -175,8 +175,8 @@ def test_rare_class_differences_are_paired_and_judged():
         {
             "real": r,
             "class weights": r - 0.1,
-            rare_class.OURS: r,
-            rare_class.CHOSEN: r + 0.02,
+            rare_class.OURS: r + 0.02,
+            rare_class.CHOSEN: r + 0.01,
             "ratio": 0.8,
             "bootstrap ratio": 0.9,
         }
@@ -286,10 +286,6 @@ def test_images_are_held_against_their_bars_and_shown_arm_by_arm():
     assert "| digits, balanced, 3 x 5 minutes | 0.710 |" in report.images([found])
     assert "| digits: frequency | +0.700" in report.arms([found])[0]
     assert "- images digits: worst recall 0.500, floor >= 0.950" in report.missed([found])
-
-
-def test_memorisation_is_told_as_the_bar_asks_for_it():
-    assert [round(images.asked(excess), 3) for excess in (-0.5, 0.0, 0.0625, 0.5)] == [-0.7, 0.0, 0.05, 0.3]
 
 
 def test_a_planted_bad_set_of_images_that_is_advised_is_a_miss():

@@ -20,7 +20,7 @@ def offer(service: Backend, dataset: DatasetView, preview: Mapping[str, Any]) ->
     """The columns with gaps, a model to fill them from, and what was filled before."""
     gaps = [c for c in preview.get("columns", ()) if c.get("missing") and c["kind"] not in wording.UNMODELLED]
     if not gaps:
-        layout.empty("No cell is missing", "There is nothing to fill in the columns that a model learns.")
+        layout.empty("Nothing to fill", "No cell is missing in the columns that a model learns.")
         return
     layout.section(
         "Fill missing cells",
