@@ -6,8 +6,9 @@ For every split, one fit of ours at its defaults. First: average precision of th
 over trained on real rows, beside the same for a bootstrap of the real rows. Second: real rows with synthetic rows of
 the rare class, against the real rows alone, with class weights, and with SMOTE-NC (as many again, and up to balance).
 Tested on real rows that nobody trained on, with the neutral judge's own learner. The amount of ours that is held
-against the others, as many again, was fixed before anything was measured; it is the mean over at most five draws. Beside
-it stand up to balance, and the amount (25, 50 or 100 % more, or up to balance) that training rows held back choose.
+against the others, as many again, was fixed before anything was measured; it is the mean over at most five draws.
+Beside it stand up to balance, and the amount (25, 50 or 100 % more, or up to balance) that training rows held back
+choose.
 Intervals are paired over the splits, 95 %, Student's t.
 """
 
