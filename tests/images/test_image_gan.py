@@ -233,7 +233,7 @@ def shapes_told():
 def test_it_learns_more_of_the_classes_than_chance(shapes_told):
     real, found = shapes_told
     assert real.mean() > 0.8
-    assert found.mean() > 0.45, "a third would be chance"
+    assert found.mean() > 0.55, "a third would be chance"
 
 
 @pytest.mark.slow
