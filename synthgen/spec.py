@@ -6,8 +6,9 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from synthgen import predicates
 from synthgen.errors import SpecError
 
 ColumnKind = Literal[
@@ -185,7 +186,30 @@ class Unique(Asked):
     source_may_break: bool = False
 
 
-Constraint = Annotated[Within | Inequality | FixedCombinations | Unique, Field(discriminator="kind")]
+class Predicate(Asked):
+    """A condition on one row, as it stands after WHERE in SQL: `discharge >= admission OR status = 'open'`.
+
+    A row whose missing cells leave the answer open keeps it (three-valued logic). Rows of fewer than k people of the
+    source may break it, so that nobody can ask the data about one person.
+    """
+
+    kind: Literal["predicate"] = "predicate"
+    expression: str
+    source_may_break: bool = False
+
+    @field_validator("expression")
+    @classmethod
+    def _is_about_one_row(cls, text: str) -> str:
+        predicates.columns_of(text)
+        return text
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns it is about."""
+        return predicates.columns_of(self.expression)
+
+
+Constraint = Annotated[Within | Inequality | FixedCombinations | Unique | Predicate, Field(discriminator="kind")]
 """A rule that every synthetic row keeps."""
 
 
@@ -328,7 +352,7 @@ def _refused(kind: type[Any], error: ValidationError) -> SpecError:
     told = {str(next(iter(e["loc"]), "")): e["msg"].removeprefix("Value error, ") for e in error.errors()}
     problems = [f"{'where' if name == 'fixed' else name} {_expected(kind, name, text)}" for name, text in told.items()]
     words = "; ".join(problem.strip() for problem in problems)
-    return SpecError(f"{kind.__name__} is out of range: {words}.", "Give values in the allowed range.")
+    return SpecError(f"{kind.__name__}: {words}.", "Correct what is named.")
 
 
 WISH = "takes a text, a number, true, false, None, a Range or OneOf for each column"

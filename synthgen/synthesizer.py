@@ -37,7 +37,7 @@ from synthgen.spec import (
 
 __all__ = ["ImageSynthesizer", "LabelledImages", "TabularSynthesizer", "score_files", "score_frames"]
 
-Predicate = Callable[[pd.DataFrame], Any]
+RowTest = Callable[[pd.DataFrame], Any]
 
 
 class TabularSynthesizer:
@@ -107,7 +107,7 @@ class TabularSynthesizer:
         told: tuple[str, ...] = catalog.modality("tabular").call("cautions_of_schema", self.schema_)
         return told
 
-    def fit(self, data: pd.DataFrame | str | Path, predicates: Sequence[Predicate] = ()) -> Self:
+    def fit(self, data: pd.DataFrame | str | Path, predicates: Sequence[RowTest] = ()) -> Self:
         """Learn from a data frame or a file. Raises SynthgenError where nothing can be modelled; see `warnings`.
 
         Every one of the `predicates` must hold for the data, and every sample keeps them; `save` does not store them.
@@ -138,7 +138,7 @@ class TabularSynthesizer:
         seed: int = 0,
         resample: str | None = None,
         within: str | None = None,
-        predicates: Sequence[Predicate] = (),
+        predicates: Sequence[RowTest] = (),
         drop: Sequence[str] = (),
     ) -> pd.DataFrame:
         """A synthetic table with the source's dtypes and column order.
@@ -163,7 +163,7 @@ class TabularSynthesizer:
         seed: int = 0,
         resample: str | None = None,
         within: str | None = None,
-        predicates: Sequence[Predicate] = (),
+        predicates: Sequence[RowTest] = (),
         drop: Sequence[str] = (),
     ) -> int:
         """Stream a synthetic table to a .csv or .parquet file at constant memory; returns the rows written."""
@@ -292,7 +292,7 @@ class TabularSynthesizer:
         if not hasattr(self, "model_"):
             raise SpecError("This synthesizer has not been fitted.", "Call fit first, or load a saved model.")
 
-    def _chunks(self, request: SampleSpec, predicates: Sequence[Predicate]) -> Iterator[pd.DataFrame]:
+    def _chunks(self, request: SampleSpec, predicates: Sequence[RowTest]) -> Iterator[pd.DataFrame]:
         self._must_be_fitted()
         catalog.check_able(self.spec.model_copy(update={"generator": self.model_.generator.name}), request)
         if self.prepared_ is not None and self.spec.privacy is None:

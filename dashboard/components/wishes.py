@@ -9,13 +9,14 @@ import pandas as pd
 import streamlit as st
 
 from synthgen.errors import SpecError
-from synthgen.spec import Constraint, FixedCombinations, Inequality, OneOf, Range, Unique, Wish, Within
+from synthgen.spec import Constraint, FixedCombinations, Inequality, OneOf, Predicate, Range, Unique, Wish, Within
 
 IS, RANGE, ONE_OF, MISSING = "is", "from … to …", "is one of", "is missing"
 CONDITIONS = (IS, RANGE, ONE_OF, MISSING)
 BETWEEN, AT_MOST, BELOW = "lies from … to …", "is at most", "is below"
 UNIQUE, TOGETHER = "never comes twice", "only together as in the data with"
 KINDS = (BETWEEN, AT_MOST, BELOW, UNIQUE, TOGETHER)
+LOOSE, LOOSE_HELP = "Data may break it", "Real rows need not keep it; synthetic ones do all the same."
 Line = dict[str, Any]
 
 
@@ -46,26 +47,44 @@ def conditions(lines: Sequence[Line]) -> dict[str, Wish]:
     return {name: _wish(line) for name, line in zip(names, lines, strict=True)}
 
 
-def constraints(columns: Sequence[str], key: str) -> tuple[Constraint, ...]:
-    """The table of constraints that every row keeps, and what it says."""
+def constraints(columns: Sequence[str], key: str) -> tuple[tuple[Constraint, ...], SpecError | None]:
+    """The tables of constraints that every row keeps, what they say, and what is wrong with it."""
     config: dict[str, Any] = {
         "Column": st.column_config.SelectboxColumn(options=list(columns), required=True),
         "Constraint": st.column_config.SelectboxColumn(options=list(KINDS), required=True),
         "Other column": st.column_config.SelectboxColumn(options=list(columns)),
         "From": st.column_config.TextColumn(help="For a range; either end may be left open."),
         "To": st.column_config.TextColumn(),
-        "Data may break it": st.column_config.CheckboxColumn(
-            default=False, help="Real rows need not keep it; synthetic ones do all the same."
-        ),
+        LOOSE: st.column_config.CheckboxColumn(default=False, help=LOOSE_HELP),
     }
-    found = []
-    for i, line in enumerate(_lines(config, key)):
-        constraint = _constraint(line)
-        if constraint is not None:
-            found.append(constraint)
-        elif line["Column"] and line["Constraint"]:
+    lines = _lines(config, key)
+    for i, line in enumerate(lines):
+        if line["Column"] and line["Constraint"] and not _is_complete(line):
             st.caption(f"Line {i + 1} needs {'its ends' if line['Constraint'] == BETWEEN else 'another column'}.")
-    return tuple(found)
+    typed = _predicates(columns, key)
+    try:
+        said = [_constraint(line) for line in lines if line["Column"] and line["Constraint"] and _is_complete(line)]
+        return (*said, *(Predicate(expression=text, source_may_break=loose) for text, loose in typed)), None
+    except SpecError as problem:
+        return (), problem
+
+
+def _predicates(columns: Sequence[str], key: str) -> list[tuple[str, bool]]:
+    """The table of conditions in words of SQL: each, and whether the data may break it."""
+    st.caption(
+        "Anything else about one row, as after WHERE in SQL: names with blanks in double quotes, texts in single "
+        f"quotes, dates as DATE '2024-01-31'. Such as `{_example(columns)}`"
+    )
+    config: dict[str, Any] = {
+        "Condition": st.column_config.TextColumn(required=True, width="large"),
+        LOOSE: st.column_config.CheckboxColumn(default=False, help=LOOSE_HELP),
+    }
+    return [(x["Condition"], bool(x[LOOSE])) for x in _lines(config, f"{key}-predicates") if x["Condition"]]
+
+
+def _example(columns: Sequence[str]) -> str:
+    first, last = (name if name.isidentifier() else f'"{name}"' for name in (columns[0], columns[-1]))
+    return f"{first} IS NOT NULL OR {last} IS NOT NULL"
 
 
 def _lines(config: dict[str, Any], key: str) -> list[Line]:
@@ -77,7 +96,7 @@ def _lines(config: dict[str, Any], key: str) -> list[Line]:
 def _dtype(name: str) -> Any:
     if name in ("Group", "Rows"):
         return "float64"
-    return "bool" if name == "Data may break it" else object
+    return "bool" if name == LOOSE else object
 
 
 def _cell(value: Any) -> Any:
@@ -103,18 +122,19 @@ def _wish(line: Line) -> Wish:
     return str(line["Value"])
 
 
-def _constraint(line: Line) -> Constraint | None:
-    """The constraint of a line; None while it is not complete."""
-    column, kind, other, loose = (line[name] for name in ("Column", "Constraint", "Other column", "Data may break it"))
-    if column is None or kind is None:
-        return None
+def _is_complete(line: Line) -> bool:
+    if line["Constraint"] == BETWEEN:
+        return bool(line["From"] or line["To"])
+    return line["Constraint"] == UNIQUE or line["Other column"] is not None
+
+
+def _constraint(line: Line) -> Constraint:
+    """The constraint of a line that is complete."""
+    column, kind, other, loose = line["Column"], line["Constraint"], line["Other column"], bool(line[LOOSE])
     if kind == BETWEEN:
-        ends = (line["From"], line["To"])
-        return Within(column=column, low=ends[0], high=ends[1], source_may_break=bool(loose)) if any(ends) else None
+        return Within(column=column, low=line["From"], high=line["To"], source_may_break=loose)
     if kind == UNIQUE:
-        return Unique(columns=tuple(filter(None, (column, other))), source_may_break=bool(loose))
-    if other is None:
-        return None
+        return Unique(columns=tuple(filter(None, (column, other))), source_may_break=loose)
     if kind == TOGETHER:
         return FixedCombinations(columns=(column, other))
-    return Inequality(low_column=column, high_column=other, strict=kind == BELOW, source_may_break=bool(loose))
+    return Inequality(low_column=column, high_column=other, strict=kind == BELOW, source_may_break=loose)

@@ -48,7 +48,7 @@ def _table(service: Backend, dataset: DatasetView, schema: dict[str, Any]) -> Ru
     with st.container(border=True):
         layout.section("Constraints", "What every synthetic row must keep, such as an admission before its discharge.")
         with st.expander("Constraints that every row keeps"):
-            constraints = wishes.constraints(_modelled(schema), f"constraints-{dataset.id}")
+            constraints, problem = wishes.constraints(_modelled(schema), f"constraints-{dataset.id}")
     with st.container(border=True):
         layout.section("The gate", "A set that misses a rule of its policy is blocked; the others wait for a person.")
         policy = job_form.policy()
@@ -56,6 +56,8 @@ def _table(service: Backend, dataset: DatasetView, schema: dict[str, Any]) -> Ru
     changed = service.overrides(dataset.id)
     if changed:
         layout.banner("busy", "Columns you corrected", [overrides.describe(changed)])
+    if problem is not None:
+        raise problem
     asked = {"target": target, "positive": positive, "columns": changed, "constraints": constraints, "attacks": attacks}
     return checked(RunSpec, sample=sample, policy=policy, **asked, **training)
 

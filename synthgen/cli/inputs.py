@@ -19,6 +19,7 @@ from synthgen.spec import (
     GroupTarget,
     Inequality,
     OneOf,
+    Predicate,
     Range,
     Unique,
     Wish,
@@ -26,8 +27,8 @@ from synthgen.spec import (
 )
 
 KEEP = (
-    "A constraint every row keeps: COL=LOW..HIGH, COL<=COL, COL<COL, unique:COL,COL or together:COL,COL; repeatable. "
-    "may-break: before it lets the table's own rows break it."
+    "A constraint every row keeps: COL=LOW..HIGH, COL<=COL, COL<COL, unique:COL,COL, together:COL,COL or "
+    "where:CONDITION as in SQL; repeatable. may-break: before it lets the table's own rows break it."
 )
 COLUMN = (
     "COL=KIND (another kind than the one found), COL=public, COL=drop, COL=by:COL (the column that decides it; none: "
@@ -93,7 +94,7 @@ def _counted(item: str) -> bool:
 
 
 def constraints(items: Sequence[str]) -> tuple[Constraint, ...]:
-    """Constraints that every row keeps: COL=LOW..HIGH, COL<=COL, COL<COL, unique:COL,COL or together:COL,COL.
+    """Constraints that every row keeps: COL=LOW..HIGH, COL<=COL, COL<COL, unique:COL,COL, together:COL,COL, where:TEXT.
 
     may-break:CONSTRAINT is one that the source's own rows may break.
     """
@@ -102,8 +103,8 @@ def constraints(items: Sequence[str]) -> tuple[Constraint, ...]:
     raise_all(
         SpecError,
         problems,
-        "Write COL=LOW..HIGH, COL<=COL, COL<COL, unique:COL,COL or together:COL,COL; may-break: before any but the "
-        "last lets the source break it.",
+        "Write COL=LOW..HIGH, COL<=COL, COL<COL, unique:COL,COL, together:COL,COL or where:CONDITION; may-break: "
+        "before any but together: lets the source break it.",
     )
     return tuple(one for one in found if one is not None)
 
@@ -117,6 +118,8 @@ def _loosened(rule: Constraint | None, loose: bool) -> Constraint | None:
 
 def _constraint(item: str) -> Constraint | None:
     kind, colon, names = item.partition(":")
+    if colon and kind == "where":
+        return Predicate(expression=names)
     if colon and kind in ("unique", "together"):
         columns = tuple(name.strip() for name in names.split(","))
         return Unique(columns=columns) if kind == "unique" else FixedCombinations(columns=columns)

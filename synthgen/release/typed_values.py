@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from synthgen.spec import RunSpec, SampleSpec
+from synthgen.spec import Predicate, RunSpec, SampleSpec
 
 VALUE, RANGE, MISSING = "a fixed value", "a range of values", "missing"
 ABOUT_COLUMNS = frozenset({"kind", "column", "columns", "low_column", "high_column", "strict", "source_may_break"})
@@ -25,7 +25,10 @@ def safe_spec(spec: RunSpec, nameable: Nameable = NOTHING) -> dict[str, Any]:
         for typed in ("missing_tokens", "order", "codes"):
             override[typed] = [VALUE for _ in override.get(typed) or ()] or None
     shown["sample"] = safe_sample(spec.sample, nameable)
-    shown["constraints"] = [_limits(constraint) for constraint in shown.get("constraints", ())]
+    shown["constraints"] = [
+        {**_limits(told), "columns": list(rule.columns)} if isinstance(rule, Predicate) else _limits(told)
+        for rule, told in zip(spec.constraints, shown["constraints"], strict=True)
+    ]
     return shown
 
 

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from synthgen.contracts import FitData, Record, Split
 from synthgen.errors import InputError, SpecError, raise_all
-from synthgen.spec import Constraint, FixedCombinations, Inequality, Range, RunSpec, Unique, Within
+from synthgen.spec import Constraint, FixedCombinations, Inequality, Predicate, Range, RunSpec, Unique, Within
+from synthgen.tabular import conditions
 from synthgen.tabular.category_codes import OTHER, fit_categories, longer_scale, people_per_level
 from synthgen.tabular.mixes import as_words
 from synthgen.tabular.modes import DATES, NUMERIC, people_in
@@ -56,7 +57,6 @@ def check(split: Split, schema: Any, spec: RunSpec) -> None:
     Messages count rows and name columns, never a value.
     """
     known = {c.name: c for c in schema.modelled}
-    whole = pd.concat([f for f in (split.train, split.validation, split.holdout) if len(f)], ignore_index=True)
     problems = []
     for i, rule in enumerate(spec.constraints):
         wrong = (
@@ -65,8 +65,7 @@ def check(split: Split, schema: Any, spec: RunSpec) -> None:
             else _does_not_fit(rule, known, split.train)
         )
         if not wrong and not getattr(rule, "source_may_break", True):
-            rows = int(breaks(rule, whole, known).sum())
-            wrong = [f"{rows} of {len(whole)} rows of the source break it"] if rows else []
+            wrong = _broken_by_the_source(rule, split, known, spec.k_floor)
         problems += [f"{title(rule, i)}: {text}" for text in wrong]
     problems = problems or _kept_by_too_few(split, known, spec)
     raise_all(
@@ -77,23 +76,40 @@ def check(split: Split, schema: Any, spec: RunSpec) -> None:
     )
 
 
-def _kept_by_too_few(split: Split, known: dict[str, Any], spec: RunSpec) -> list[str]:
-    """Constraints confine rows as fixed values do: with each request at least k people of the source must keep them."""
-    rules = [rule for rule in spec.constraints if isinstance(rule, Within | Inequality)]
-    wishes = [{**spec.sample.fixed, **target.where} for target in spec.sample.targets] or [dict(spec.sample.fixed)]
+def _parts(split: Split) -> list[tuple[pd.DataFrame, np.ndarray | None]]:
+    """Rows and people of every part of the source that has any; nobody is in two parts."""
     parts = (
         (split.train, split.train_people),
         (split.validation, split.validation_people),
         (split.holdout, split.holdout_people),
     )
+    return [(frame, people) for frame, people in parts if len(frame)]
+
+
+def _broken_by_the_source(rule: Constraint, split: Split, known: dict[str, Any], k: int) -> list[str]:
+    """What to say of a rule that the source breaks; of a predicate, that can ask anything, only from k people on."""
+    if isinstance(rule, Predicate):
+        broken = [(breaks(rule, frame, known), people) for frame, people in _parts(split)]
+        share = np.concatenate([rows for rows, _ in broken]).mean()
+        if sum(people_in(rows, people) for rows, people in broken) < k:
+            return []
+        return [f"about {share:.0%} of the source's rows break it" if share >= 0.01 else "rows of the source break it"]
+    whole = pd.concat([frame for frame, _ in _parts(split)], ignore_index=True)
+    rows = int(breaks(rule, whole, known).sum())
+    return [f"{rows} of {len(whole)} rows of the source break it"] if rows else []
+
+
+def _kept_by_too_few(split: Split, known: dict[str, Any], spec: RunSpec) -> list[str]:
+    """Constraints confine rows as fixed values do: with each request at least k people of the source must keep them."""
+    rules = [rule for rule in spec.constraints if isinstance(rule, Within | Inequality | Predicate)]
+    wishes = [{**spec.sample.fixed, **target.where} for target in spec.sample.targets] or [dict(spec.sample.fixed)]
     for wish in wishes if rules else []:
         if not set(wish) <= set(known):
             continue  # told by the check of the request
         kept = 0
-        for frame, people in parts:
-            if len(frame):
-                broken = np.logical_or.reduce([breaks(rule, frame, known) for rule in rules])
-                kept += people_in(all_met(wish, known, frame) & ~broken, people)
+        for frame, people in _parts(split):
+            broken = np.logical_or.reduce([breaks(rule, frame, known) for rule in rules])
+            kept += people_in(all_met(wish, known, frame) & ~broken, people)
         if kept < spec.k_floor:
             asked = " and what is asked for" if wish else ""
             return [f"fewer than {spec.k_floor} people of the source keep all constraints{asked} together"]
@@ -125,6 +141,8 @@ def breaks(
         return ((low >= high) if rule.strict else (low > high)).to_numpy(dtype=bool)
     if isinstance(rule, Unique):
         return repeats(frame[list(rule.columns)])
+    if isinstance(rule, Predicate):
+        return conditions.broken(rule, frame, columns)
     allowed = pd.MultiIndex.from_tuples([tuple(GAP if v is None else v for v in c) for c in combinations])
     words = [as_words(frame[c]).fillna(GAP) for c in rule.columns]
     return ~pd.MultiIndex.from_arrays(words).isin(allowed)
@@ -170,7 +188,7 @@ def _cannot_be_unique(rule: Unique, schema: Any, spec: RunSpec) -> list[str]:
 
 
 def _does_not_fit(
-    rule: Within | Inequality | FixedCombinations, known: dict[str, Any], train: pd.DataFrame
+    rule: Within | Inequality | FixedCombinations | Predicate, known: dict[str, Any], train: pd.DataFrame
 ) -> list[str]:
     unknown = [f"column {c!r} is not modelled" for c in rule.columns if c not in known]
     if unknown:
@@ -185,7 +203,10 @@ def _does_not_fit(
         told = "it takes two columns, both of numbers or both of dates, or categories with the same order"
         return [] if same and not twice else [told]
     try:
-        in_range(known[rule.column], Range(low=rule.low, high=rule.high), train[rule.column].head(1))
+        if isinstance(rule, Predicate):
+            conditions.broken(rule, train.head(1), known)
+        else:
+            in_range(known[rule.column], Range(low=rule.low, high=rule.high), train[rule.column].head(1))
     except SpecError as problem:
         return [problem.message]
     return []

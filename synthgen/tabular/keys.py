@@ -27,7 +27,7 @@ from synthgen.tabular import people
 from synthgen.tabular.constraints import NO_RULES, Rules
 from synthgen.tabular.filtering import Sieve
 from synthgen.tabular.fresh_keys import Maker
-from synthgen.tabular.mending import Mender, Predicate
+from synthgen.tabular.mending import Mender, RowTest
 from synthgen.tabular.row_source import RowSource, allotted
 from synthgen.tabular.schema import Column, Schema
 
@@ -154,7 +154,7 @@ def complete(
     request: SampleSpec,
     ctx: RunContext,
     rules: Rules | None = None,
-    predicates: Sequence[Predicate] = (),
+    predicates: Sequence[RowTest] = (),
     notes: list[str] | None = None,
     sieve: Sieve | None = None,
 ) -> Iterator[pd.DataFrame]:

@@ -21,7 +21,7 @@ from synthgen.tabular.conversion import presented_column
 from synthgen.tabular.filtering import Sieve
 from synthgen.tabular.row_source import RowSource
 
-Predicate = Callable[[pd.DataFrame], Any]
+RowTest = Callable[[pd.DataFrame], Any]
 ROUNDS = 30  # with the other columns given; then as many with the whole row drawn again
 SIEVE_ROUNDS = 20  # what is still caught then stays, and is told
 
@@ -35,7 +35,7 @@ class Mender:
     """
 
     rules: Rules
-    predicates: Sequence[Predicate]
+    predicates: Sequence[RowTest]
     schema: Any
     sieve: Sieve | None = None
     rows: int = 0
@@ -198,7 +198,7 @@ def _redrawn(
     return pd.DataFrame(out)
 
 
-def check_predicates(predicates: Sequence[Predicate], frame: pd.DataFrame, schema: Any) -> None:
+def check_predicates(predicates: Sequence[RowTest], frame: pd.DataFrame, schema: Any) -> None:
     """Raise SpecError, with counts, for predicates that rows of a typed frame break."""
     said = [(i, int((~kept_by(p, as_seen(frame, schema))).sum())) for i, p in enumerate(predicates)]
     raise_all(
@@ -214,7 +214,7 @@ def as_seen(frame: pd.DataFrame, schema: Any) -> pd.DataFrame:
     return pd.DataFrame({c.name: presented_column(frame[c.name], c, from_text) for c in schema.modelled})
 
 
-def kept_by(predicate: Predicate, frame: pd.DataFrame) -> np.ndarray:
+def kept_by(predicate: RowTest, frame: pd.DataFrame) -> np.ndarray:
     """What a predicate says of every row. Raises SpecError when it fails or does not give one boolean for each."""
     try:
         said = np.asarray(predicate(frame))

@@ -83,7 +83,7 @@ def test_a_trail_has_classes_and_places_but_the_words_of_our_errors_only():
 
 
 WISH = "takes a text, a number, true or false, null for missing"
-RANGE = {"kind": "range", "column": "age"}
+RANGE, CONDITION = {"kind": "range", "column": "age"}, {"kind": "predicate"}
 
 
 @pytest.mark.parametrize(
@@ -112,6 +112,9 @@ RANGE = {"kind": "range", "column": "age"}
         ({"constraints": [{"kind": "zebra"}]}, "spec.constraints[0] must say as 'kind' one of 'range', 'inequality'"),
         ({"constraints": [RANGE]}, "spec.constraints[0] does not fit: a range needs a low or a high end"),
         ({"constraints": [RANGE | {"low": {"zebra": 1}}]}, "spec.constraints[0].low"),
+        ({"constraints": [CONDITION | {"expression": "age > 'zebra"}]}, "[0].expression does not fit: has a quote"),
+        ({"constraints": [CONDITION | {"expression": "SUM(age) > 1"}]}, "[0].expression does not fit: calls SUM"),
+        ({"constraints": [CONDITION]}, "spec.constraints[0].expression is needed"),
         ({"constraints": [{"kind": "unique", "columns": []}]}, "spec.constraints[0].columns needs at least 1 of them"),
     ],
 )

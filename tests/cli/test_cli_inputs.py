@@ -11,6 +11,7 @@ from synthgen.spec import (
     GateRule,
     Inequality,
     OneOf,
+    Predicate,
     Range,
     Unique,
     Within,
@@ -85,12 +86,15 @@ def test_what_is_said_of_columns_reaches_the_library_as_it_reaches_the_service()
 
 def test_the_source_may_break_what_is_said_to_be_loose():
     typed = ["may-break:age=0..120", "may-break:low<=high", "may-break:unique:id", "unique:key", "together:a,b"]
+    typed += ["where:a < b OR c = 'x:y'", "may-break:where:a > 1"]
     assert inputs.constraints(typed) == (
         Within(column="age", low="0", high="120", source_may_break=True),
         Inequality(low_column="low", high_column="high", source_may_break=True),
         Unique(columns=("id",), source_may_break=True),
         Unique(columns=("key",)),
         FixedCombinations(columns=("a", "b")),
+        Predicate(expression="a < b OR c = 'x:y'"),
+        Predicate(expression="a > 1", source_may_break=True),
     )
     with pytest.raises(SpecError, match="item 2 of --keep"):
         inputs.constraints(["may-break:unique:id", "may-break:together:a,b"])

@@ -208,6 +208,7 @@ def test_the_mix_and_the_rules_of_a_set_are_ordered_and_another_is_drawn(web, lo
     table.write_text("age,sex\n41,F\n52,M\n")
     mix = ("--balance", "sex", "--within", "stroke", "--where", "age=40..", "--group", "500:smoker=yes,age=")
     rules = ("--keep", "age=0..120", "--keep", "unique:age,sex", "--keep", "age<=sex")
+    rules += ("--keep", "where:age > 1 OR sex = 'F'")
     done = logged_in("submit", str(table), *mix, *rules, "--follow")
     assert done.returncode == 0, done.stderr
     with Client(web.url) as client:
@@ -217,7 +218,8 @@ def test_the_mix_and_the_rules_of_a_set_are_ordered_and_another_is_drawn(web, lo
         assert (sample["balance"], sample["balance_within"]) == (["sex"], "stroke")
         assert sample["fixed"] == {"age": "a range of values"}
         assert sample["targets"] == [{"where": {"smoker": "a fixed value", "age": "missing"}, "rows": 500}]
-        assert [rule["kind"] for rule in job.spec["constraints"]] == ["range", "unique", "inequality"]
+        assert [rule["kind"] for rule in job.spec["constraints"]] == ["range", "unique", "inequality", "predicate"]
+        assert job.spec["constraints"][3]["columns"] == ["age", "sex"]
         done = logged_in("draw", job.id, "--rows", "70", "--where", "sex=F|M", "--follow")
         assert done.returncode == 0, done.stderr
         assert "Verdict" in done.stdout

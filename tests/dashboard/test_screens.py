@@ -25,6 +25,7 @@ from synthgen.spec import (
     GroupTarget,
     Inequality,
     OneOf,
+    Predicate,
     Range,
     RunSpec,
     Unique,
@@ -370,6 +371,10 @@ def test_fixed_values_ranges_sets_missing_and_constraints_reach_the_job(service,
         {"Column": "sex", "Constraint": "only together as in the data with", "Other column": "smoker"},
         {"Column": "sex", "Constraint": "is at most"},
     )
+    page.session_state[f"constraints-{dataset}-predicates"] = added(
+        {"Condition": " age > 10 OR sex = 'F' "},
+        {"Condition": "age < 120", "Data may break it": True},
+    )
     spec = ordered(service, page)
     assert spec.sample.fixed == {
         "sex": "F",
@@ -382,7 +387,20 @@ def test_fixed_values_ranges_sets_missing_and_constraints_reach_the_job(service,
         Inequality(low_column="age", high_column="stroke", strict=True),
         Unique(columns=("age",)),
         FixedCombinations(columns=("sex", "smoker")),
+        Predicate(expression="age > 10 OR sex = 'F'"),
+        Predicate(expression="age < 120", source_may_break=True),
     )
+
+
+def test_a_condition_that_cannot_be_read_is_told_below_the_whole_form_and_no_job_starts(service, dataset):
+    page, _ = draw("new_job", dataset=dataset)
+    page.session_state[f"constraints-{dataset}-predicates"] = added({"Condition": "age > 'Dr Zebra"})
+    page.run()
+    (shown,) = page.exception
+    assert "quote that is not closed" in shown.value
+    assert "Zebra" not in shown.value
+    assert any(box.label == "Policy" for box in page.segmented_control)
+    assert not any(button.label == "Start the job" for button in page.button)
 
 
 def test_groups_of_several_conditions_get_their_counts(service, dataset):

@@ -1,11 +1,14 @@
 """Through real Valkey, real Celery workers and real trainer children; workers are killed, frozen and stopped."""
 
+import io
 import random
 import signal
 import subprocess
 import time
+import zipfile
 from pathlib import Path
 
+import pandas as pd
 import psutil
 import pytest
 
@@ -15,7 +18,7 @@ from synthgen.service.db.tables import Job, Person
 from synthgen.service.processes import Part
 from synthgen.service.read_models import Actor
 from synthgen.service.settings import Settings
-from synthgen.spec import GatePolicy, GateRule, RunSpec, SampleSpec
+from synthgen.spec import GatePolicy, GateRule, Predicate, RunSpec, SampleSpec
 
 pytestmark = [pytest.mark.valkey, pytest.mark.timeout(300)]
 
@@ -156,7 +159,8 @@ def test_a_table_was_read_through_the_queue(home, dataset):
 
 def test_a_fit_survives_a_killed_worker_and_a_shutdown_and_gives_one_result(home, dataset, workers):
     first = workers()
-    spec = RunSpec(time_budget=15, policy=UNMEETABLE)
+    rule = Predicate(expression="charge > 900 OR smoker = 'no'", source_may_break=True)
+    spec = RunSpec(time_budget=15, policy=UNMEETABLE, constraints=(rule,))
     job = jobs.submit_fit(home.app, EVA, dataset.id, spec, idempotency_key="fit")
     home.until(lambda: home.checkpointed(job.id), "a checkpoint")
     first.process.send_signal(signal.SIGKILL)
@@ -205,7 +209,16 @@ def test_a_fit_survives_a_killed_worker_and_a_shutdown_and_gives_one_result(home
     _, size, frames = exports.open_bundle(home.app, EVA, release.id)
     bundle = b"".join(frames)
     assert (len(bundle), bundle[:2]) == (size, b"PK")
+    made = rows_of(bundle)
+    assert ((made["charge"] > 900) | (made["smoker"] != "yes")).all()
     no_cell_value_is_in_the_database_the_broker_or_a_log(home.settings)
+
+
+def rows_of(bundle):
+    """The synthetic rows of a bundle."""
+    with zipfile.ZipFile(io.BytesIO(bundle)) as files:
+        (name,) = (each for each in files.namelist() if each.endswith(".csv"))
+        return pd.read_csv(files.open(name))
 
 
 def somebody_else(app):

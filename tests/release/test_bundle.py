@@ -13,7 +13,7 @@ from scenes import hospital, scene
 from synthgen.contracts import Override, Release, Status
 from synthgen.errors import GateError
 from synthgen.release import bundle, gate, report, typed_values
-from synthgen.spec import ColumnOverride, FixedCombinations, GroupTarget, OneOf, Range, SampleSpec, Within
+from synthgen.spec import ColumnOverride, FixedCombinations, GroupTarget, OneOf, Predicate, Range, SampleSpec, Within
 from synthgen.tabular import TABULAR
 from synthgen.tabular.telling import safe_schema
 
@@ -149,7 +149,8 @@ ASKED = SampleSpec(
     },
     targets=(GroupTarget(where={"outcome": "died", "admitted": "1887-03-04"}, rows=7),),
 )
-LIMITS = (Within(column="charge", low=0.17, high=987654.32), FixedCombinations(columns=("ward", "sex")))
+TYPED = Predicate(expression="charge > 0.17 OR ward <> 'xylothek'")
+LIMITS = (Within(column="charge", low=0.17, high=987654.32), FixedCombinations(columns=("ward", "sex")), TYPED)
 
 
 @pytest.fixture(scope="module")
@@ -184,9 +185,10 @@ def test_the_card_names_no_value_that_was_asked_for_unless_the_report_names_it(a
             "sex": ["f", "a fixed value"],
         }
         assert shown["targets"] == [{"where": {"outcome": "died", "admitted": "a fixed value"}, "rows": 7}]
-    assert [c["kind"] for c in card["spec"]["constraints"]] == ["range", "fixed_combinations"]
+    assert [c["kind"] for c in card["spec"]["constraints"]] == ["range", "fixed_combinations", "predicate"]
     assert card["spec"]["constraints"][0]["column"] == "charge"
     assert card["spec"]["constraints"][1]["columns"] == ["ward", "sex"]
+    assert card["spec"]["constraints"][2]["columns"] == ["charge", "ward"]
 
 
 def test_the_specification_that_a_row_holds_names_no_value_at_all(asked_for):
