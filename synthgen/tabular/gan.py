@@ -214,7 +214,7 @@ class AutoregressiveGAN:
         if steps.worst:
             task.enter_worst_case()
             runs["worst"] = loop.run(task, self._plan("worst", steps, coded), _until(ctx, steps.worst / steps.total))
-            task.calibrate()
+            task.calibrate(improving=not runs["worst"].waited)
         runs["mean"] = loop.run(task, self._plan("mean", steps, coded), ctx)
         task.average = task.best
         task.watch.conclude(task.train_critics(ctx.rng("last critics")))

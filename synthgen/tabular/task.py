@@ -19,7 +19,7 @@ from synthgen.tabular.params import AutoregressiveParams
 from synthgen.tabular.planning import Steps, bf16_pays
 from synthgen.tabular.sampling import draw
 from synthgen.tabular.watch import Watch
-from synthgen.tabular.weights import GroupWeights
+from synthgen.tabular.weights import GroupWeights, an_epoch
 from synthgen.training.checkpoint import State, prefixed, under
 from synthgen.training.optimiser import AdamW
 
@@ -75,7 +75,7 @@ class GanTask:
         self.optimiser = AdamW(network.parameters(), (0.9, 0.999), 1e-4)
         self.dtype = torch.bfloat16 if bf16_pays(ctx.device) else torch.float32
         self._epoch: tuple[int, np.ndarray] = (-1, np.zeros(0, np.int64))
-        self._drawn_below: np.ndarray | None = None
+        self.row_odds: np.ndarray | None = None
         self.done, self.watch = 0, Watch(self)
 
     # --- loop.Task ---------------------------------------------------------------------------------------------------
@@ -184,14 +184,19 @@ class GanTask:
         self.stage = "worst"
         self.emphasise()
 
-    def calibrate(self) -> None:
-        """From the best weights of the worst-case stage, remembered as that end of the dial, on at data frequency."""
+    def calibrate(self, improving: bool) -> None:
+        """On at data frequency; the best weights of the worst-case stage are remembered as that end of the dial.
+
+        Where that stage was still `improving`, training goes on where it is: smoothed weights lag behind, and to load
+        them would give steps back. Where it had passed its best, it goes back to that.
+        """
         self.worst_end = {n: v.clone() for n, v in self.best.items()}
-        self.average = {n: v.clone() for n, v in self.best.items()}
-        self._load(self.best)
+        if not improving:
+            self._load(self.best)
+        self.average = self._copy()
         self.stage, self.row_weights = "mean", None
         self._epoch = (-1, np.zeros(0, np.int64))
-        if self._drawn_below is not None:
+        if self.row_odds is not None:
             self.in_all_weights(self._to_data_frequency)
 
     def _to_data_frequency(self, network: AutoregressiveNetwork) -> None:
@@ -200,11 +205,10 @@ class GanTask:
         Rows are drawn by odds averaged over columns, so what a level's own column did to it is about the same in every
         context. The steps that follow could not move a bias that far when few are left, at a falling rate.
         """
-        assert self._drawn_below is not None
-        odds = np.diff(self._drawn_below, prepend=0.0)
+        assert self.row_odds is not None
         codes = self.data.train.cpu().numpy()
         for column in range(codes.shape[1]):
-            data, drawn = (np.bincount(codes[:, column], w) + 0.5 for w in (None, odds * len(codes)))
+            data, drawn = (np.bincount(codes[:, column], w) + 0.5 for w in (None, self.row_odds * len(codes)))
             shift = torch.from_numpy(np.log(data / drawn)).float()
             network.bias_of(column)[: len(shift)] += shift.to(self.ctx.device)
 
@@ -213,7 +217,7 @@ class GanTask:
         p = self.params
         if p.reducer not in ("mean", "literal") and len(self.weights.groups):
             odds = self.weights.row_odds(self.data.train_in, self.overfitted, p.emphasis, p.weight_cap)
-            self._drawn_below = np.cumsum(odds)
+            self.row_odds, self._epoch = odds, (-1, np.zeros(0, np.int64))
             self.watch.expect(odds)
 
     def go_back(self) -> None:
@@ -260,13 +264,13 @@ class GanTask:
     # --- details -----------------------------------------------------------------------------------------------------
 
     def _batch(self, step: int) -> np.ndarray:
-        if self._drawn_below is not None and self.stage == "worst":
-            draws = self.ctx.rng(f"rows/{step}").random(self.steps.batch)
-            return np.minimum(np.searchsorted(self._drawn_below, draws), len(self.data.train) - 1)
         epoch, place = divmod(step, self.steps.per_epoch)
         if self._epoch[0] != epoch:
-            shuffle = self.ctx.rng(f"epoch/{self.stage}/{epoch}").permutation(len(self.data.train))
-            self._epoch = (epoch, shuffle)
+            rng, steps = self.ctx.rng(f"epoch/{self.stage}/{epoch}"), self.steps
+            if self.row_odds is None or self.stage == "mean":
+                self._epoch = (epoch, rng.permutation(len(self.data.train)))
+            else:
+                self._epoch = (epoch, an_epoch(self.row_odds, steps.per_epoch, steps.batch, rng))
         return self._epoch[1][place * self.steps.batch : (place + 1) * self.steps.batch]
 
     def _rate(self, step: int) -> float:

@@ -62,3 +62,16 @@ class GroupWeights:
     def _tilt(self, group: int) -> float:
         """At most double: the size of a group says more about its excess than a critic that looks early."""
         return float(np.clip(self.weights[group], 1.0, 2.0))
+
+
+def an_epoch(odds: np.ndarray, batches: int, batch: int, rng: np.random.Generator) -> np.ndarray:
+    """Rows (batches * batch,) of one epoch, each as often as `odds` (rows,) say to within one (systematic sampling).
+
+    Draws that know nothing of each other would leave a third of the rows out of an epoch, at odds that hardly differ.
+    A row that comes several times comes in different batches.
+    """
+    shuffled = rng.permutation(len(odds))
+    below = np.cumsum(odds[shuffled])
+    places = (np.arange(batches * batch) + rng.random()) / (batches * batch) * below[-1]
+    rows = shuffled[np.minimum(np.searchsorted(below, places), len(odds) - 1)]
+    return rows.reshape(batch, batches).T.ravel()

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from synthgen.tabular.weights import GroupWeights
+from synthgen.tabular.weights import GroupWeights, an_epoch
 
 
 @dataclass(frozen=True)
@@ -94,3 +94,22 @@ def test_a_memorised_group_stays_at_its_frequency(weights):
 def test_without_groups_every_row_counts_the_same():
     none = GroupWeights([], ["a"])
     assert none.row_odds(none.membership(FRAME), np.zeros(0, dtype=bool), 2.0, 8.0) == pytest.approx(1 / ROWS)
+
+
+def test_an_epoch_holds_every_row_as_often_as_its_odds_say_and_once_a_batch():
+    rng = np.random.default_rng(0)
+    odds = rng.exponential(1.0, 1000)
+    odds /= odds.sum()
+    rows = an_epoch(odds, 20, 48, np.random.default_rng(1))
+    counts = np.bincount(rows, minlength=1000)
+    assert np.all(np.abs(counts - 960 * odds) <= 1)
+    assert counts.max() > 3
+    for batch in rows.reshape(20, 48):
+        assert len(np.unique(batch)) == 48
+
+
+def test_an_epoch_of_equal_odds_is_an_epoch():
+    """Drawn with replacement, a third of the rows would be left out: the mean is learnt more slowly from those."""
+    rows = an_epoch(np.full(960, 1 / 960), 20, 48, np.random.default_rng(1))
+    assert len(np.unique(rows)) == 960
+    assert not np.array_equal(rows, np.sort(rows))
