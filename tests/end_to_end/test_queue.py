@@ -109,7 +109,7 @@ class Installation:
 def home(tmp_path_factory):
     settings = Settings(
         home=tmp_path_factory.mktemp("home"),
-        lease_seconds=3.0,
+        lease_seconds=5.0,
         heartbeat_seconds=0.5,
         sweep_seconds=0.2,
         republish_seconds=2.0,
