@@ -11,6 +11,7 @@ from synthgen import predicates
 from synthgen.errors import SpecError
 from synthgen.spec import Predicate
 from synthgen.tabular import cells
+from synthgen.tabular.mixes import as_words
 from synthgen.tabular.modes import DATES, NUMERIC
 from synthgen.tabular.wishes import is_text
 
@@ -49,7 +50,7 @@ def as_sql(values: pd.Series, column: Any) -> polars.Series:
     if column.kind in DATES:
         moments = pl.Series(values.to_numpy(dtype="datetime64[us]"))
         return moments.dt.date() if column.kind == "date" else moments
-    words = [None if gap else str(v) for v, gap in zip(values.to_numpy(object), values.isna(), strict=True)]
+    words = [word if isinstance(word, str) else None for word in as_words(values)]
     if column.order:
         known = frozenset(column.order)
         return pl.Series([w if w in known else None for w in words], dtype=pl.Enum(column.order))
