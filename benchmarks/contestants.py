@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -66,9 +67,13 @@ def _module(name: str) -> tuple[str, ...]:
     return (sys.executable, "-m", f"benchmarks.peers.{name}")
 
 
-def library(*parts: str) -> str:
-    """A content hash of the library's sources: what it fits to tables, or what `parts` make, changes with them."""
+def library(*parts: str, top: Sequence[str] = ("*",)) -> str:
+    """A content hash of the library's sources: what it fits to tables, or what `parts` make, changes with them.
+
+    `top` names the modules beside the packages that count, where not all do.
+    """
     root = HERE.parent / "synthgen"
     packages = ["losses", "training", *(parts or ["tabular"])]
-    files = [*root.glob("*.py"), *(f for p in packages for f in (root / p).glob("*.py"))]
+    files = [f for name in top for f in root.glob(f"{name}.py")]
+    files += [f for p in packages for f in (root / p).glob("*.py")]
     return digest(*sorted(files))

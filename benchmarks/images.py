@@ -53,6 +53,7 @@ ARMS: Mapping[str, dict[str, Any]] = {
     "literal": {"reducer": "literal"},
 }
 PARTS = ("images", "images/metrics", "measures")  # of the library, that a kept run stands for
+TOP = ("contracts", "pipeline", "runtime", "scoring")  # and of the modules beside them
 MOST_DRAWN = 1000
 SLACK = 20  # times the planned time before the clock may end a run: arms must take the same steps
 MEASURES = ("rarest", "cluster", "recall", "frechet", "frechet_holdout", "precision", "excess", "excess_rarest")
@@ -82,7 +83,7 @@ def main() -> int:
 def _kept(name: str, arm: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
     """A run as it was published or kept before by the same sources and settings, or made now."""
     advised = options.augment and arm == "worst_case"
-    settings = digest(library(*PARTS), repr(ARMS[arm]), str(seed), str(options.minutes), str(advised))
+    settings = digest(library(*PARTS, top=TOP), repr(ARMS[arm]), str(seed), str(options.minutes), str(advised))
     found = _published(name, arm, settings, options.publish) or children.remembered(
         f"images-{name}-{arm}-{settings}", lambda: _measured(name, arm, seed, options.minutes, options)
     )
