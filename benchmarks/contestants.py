@@ -30,13 +30,19 @@ class Contestant:
     asked: dict[str, Any] = field(default_factory=dict)
     version: str = ""
 
+    def key(self, train: Path, table: Table, seed: int) -> str:
+        """What a fit's result hangs on: the training data, what is asked, the version."""
+        return f"{table.name}-{self.name}-{digest(train, self._asked(table, seed), self.version)}"
+
     def fit(self, train: Path, table: Table, seed: int, out: Path, limit: float) -> dict[str, Any]:
         """Facts of one fit (see `children.once`); the synthetic CSV is written to `out`."""
+        command = [*self.command, str(train), self._asked(table, seed)]
+        return children.once(self.key(train, table, seed), command, out, limit)
+
+    def _asked(self, table: Table, seed: int) -> str:
         drop = [c for c in table.drop if c != table.person or self.name in STOCK or self.name == "mostlyai"]
         known = {"target": table.target, "positive": table.positive, "person": table.person}
-        asked = json.dumps(self.asked | known | {"seed": seed, "drop": drop}, sort_keys=True)
-        key = f"{table.name}-{self.name}-{digest(train, asked, self.version)}"
-        return children.once(key, [*self.command, str(train), asked], out, limit)
+        return json.dumps(self.asked | known | {"seed": seed, "drop": drop}, sort_keys=True)
 
 
 def ours(generator: str = "auto", params: dict[str, Any] | None = None, **settings: Any) -> Contestant:

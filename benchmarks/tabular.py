@@ -5,11 +5,12 @@
 
 DATA is the start of a name in the list of tables (--tables) or any file. Everybody gets the same train.csv and is
 judged against the same test.csv. Each fit is a child process; what it made is kept under benchmarks/results/cache by
-the hash of its training data, settings and version, so that a run that was stopped goes on where it was. A fit above
---limit CPU seconds is cut and marked. Peers run once per split (the first seed), we with every seed. Peers: ctgan and
-tvae (the package's own interface, 300 epochs), mostlyai (benchmarks/peers/mostlyai.sh makes its environment),
-gaussian_copula, smote, independent, or any generator of the catalog. The judge: --judge, else SYNTHGEN_JUDGE, else
-../shared/tools/judge_tabular.py.
+the hash of its training data, settings and version, so that a run that was stopped goes on where it was, and a peer's
+run is read again from the result under --publish where its data, settings, version and judge are the same (its seconds
+are then of that day). A fit above --limit CPU seconds is cut and marked. Peers run once per split (the first seed), we
+with every seed. Peers: ctgan and tvae (the package's own interface, 300 epochs), mostlyai (benchmarks/peers/mostlyai.sh
+makes its environment), gaussian_copula, smote, independent, or any generator of the catalog. The judge: --judge, else
+SYNTHGEN_JUDGE, else ../shared/tools/judge_tabular.py.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def main() -> int:
     mine = contestants.ours(options.generator, options.params, **settings)
     peers = [contestants.peer(peer) for peer in filter(None, options.against.split(","))]
     found = {"table": name, "target": table.target, "ours": mine.asked, "note": options.note}
-    found |= compare(table, mine, peers, options, out)
+    found |= compare(table, mine, peers, options, out, published(options.publish, name))
     held = _bars(found, mine.name)
     found["bars"] = [bar.entry() for bar in held]
     print(shown(found["contestants"]))
@@ -57,9 +58,14 @@ def main() -> int:
 
 
 def compare(
-    table: Table, mine: Contestant, peers: list[Contestant], options: argparse.Namespace, out: Path
+    table: Table,
+    mine: Contestant,
+    peers: list[Contestant],
+    options: argparse.Namespace,
+    out: Path,
+    before: dict[str, dict[str, Any]],
 ) -> dict[str, Any]:
-    """Every contestant on every split: its runs and their mean."""
+    """Every contestant on every split: its runs and their mean; peers' runs from `before` where they are there."""
     runs: dict[str, list[dict[str, Any]]] = {c.name: [] for c in (mine, *peers)}
     for number in options.splits:
         folder = out / f"split{number}"
@@ -67,13 +73,26 @@ def compare(
         fresh = _fresh(options.judge, table, train, test, folder) if len(options.splits) > 1 else {}
         for contestant in (mine, *peers):
             for seed in options.seeds if contestant is mine else options.seeds[:1]:
-                made = folder / f"{contestant.name}-{seed}.csv"
-                facts = contestant.fit(train, table, seed, made, options.limit)
-                figures = judging.judged(options.judge, table, train, test, made) if facts["status"] == "ok" else {}
-                figures |= {"test_positives": _positives(table, test)} | (fresh if contestant is mine else {})
-                runs[contestant.name].append({"split": number, "seed": seed, **facts, **figures})
-                _tell(contestant.name, runs[contestant.name][-1])
+                key = f"{contestant.key(train, table, seed)}-{tables.digest(test, options.judge)}"
+                run = before.get(key) if contestant is not mine else None
+                if run is None:
+                    made = folder / f"{contestant.name}-{seed}.csv"
+                    run = {"split": number, "seed": seed, "key": key}
+                    run |= contestant.fit(train, table, seed, made, options.limit)
+                    run |= judging.judged(options.judge, table, train, test, made) if run["status"] == "ok" else {}
+                    run |= {"test_positives": _positives(table, test)} | (fresh if contestant is mine else {})
+                runs[contestant.name].append(run)
+                _tell(contestant.name, run)
     return {"contestants": {name: {"mean": mean(made), "runs": made} for name, made in runs.items()}}
+
+
+def published(folder: Path | None, name: str) -> dict[str, dict[str, Any]]:
+    """Runs of an earlier result that came to an end, by what they hang on."""
+    path = folder / f"{name}.json" if folder else None
+    if path is None or not path.exists():
+        return {}
+    found = json.loads(path.read_text())["contestants"].values()
+    return {run["key"]: run for made in found for run in made["runs"] if "key" in run and run["status"] == "ok"}
 
 
 def mean(runs: list[dict[str, Any]]) -> dict[str, Any]:

@@ -2,12 +2,25 @@
 
 import json
 import sys
+from argparse import Namespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import bars, children, emphasis, figure, images, membership, rare_class, report, tables, tabular
+from benchmarks import (
+    bars,
+    children,
+    emphasis,
+    figure,
+    images,
+    judging,
+    membership,
+    rare_class,
+    report,
+    tables,
+    tabular,
+)
 from benchmarks.contestants import Contestant, ours, peer
 
 FIGURES = {
@@ -106,6 +119,25 @@ def test_the_key_of_a_fit_hangs_on_data_settings_and_version(table, tmp_path, mo
         who.fit(data, table, seed, tmp_path / "out.csv", 60)
     assert len(set(keys)) == 5
     assert keys[0] == keys[-1]
+
+
+def test_a_published_run_of_a_peer_is_read_again_for_the_same_judge_only(table, tmp_path, monkeypatch):
+    fitted, judge = [], tmp_path / "judge.py"
+    facts = {"status": "ok", "rows": 1, "sample_cpu_seconds": 1.0, "cpu_seconds": 1.0, "peak_memory_mib": 1}
+    monkeypatch.setattr(children, "once", lambda key, command, *rest: fitted.append(command[0]) or facts)
+    monkeypatch.setattr(judging, "judged", lambda *files: {"pair": 0.5})
+    options = Namespace(splits=[0], seeds=[0], sample=None, judge=judge, limit=60)
+    who = Contestant("ours", ("ours",)), [Contestant("other", ("other",))]
+
+    def compared(version):
+        judge.write_text(version)
+        found = tabular.compare(table, *who, options, tmp_path, tabular.published(tmp_path, "visits"))
+        (tmp_path / "visits.json").write_text(json.dumps(found))
+        return found
+
+    assert compared("1") == compared("1")
+    compared("2")
+    assert fitted == ["ours", "other", "ours", "ours", "other"]
 
 
 def test_peers_are_called_by_their_names():
