@@ -20,7 +20,6 @@ from synthgen.tabular.schema import PLACEHOLDER, Column
 
 NUMBERS_NEEDED = 0.95
 DATES_NEEDED = 0.95
-RARE_DATES = 0.05  # share of dates that fewer than k rows hold, from where on words would lose them
 CODES_FROM = 50
 SHARED_TEXTS = 0.05  # share of the cells of a free text that enough people must share for it to be modelled
 MIXED = 0.2  # share of numbers in a column of words from where on it is told
@@ -274,10 +273,6 @@ def _moments(found: Cells, allow_digits: bool = False) -> Column | None:
     if not found.values:
         return None
     answer = dates.find_format(found.values, found.counts, allow_digits, DATES_NEEDED)
-    texts = _texts_among_dates(found, allow_digits) if found.marked else []
-    if texts:
-        found = found.without(texts)
-        answer = dates.find_format(found.values, found.counts, allow_digits, DATES_NEEDED)
     if answer is None:
         return None
     date_format, ambiguous = answer
@@ -286,30 +281,13 @@ def _moments(found: Cells, allow_digits: bool = False) -> Column | None:
     if strays and int(found.counts[np.isnat(moments)].max()) >= found.k:
         return None
     grid = dates.grid_seconds(date_format, moments)
-    kept = f"{len(texts)} texts that many rows share are no dates: they are read as missing, which is written as "
     warning = "; ".join(
         ["day and month could be swapped: read with the day first"] * ambiguous
         + [f"{strays} different entries are no dates and are read as missing"] * bool(strays)
-        + [kept + ("the commonest of them" if len(texts) > 1 else "that text")] * bool(texts)
     )
     kind: ColumnKind = "date" if grid >= 86_400 else "datetime"
     reason = f"read as {KINDS.get(kind, kind)} because the cells are written as {dates.shown_format(date_format)}"
     return _column(found, kind, reason, date_format=date_format, grid_seconds=grid, warning=warning)
-
-
-def _texts_among_dates(found: Cells, allow_digits: bool) -> list[str]:
-    """A few texts that at least k rows share beside a clear majority of dates: open ends, zero dates.
-
-    None where words keep the dates as well: few different ones, hardly any of them rare.
-    """
-    answer = dates.find_format(found.values, found.counts, allow_digits, marks.NUMBERS_AT_LEAST)
-    if answer is None:
-        return []
-    good = ~np.isnat(dates.parse(found.values, answer[0]))
-    rare = found.share(good & (found.counts < found.k))
-    shared = ~good & (found.counts >= found.k)
-    few = shared.sum() <= marks.MOST_DIFFERENT and (good.sum() > CODES_FROM or rare >= RARE_DATES)
-    return [value for value, is_text in zip(found.values, shared, strict=True) if is_text] if few else []
 
 
 def _words(found: Cells) -> Column:

@@ -11,7 +11,7 @@ from synthgen.spec import RunSpec
 from synthgen.tabular import cells, conversion, key_styles
 from synthgen.tabular.cells import Distinct
 from synthgen.tabular.names import is_person_key_name
-from synthgen.tabular.schema import TIMES, Column
+from synthgen.tabular.schema import Column
 
 MOST_ROWS_PER_PERSON = 1000
 FEWEST_PEOPLE = 20
@@ -121,8 +121,6 @@ def _over_the_floor(column: Column, table: Distinct, people: np.ndarray | None, 
     held = table.counts if people is None else people_per_code(table.codes, people, len(table.values))
     if column.sentinels or column.marks:
         return _numbers_over_the_floor(column, conversion.numbers_of(table.values, column), held, k)
-    if column.kind in TIMES:
-        return _gap_over_the_floor(column, table, held, k)
     if column.kind not in ("category", "code") or (column.public and not column.rest):
         return column
     filled = ~cells.missing_mask(table.values, column.missing_tokens)
@@ -145,21 +143,6 @@ def _numbers_over_the_floor(column: Column, values: np.ndarray, held: np.ndarray
     told = f"{lost} texts among its numbers are held by fewer than {k} people and are read as missing" if lost else ""
     warning = "; ".join(filter(None, (column.warning, told)))
     return column.model_copy(update={"sentinels": sentinels, "marks": marks, "warning": warning})
-
-
-def _gap_over_the_floor(column: Column, table: Distinct, held: np.ndarray, k: int) -> Column:
-    """The date column without its own texts for a gap that fewer than k people hold: they read as missing unnamed."""
-    standard = set(cells.standard_missing(column.missing_tokens))
-    lost = {
-        value
-        for value, people in zip(table.values, held, strict=True)
-        if value in column.missing_tokens and value not in standard and people < k
-    }
-    if not lost:
-        return column
-    kept = tuple(token for token in column.missing_tokens if token not in lost)
-    token = "" if column.missing_token in lost else column.missing_token
-    return column.model_copy(update={"missing_tokens": kept, "missing_token": token})
 
 
 def people_per_code(codes: np.ndarray, people: np.ndarray, length: int) -> np.ndarray:

@@ -136,36 +136,6 @@ def test_rare_strays_among_numbers_are_missing_but_common_ones_are_kept():
     assert column(texts(["V5"] * 30 + list(range(60)))).kind in ("category", "code", "text")
 
 
-@pytest.mark.parametrize("text", ["ongoing", "0000-00-00", "9999-99-99", "2020-02-31", "1/1/1900"])
-@pytest.mark.parametrize("share", [0.02, 0.3])
-def test_a_text_that_many_share_among_dates_is_a_gap_written_so(text, share):
-    rng = np.random.default_rng(0)
-    days = pd.Series(pd.date_range("2015-01-01", periods=1500)).dt.strftime("%Y-%m-%d")
-    cells = [text if rng.random() < share else day for day in rng.choice(days, 2000)]
-    found = column(cells)
-    assert (found.kind, found.missing_token) == ("date", text)
-    assert "1 texts that many rows share are no dates" in found.warning
-    assert text not in found.warning + found.reason
-    frame = pd.DataFrame({"x": cells})
-    schema = inferred(frame)
-    made = conversion.typed(frame, schema)
-    assert made["x"].isna().sum() == cells.count(text)
-    assert list(conversion.written(made["x"], schema.columns[0])) == cells
-
-
-def test_few_different_dates_with_a_word_stay_words():
-    assert column((["2019-01-01", "2020-01-01", "2021-01-01"] * 9 + ["all", "none"]) * 12).kind == "category"
-
-
-def test_a_text_among_dates_that_few_people_hold_is_nobody_s_and_not_kept():
-    days = pd.Series(pd.date_range("2015-01-01", periods=600)).dt.strftime("%Y-%m-%d").tolist()
-    frame = pd.DataFrame({"who": [f"P{i:03d}" for i in range(600)] + ["P001"] * 30, "x": days + ["on a ship"] * 30})
-    schema = inferred(frame, columns={"who": ColumnOverride(kind="person")})
-    found = schema.columns[1]
-    assert (found.kind, found.missing_token) == ("date", "")
-    assert "on a ship" not in schema.model_dump_json()
-
-
 def people_table(names=("patient_nbr",)):
     rows = [
         {

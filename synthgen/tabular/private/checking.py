@@ -43,14 +43,8 @@ def _undeclared(column: Column, said: ColumnOverride, strict: bool) -> Iterator[
 
 
 def _bare(column: Column, said: ColumnOverride) -> Column:
-    tokens = column.missing_tokens
-    if said.missing_tokens is None:  # texts among dates are read from the rows; usual words for a gap are nobody's
-        usual = {*cells.standard_missing(tokens), *cells.missing_among_numbers(tokens)}
-        tokens = tuple(token for token in tokens if token in usual)
     return column.model_copy(
         update={
-            "missing_tokens": tokens,
-            "missing_token": column.missing_token if column.missing_token in tokens else "",
             "reason": "its kind is taken as known",
             "warning": "",
             "order": tuple(said.order or ()),
