@@ -16,10 +16,19 @@ from benchmarks.tables import SHARED, Table, digest
 JUDGE = Path(os.environ.get("SYNTHGEN_JUDGE", str(SHARED / "tools" / "judge_tabular.py")))
 
 
+class JudgeFailed(SystemExit):
+    """The judge did not come to an end; its own words."""
+
+
+def must_be(judge: Path) -> None:
+    """Exit in words where there is no judge."""
+    if not judge.exists():
+        sys.exit(f"There is no judge at {judge}; name one with --judge or SYNTHGEN_JUDGE.")
+
+
 def module(judge: Path = JUDGE) -> Any:
     """The judge's own code, for a benchmark that needs a part of it only."""
-    if not judge.exists():
-        sys.exit(f"There is no judge at {judge}; name one with SYNTHGEN_JUDGE.")
+    must_be(judge)
     found = importlib.util.spec_from_file_location("judge", judge)
     assert found is not None
     assert found.loader is not None
@@ -29,9 +38,8 @@ def module(judge: Path = JUDGE) -> Any:
 
 
 def judged(judge: Path, table: Table, train: Path, test: Path, synthetic: Path) -> dict[str, Any]:
-    """The judge's figures on three CSV files; exits with the judge's own words where it fails."""
-    if not judge.exists():
-        sys.exit(f"There is no judge at {judge}; name one with --judge or SYNTHGEN_JUDGE.")
+    """The judge's figures on three CSV files. Raises JudgeFailed, which ends a benchmark with the judge's own words."""
+    must_be(judge)
     command = [sys.executable, str(judge), str(train), str(test), str(synthetic)]
     command += ["--target", table.target] if table.target else []
     command += ["--positive", table.positive] if table.positive else []
@@ -40,7 +48,7 @@ def judged(judge: Path, table: Table, train: Path, test: Path, synthetic: Path) 
     if not kept.exists():
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
         if done.returncode:
-            sys.exit(f"The judge failed: {done.stderr.strip()[-2000:]}")
+            raise JudgeFailed(f"The judge failed: {done.stderr.strip()[-2000:]}")
         kept.parent.mkdir(parents=True, exist_ok=True)
         kept.write_text(done.stdout)
     found: dict[str, Any] = json.loads(kept.read_text())

@@ -64,6 +64,8 @@ def named(data: str, tables: Path = TABLES, target: str | None = None, positive:
 def split(table: Table, seed: int, sample: int | None, folder: Path) -> tuple[Path, Path]:
     """Write train.csv and test.csv of a table to `folder`; `sample` cuts the training rows to so many (by person)."""
     source = io.read(table.file).data
+    if table.target is not None and table.target not in source.columns:
+        sys.exit(f"{table.name} has no column {table.target!r}; name one of its own with --target.")
     if table.test_file is not None:
         train, test = source, io.read(table.test_file).data[source.columns]
     else:

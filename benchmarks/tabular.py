@@ -40,6 +40,7 @@ def main() -> int:
     """Run one benchmark; returns the number of floors that were missed."""
     options = _options()
     os.environ.update(children.ONE_THREAD)
+    judging.must_be(options.judge)
     table = tables.named(options.data, options.tables, options.target, options.positive)
     name = table.name + (f"-{options.sample}" if options.sample else "")
     name += f"-{len(options.splits)}-splits" if len(options.splits) > 1 else ""
@@ -79,11 +80,22 @@ def compare(
                     made = folder / f"{contestant.name}-{seed}.csv"
                     run = {"split": number, "seed": seed, "key": key}
                     run |= contestant.fit(train, table, seed, made, options.limit)
-                    run |= judging.judged(options.judge, table, train, test, made) if run["status"] == "ok" else {}
+                    if run["status"] == "ok":
+                        run |= _judged(options.judge, table, train, test, made, theirs=contestant is not mine)
                     run |= {"test_positives": _positives(table, test)} | (fresh if contestant is mine else {})
                 runs[contestant.name].append(run)
                 _tell(contestant.name, run)
     return {"contestants": {name: {"mean": mean(made), "runs": made} for name, made in runs.items()}}
+
+
+def _judged(judge: Path, table: Table, train: Path, test: Path, made: Path, theirs: bool) -> dict[str, Any]:
+    """The judge's figures; a peer's table that the judge cannot read is marked, and the others go on."""
+    try:
+        return judging.judged(judge, table, train, test, made)
+    except judging.JudgeFailed as problem:
+        if not theirs:
+            raise
+        return {"status": "not judged", "why": str(problem)[-600:]}
 
 
 def published(folder: Path | None, name: str) -> dict[str, dict[str, Any]]:

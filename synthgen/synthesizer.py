@@ -113,12 +113,7 @@ class TabularSynthesizer:
         Every one of the `predicates` must hold for the data, and every sample keeps them; `save` does not store them.
         """
         spec, ctx = self.spec, self._context()
-        must_be_table(data)
-        modality = catalog.modality(spec.modality)
-        if isinstance(data, pd.DataFrame):
-            source = modality.call("from_memory", data)
-        else:
-            source = modality.call("read", Path(data))
+        modality, source = catalog.modality(spec.modality), self._source(data)
         self.labels_ = data.columns if isinstance(data, pd.DataFrame) else source.data.columns
         self.names_ = list(source.data.columns)
         self.prepared_: Prepared | None = pipeline.prepare(source, spec, ctx)
@@ -184,7 +179,7 @@ class TabularSynthesizer:
         if self.prepared_ is None:
             raise SpecError(
                 "A loaded model has no training data to be compared with.",
-                "Use score_files(real, synthetic, holdout), or score before saving.",
+                "Load it with the table that it was fitted on, or use score_files(real, synthetic, holdout).",
             )
         prepared, unjudged, notes = with_holdout(self.prepared_, holdout)
         frame = raw(self.sample(len(prepared.split.holdout)) if synthetic is None else synthetic, "synthetic table")
@@ -238,8 +233,12 @@ class TabularSynthesizer:
             )
 
     @classmethod
-    def load(cls, directory: str | Path) -> Self:
-        """A fitted synthesizer from `save`. Raises InputError if the directory holds no model."""
+    def load(cls, directory: str | Path, source: pd.DataFrame | str | Path | None = None) -> Self:
+        """A fitted synthesizer from `save`. Raises InputError if the directory holds no model.
+
+        With the `source` that it was fitted on, anything may be asked of it as before saving: people are counted in
+        those rows. Raises SpecError for another table.
+        """
         model, schema, spec, rows = pipeline.load_model(Path(directory))
         loaded = cls(
             spec.generator,
@@ -255,7 +254,27 @@ class TabularSynthesizer:
         )
         loaded.predicates_ = ()
         loaded.prepared_, loaded.schema_, loaded.rows_, loaded.model_ = None, schema, rows, model
+        if source is not None:
+            loaded._attach(source)
         return loaded
+
+    def _attach(self, data: pd.DataFrame | str | Path) -> None:
+        """Count people in the rows of `data` from now on, which must be what the model was fitted on."""
+        found = pipeline.prepare(self._source(data), self.spec, self._context())
+        told = [
+            f"its {what} {came}, and not {expected}"
+            for what, came, expected in (
+                ("columns are", _kinds(found.schema), _kinds(self.schema_)),
+                ("rows number", len(found.source.data), self.rows_),
+            )
+            if came != expected
+        ]
+        if told:
+            raise SpecError(
+                f"This is not the table that the model was fitted on: {'; '.join(told)}.",
+                "Give the file that 'fit' was given, as it was then.",
+            )
+        self.prepared_, self.schema_ = found, found.schema
 
     def _request(
         self,
@@ -308,13 +327,25 @@ class TabularSynthesizer:
             sieve = pipeline.sieve_for(self._with_data("to see what is near them"), request, self.spec, ctx)
         return pipeline.draw(self.model_, self.schema_, request, rows, self.spec, ctx, every, sieve=sieve)
 
+    def _source(self, data: pd.DataFrame | str | Path) -> Any:
+        """A frame or a file as what the pipeline reads."""
+        must_be_table(data)
+        modality = catalog.modality("tabular")
+        if isinstance(data, pd.DataFrame):
+            return modality.call("from_memory", data)
+        return modality.call("read", Path(data))
+
     def _with_data(self, what: str) -> Prepared:
         """What the model was fitted on. Raises SpecError for a loaded model, which has none."""
         if self.prepared_ is None:
             raise SpecError(
-                f"A loaded model has no training data {what}.", "Do it before saving, or through the service."
+                f"A loaded model has no training data {what}.", "Load it with the table that it was fitted on."
             )
         return self.prepared_
 
     def _context(self) -> RunContext:
         return RunContext(seed=self.seed, listener=self.listener)
+
+
+def _kinds(schema: Any) -> str:
+    return ", ".join(f"{column.name} ({column.kind})" for column in schema.columns)

@@ -3,6 +3,7 @@
 import json
 import sys
 from argparse import Namespace
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -138,6 +139,24 @@ def test_a_published_run_of_a_peer_is_read_again_for_the_same_judge_only(table, 
     assert compared("1") == compared("1")
     compared("2")
     assert fitted == ["ours", "other", "ours", "ours", "other"]
+
+
+def test_a_peer_that_cannot_be_judged_is_marked_and_ours_ends_the_run(table, tmp_path, monkeypatch):
+    judge = tmp_path / "judge.py"
+    judge.write_text("import sys; sys.exit('odd table')")
+    files = (judge, table, *tables.split(table, 0, None, tmp_path), table.file)
+    assert tabular._judged(*files, theirs=True)["status"] == "not judged"
+    with pytest.raises(judging.JudgeFailed, match="odd table"):
+        tabular._judged(*files, theirs=False)
+
+
+def test_no_judge_and_no_such_target_are_told_in_words(table, tmp_path, monkeypatch):
+    told = ["tabular", "--data", str(table.file), "--target", "y"]
+    monkeypatch.setattr(sys, "argv", [*told, "--judge", str(tmp_path / "none.py")])
+    with pytest.raises(SystemExit, match="no judge"):
+        tabular.main()
+    with pytest.raises(SystemExit, match="no column 'nope'"):
+        tables.split(replace(table, target="nope"), 0, None, tmp_path)
 
 
 def test_peers_are_called_by_their_names():

@@ -106,6 +106,17 @@ def test_wishes_out_of_range_raise_our_error():
             wrong()
 
 
+def test_a_model_loaded_with_its_source_is_asked_and_scored_as_before_saving(fitted, tmp_path):
+    fitted.save(tmp_path / "model")
+    loaded = TabularSynthesizer.load(tmp_path / "model", patients())
+    asked = {"where": {"ward": "C", "outcome": "well", "age": Range(low=30, high=70)}, "seed": 4}
+    pd.testing.assert_frame_equal(loaded.sample(20, **asked), fitted.sample(20, **asked))
+    assert loaded.warnings == fitted.warnings
+    assert loaded.score(patients(200, seed=9)).results
+    with pytest.raises(SpecError, match="not the table that the model was fitted on"):
+        TabularSynthesizer.load(tmp_path / "model", patients().drop(columns="ward"))
+
+
 def test_a_directory_without_a_model_is_refused(tmp_path):
     with pytest.raises(InputError):
         TabularSynthesizer.load(tmp_path)

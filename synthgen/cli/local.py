@@ -110,6 +110,13 @@ def sample(
         str | None, typer.Option(help="Balance inside each value of this column, such as TARGET.")
     ] = None,
     group: Annotated[list[str] | None, typer.Option(help=inputs.GROUP)] = None,
+    source: Annotated[
+        Path | None,
+        typer.Option(
+            help="The table that MODEL was fitted on: people are counted in it, so that more may be asked for."
+        ),
+    ] = None,
+    drop: Annotated[list[str] | None, typer.Option(help=f"{inputs.DROP} Needs --source.")] = None,
     classes: pictures.Classes = None,
     truncation: pictures.Truncation = None,
     seed: Seed = 0,
@@ -119,7 +126,7 @@ def sample(
         raise InputError(f"There is no model folder at {model}.", "Train one with 'synthgen fit'.")
     if pictures.is_model(model):
         _check_ending(out, pictures.ENDINGS)
-        pictures.not_for_images({"--within": within, "--group": group})
+        pictures.not_for_images({"--within": within, "--group": group, "--source": source, "--drop": drop})
         pictures.sample(model, out, classes or [], rows, where or [], balance or [], truncation, seed)
         return
     _check_ending(out, TABLES)
@@ -129,11 +136,13 @@ def sample(
     from synthgen.synthesizer import TabularSynthesizer
 
     fixed = inputs.conditions(where or [])
-    synthesizer = TabularSynthesizer.load(model)
+    if source is not None:
+        _must_be_readable(source)
+    synthesizer = TabularSynthesizer.load(model, source)
     synthesizer.listener = Progress().listen
-    balanced = tuple(balance or ())
+    balanced, dropped = tuple(balance or ()), inputs.dropped(drop or [])
     written = synthesizer.write(
-        out, rows, where=fixed or None, balance=balanced, targets=targets, seed=seed, within=within
+        out, rows, where=fixed or None, balance=balanced, targets=targets, seed=seed, within=within, drop=dropped
     )
     typer.echo(f"{written:,} rows written to {out}.")
 

@@ -206,7 +206,8 @@ class AutoregressiveGAN:
         people = _people(data)
         self.network.dropout = planning.dropout(people, self.params)
         steps = planning.plan(len(coded.train), self.layout, self.params, people)
-        task = self.task(self.network, self.critics, coded, weights, self.params, steps, ctx)
+        paced = self.params.model_copy(update={"learning_rate": planning.rate(people, self.params)})
+        task = self.task(self.network, self.critics, coded, weights, paced, steps, ctx)
         ctx.log(
             f"Planned {steps.worst} steps for the worst case and {steps.mean} for the mean, {steps.batch} rows each."
         )

@@ -21,6 +21,7 @@ MEMORY_SECONDS = 3.0e-8  # per row, column and hidden unit
 WEIGHT_SECONDS = 2.0e-9  # per weight: gradient, moments and average are read and written
 SMALLEST_BATCH, ENOUGH_STEPS = 64, 200  # batches are halved down to the one until there are as many steps as the other
 PLENTY_PEOPLE, MOST_DROPPED = 100_000, 0.5  # from so many on the least is dropped; below about 6,000 the most
+FULL_RATE_PEOPLE, LEAST_RATE = 2_000, 0.25  # from so many on the whole learning rate; at least so much of it
 STEPS_SHARE = 0.6  # of the budget; the rest is for critics, validation and reading
 WORST_SHARE, WORST_EPOCHS = 0.7, 4  # at most of the steps for the worst case; after so many passes emphasis memorises
 
@@ -77,6 +78,14 @@ def useful_epochs(rows: int) -> int:
 def dropout(people: int, params: AutoregressiveParams) -> float:
     """Share of units to drop where so many people are trained on: fewer are memorised sooner."""
     return max(params.dropout, min(MOST_DROPPED, params.dropout * (PLENTY_PEOPLE / people) ** 0.25))
+
+
+def rate(people: int, params: AutoregressiveParams) -> float:
+    """The learning rate where so many people are trained on, by the root of their number.
+
+    A few hundred are known by heart within a few dozen large steps, before what they share is learnt.
+    """
+    return params.learning_rate * min(1.0, max(LEAST_RATE, (people / FULL_RATE_PEOPLE) ** 0.5))
 
 
 def seconds_per_step(batch: int, layout: Layout, hidden: int) -> float:

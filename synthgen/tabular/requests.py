@@ -20,7 +20,7 @@ from synthgen.tabular.modes import DISCRETE, NUMERIC, people_in
 from synthgen.tabular.windows import ends
 from synthgen.tabular.wishes import all_met, few_whole, grid_for
 
-ELSEWHERE = "sample before saving, or sample through the service"
+ELSEWHERE = "or give the table that the model was fitted on (--source), in which people are counted"
 
 
 def check_request(request: SampleSpec, split: Split, schema: Any, spec: RunSpec) -> None:

@@ -90,6 +90,28 @@ def test_equal_shares_within_each_value_of_the_target_and_counts_of_groups(model
     assert not three.exists()
 
 
+def test_with_its_source_a_saved_model_takes_what_it_cannot_tell_alone(model, table, tmp_path):
+    out = tmp_path / "asked.csv"
+    asked = ("--rows", "60", "--where", "outcome=yes", "--where", "age=40..89", "--where", "sex=F")
+    alone = run("sample", model, *asked, "--out", out)
+    assert alone.returncode == 1
+    assert "--source" in alone.stderr
+    done = run("sample", model, *asked, "--source", table, "--drop", "near-copies", "--out", out)
+    assert done.returncode == 0, done.stderr
+    made = pd.read_csv(out)
+    assert (len(made), set(made["outcome"]), set(made["sex"])) == (60, {"yes"}, {"F"})
+    assert made["age"].between(40, 89).all()
+    few = run(
+        "sample", model, "--rows", "9", "--where", "dose=7.3", "--where", "age=44", "--source", table, "--out", out
+    )
+    assert few.returncode == 1
+    assert "people" in few.stderr
+    pd.read_csv(table).head(300).to_csv(tmp_path / "other.csv", index=False)
+    other = run("sample", model, "--rows", "9", "--source", tmp_path / "other.csv", "--out", out)
+    assert other.returncode == 1
+    assert "rows number 300, and not 400" in other.stderr
+
+
 def test_fit_takes_what_the_owner_says_of_columns_and_of_rules_the_table_breaks(table, tmp_path):
     """A number read as a category whose code decides its name, and a range that the table's own rows break."""
     frame = pd.read_csv(table).assign(code=lambda f: 1 + f.index % 3, visits=lambda f: f.index // 2)

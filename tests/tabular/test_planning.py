@@ -66,3 +66,8 @@ def test_rows_of_few_people_are_seen_less_often():
     assert 0.5 * alone.total < shared.total < 0.8 * alone.total
     asked = AutoregressiveParams(epochs=5)
     assert planning.plan(8_000, ADULT, asked, 2_000) == planning.plan(8_000, ADULT, asked)
+
+
+def test_small_tables_are_learnt_in_smaller_steps():
+    rates = [planning.rate(people, AutoregressiveParams(learning_rate=0.01)) for people in (50, 500, 2_000, 100_000)]
+    assert rates == [0.0025, 0.005, 0.01, 0.01]
