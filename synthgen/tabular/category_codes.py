@@ -180,7 +180,10 @@ def people_per_level(levels: np.ndarray, who: np.ndarray, count: int) -> np.ndar
 
 def spellings(value: Any) -> list[str]:
     """How a fixed value may be written in the column: as text, as a whole number, as a boolean."""
-    texts = [str(value)]
+    try:
+        texts = [str(value)]
+    except ValueError:  # a whole number of more digits than Python writes
+        return []
     if isinstance(value, bool):
         texts += [str(value).lower(), str(int(value)), "yes" if value else "no"]
     elif isinstance(value, float) and value.is_integer():

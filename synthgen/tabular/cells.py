@@ -54,8 +54,6 @@ def as_text(value: Any) -> str:
         return value
     if isinstance(value, bool | np.bool_):
         return "True" if value else "False"
-    if isinstance(value, bytes):
-        raise InputError("A column holds bytes, not text.", "Decode it, or leave the column out.")
     return str(value)
 
 
@@ -67,6 +65,8 @@ def distinct(column: pd.Series) -> Distinct:
         raise InputError(
             f"Column {column.name!r} holds lists, records or other nested values.", "Give one plain value per cell."
         ) from error
+    if any(isinstance(value, bytes) for value in uniques):
+        raise InputError(f"Column {column.name!r} holds bytes, not text.", "Decode it, or leave the column out.")
     values = [as_text(value) for value in uniques]
     if column.dtype != object or len(set(values)) < len(values):
         codes, values = _merged(codes, values)

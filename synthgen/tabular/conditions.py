@@ -39,7 +39,7 @@ def broken(rule: Predicate, frame: pd.DataFrame, columns: dict[str, Any]) -> np.
 def as_sql(values: pd.Series, column: Any) -> polars.Series:
     """A typed column as polars holds it: numbers, dates, true and false, an ordered category, or words.
 
-    A text that stands in a number column and a category outside of the order are unknown. Flags written 1 and 0 are
+    A text that stands among numbers or dates and a category outside of the order are unknown. Flags written 1 and 0 are
     numbers.
     """
     import polars as pl
@@ -48,7 +48,7 @@ def as_sql(values: pd.Series, column: Any) -> polars.Series:
         numbers = values.mask(is_text(column, values)).to_numpy(dtype=float, na_value=np.nan)
         return pl.Series(numbers, nan_to_null=True)
     if column.kind in DATES:
-        moments = pl.Series(values.to_numpy(dtype="datetime64[us]"))
+        moments = pl.Series(values.mask(is_text(column, values)).to_numpy(dtype="datetime64[us]"))
         return moments.dt.date() if column.kind == "date" else moments
     words = [word if isinstance(word, str) else None for word in as_words(values)]
     if column.order:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from synthgen.errors import SchemaError, raise_all
-from synthgen.tabular import cells, dates
+from synthgen.tabular import cells, dates, marks
 from synthgen.tabular.cells import NumberStyle
 from synthgen.tabular.schema import NUMERIC, TIMES, Column, Schema
 
@@ -34,7 +34,7 @@ def typed_column(series: pd.Series, column: Column) -> np.ndarray:
         values[missing] = np.nan
         return np.append(values, np.nan)[table.codes]
     if column.kind in TIMES:
-        moments = dates.parse(table.values, column.date_format or "%Y-%m-%d")
+        moments = moments_of(table.values, column)
         moments[missing] = np.datetime64("NaT", "us")
         return np.append(moments, np.datetime64("NaT", "us"))[table.codes]
     words = np.empty(len(table.values) + 1, dtype=object)
@@ -78,10 +78,18 @@ def numbers_of(values: Sequence[str], column: Column) -> np.ndarray:
     return out + 0.0  # no negative zero
 
 
+def moments_of(values: Sequence[str], column: Column) -> np.ndarray:
+    """The moments (datetime64[us]) that texts in the writing of `column` stand for; NaT where one is none."""
+    out = dates.parse(values, column.date_format or "%Y-%m-%d")
+    for text, moment in marks.cells_of(column.marks, column.kind):
+        out[cells.missing_mask(values, (text,))] = moment
+    return out
+
+
 def written(values: pd.Series, column: Column) -> np.ndarray:
     """The cells of a typed column as the source writes them: digits, marks, tokens, date format; objects of str."""
     if column.kind in TIMES:
-        text = _on_distinct(values, lambda distinct: dates.write(distinct, column.date_format or "%Y-%m-%d"))
+        text = _on_distinct(values, lambda distinct: _moment_texts(distinct, column))
     elif column.kind in NUMERIC:
         text = _on_distinct(values, lambda distinct: np.array([number_text(v, column) for v in distinct], dtype=object))
     else:
@@ -99,6 +107,14 @@ def _on_distinct(values: pd.Series, convert: Callable[[np.ndarray], np.ndarray])
     text[:-1] = convert(np.asarray(uniques))
     text[-1] = None
     return text[codes]
+
+
+def _moment_texts(moments: np.ndarray, column: Column) -> np.ndarray:
+    """Moments as the column writes them; the texts that they stand for."""
+    out = dates.write(moments, column.date_format or "%Y-%m-%d")
+    for text, moment in marks.cells_of(column.marks, column.kind):
+        out[moments == moment] = text
+    return out
 
 
 def number_text(value: float, column: Column) -> str:
@@ -120,9 +136,9 @@ def number_text(value: float, column: Column) -> str:
     return f"{sign}{column.prefix}{text.removeprefix('-')}{column.suffix}"
 
 
-def mark_of(value: float, column: Column) -> str | None:
-    """The text that a number of a typed column stands for, if any."""
-    return next((text for text, stand_in in column.marks if stand_in == value), None)
+def mark_of(value: Any, column: Column) -> str | None:
+    """The text that a number or moment (datetime64) of a typed column stands for, if any."""
+    return next((text for text, cell in marks.cells_of(column.marks, column.kind) if cell == value), None)
 
 
 def presented(typed: pd.DataFrame, schema: Schema) -> pd.DataFrame:
@@ -135,7 +151,7 @@ def presented_column(values: pd.Series, column: Column, from_text: bool) -> pd.S
     """One column with its source dtype."""
     dtype = column.dtype
     if from_text or column.kind in TIMES:
-        return _times(values, dtype) if column.kind in TIMES else _natural(values, column)
+        return _dated(values, column) if column.kind in TIMES else _natural(values, column)
     if dtype.startswith(("datetime64", "timedelta64")):
         return pd.to_timedelta(values, unit="s") if dtype.startswith("timedelta64") else values
     if column.kind == "empty":
@@ -154,6 +170,15 @@ def presented_column(values: pd.Series, column: Column, from_text: bool) -> pd.S
     return _cast(values if column.numeric else _as_numbers(values), dtype)
 
 
+def _dated(values: pd.Series, column: Column) -> pd.Series:
+    """Moments; where texts stand among them, the texts of all; in a column of moments only, nothing for a text."""
+    if not column.marks:
+        return _times(values, column.dtype)
+    if column.dtype.startswith("datetime64"):
+        return _times(values.mask(marks.are(values.to_numpy(), column.marks, column.kind)), column.dtype)
+    return _with_texts(values, column)
+
+
 def _categorical(values: pd.Series, column: Column) -> pd.Series:
     """Categories as the source lists and orders them, then what else occurs; unordered where it gives them no order."""
     if not column.categories:
@@ -164,7 +189,7 @@ def _categorical(values: pd.Series, column: Column) -> pd.Series:
 
 def _natural(values: pd.Series, column: Column) -> pd.Series:
     if column.marks:
-        return pd.Series(written(values, column), index=values.index, dtype=object).mask(values.isna(), None)
+        return _with_texts(values, column)
     if column.kind in ("id", "person") and column.key is not None and column.key.style == "integer":
         values = _as_numbers(values)
         if values.dtype != float:
@@ -176,6 +201,11 @@ def _natural(values: pd.Series, column: Column) -> pd.Series:
     if float(values.abs().max() or 0) < 2**62:
         return values.round().astype("Int64")
     return values
+
+
+def _with_texts(values: pd.Series, column: Column) -> pd.Series:
+    """Cells as the source writes them, None for missing: texts stand among them."""
+    return pd.Series(written(values, column), index=values.index, dtype=object).mask(values.isna(), None)
 
 
 def _natural_flags(values: pd.Series, true_token: str) -> pd.Series:

@@ -25,7 +25,7 @@ from synthgen.tabular.lookups import Lookup, fit_lookups
 from synthgen.tabular.number_codes import NumberCodes
 from synthgen.tabular.number_fitting import fit_numbers
 from synthgen.tabular.part_drawing import Draft, level_ends, refine
-from synthgen.tabular.part_fitting import fit_parts
+from synthgen.tabular.part_fitting import fit_parts, without_texts
 from synthgen.tabular.parts import Interval, Part, coded_values
 from synthgen.tabular.place_fitting import fit_places
 from synthgen.tabular.places import Place
@@ -74,6 +74,7 @@ class Encoding(BaseModel):
         out = np.empty((len(frame), len(self.columns)), dtype=dtype)
         for i, column in enumerate(self.source_columns):
             out[:, i] = column.encode(frame[column.name])
+        frame = without_texts(frame, self.source_columns) if self.parts else frame
         for i, part in enumerate(self.parts, start=len(self.source_columns)):
             date = self.names.index(part.column)
             binned = _bins_of(self.columns[date], out[:, date]) >= 0

@@ -114,7 +114,8 @@ def _cells(values: pd.Series, column: Column, percent: int | None) -> list[str]:
     """The XML of each cell of a typed column; worked out on distinct values. `percent`: the decimals of percentages."""
     if column.kind in TIMES:
         dated = column.kind == "date" or (column.grid_seconds or 1) >= 86_400
-        return _on_distinct(values, lambda cell: _moment(np.datetime64(cell, "us"), DATE if dated else DATETIME))
+        style = DATE if dated else DATETIME
+        return _on_distinct(values, lambda cell: _moment_or_text(np.datetime64(cell, "us"), style, column))
     if column.marks:
         return _on_distinct(values, lambda cell: _number(cell) if (t := mark_of(cell, column)) is None else _text(t))
     shown = presented_column(values, column, from_text=True)
@@ -137,6 +138,10 @@ def _number(cell: float, style: int = PLAIN) -> str:
         return _text(str(int(cell)))
     start = f'<c s="{style}">' if style else "<c>"
     return f"{start}<v>{int(cell) if float(cell).is_integer() else repr(float(cell))}</v></c>"
+
+
+def _moment_or_text(cell: np.datetime64, style: int, column: Column) -> str:
+    return _moment(cell, style) if (text := mark_of(cell, column)) is None else _text(text)
 
 
 def _moment(cell: np.datetime64, style: int) -> str:

@@ -76,7 +76,7 @@ class Grid(BaseModel):
             if self.seconds:
                 return np.datetime64(pd.Timestamp(str(value).strip()).to_datetime64(), "us")
             number = float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             number = np.inf
         if not self.seconds and np.isfinite(number) and abs(number) * 10.0**self.decimals < 2**62:
             return number

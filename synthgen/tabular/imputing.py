@@ -224,7 +224,9 @@ def _alike(values: pd.Series, drawn: np.ndarray, people: np.ndarray | None) -> p
 def _as_written(observed: pd.Series, column: Column) -> Column:
     """The column with the date format of these cells, which may be another than that of the table it was fitted on."""
     table = cells.distinct_of(observed)
-    found = dates.find_format(table.values, table.counts, allow_digits=True, share=0.9)
+    kept = ~cells.missing_mask(table.values, [text for text, _ in column.marks])
+    values = [value for value, is_kept in zip(table.values, kept, strict=True) if is_kept]
+    found = dates.find_format(values, table.counts[kept], allow_digits=True, share=0.9)
     return column if found is None else column.model_copy(update={"date_format": found[0]})
 
 

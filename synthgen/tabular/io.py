@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import sys
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -76,7 +77,28 @@ def from_memory(frame: pd.DataFrame, name: str = "table") -> Source:
             "Give real and imaginary parts as two columns.",
         )
     _must_hold_cells(frame)
-    return _source(name, frame, _frame_digest(frame), {"format": "frame"}, ())
+    try:
+        sha256 = _frame_digest(frame)
+    except OverflowError:
+        frame = _long_numbers_as_texts(frame)
+        sha256 = _frame_digest(frame)
+    return _source(name, frame, sha256, {"format": "frame"}, ())
+
+
+def _long_numbers_as_texts(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with whole numbers beyond every float as texts, as a CSV has them: pandas fails on such numbers."""
+    out = {i: frame.iloc[:, i] for i in range(frame.shape[1])}
+    for i, cells in out.items():
+        if cells.dtype == object:
+            try:
+                texts = [str(v) if isinstance(v, int) and abs(v) > sys.float_info.max else v for v in cells]
+            except ValueError as error:
+                raise InputError(
+                    f"Column {str(frame.columns[i])!r} holds a whole number of thousands of digits.",
+                    "Give such numbers as texts, or leave the column out.",
+                ) from error
+            out[i] = pd.Series(texts, index=frame.index, dtype=object)
+    return pd.concat(out, axis=1).set_axis(frame.columns, axis=1)
 
 
 def _source(name: str, frame: pd.DataFrame, sha256: str, layout: dict[str, object], notes: tuple[str, ...]) -> Source:
@@ -107,15 +129,25 @@ def _frame_digest(frame: pd.DataFrame) -> str:
     _must_be_text(map(str, frame.columns), "The name of column")
     try:
         rows = pd.util.hash_pandas_object(frame, index=False).to_numpy()
-    except TypeError as error:
+    except (TypeError, NotImplementedError) as error:
+        named = ", ".join(repr(str(frame.columns[i])) for i in range(frame.shape[1]) if not _is_plain(frame.iloc[:, i]))
         raise InputError(
-            "A column holds lists, records or other nested values.", "Give one plain value per cell."
+            f"Lists, records or other nested values are in column {named}.", "Give one plain value per cell."
         ) from error
     except UnicodeEncodeError as error:
         texts = ("".join(map(str, frame.iloc[:, i].dropna().unique())) for i in range(frame.shape[1]))
         _must_be_text(texts, "A text of column")
         raise InputError("A text of the table is no text that can be stored.", REPAIR) from error
     return hashlib.sha256(rows.tobytes() + repr(list(frame.columns)).encode()).hexdigest()
+
+
+def _is_plain(cells: pd.Series) -> bool:
+    """Whether the cells of a column can be told apart: nested ones cannot."""
+    try:
+        pd.factorize(cells)
+    except (TypeError, NotImplementedError):
+        return False
+    return True
 
 
 def _must_be_text(texts: Iterable[str], what: str) -> None:

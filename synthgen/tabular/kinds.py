@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -11,54 +9,19 @@ import numpy as np
 import pandas as pd
 
 from synthgen.spec import ColumnKind, ColumnOverride
-from synthgen.tabular import cells, dates, marks
+from synthgen.tabular import cells, date_kinds, marks
 from synthgen.tabular.cells import Distinct, NumberStyle
+from synthgen.tabular.found import KINDS, Cells, record
 from synthgen.tabular.key_styles import HASH, NUMBERED, UUID, integer_key, key_style
 from synthgen.tabular.names import is_code_name, is_date_name, is_key_name, is_personal_name
 from synthgen.tabular.numbers import MOST_DECIMALS, number_fields
 from synthgen.tabular.schema import PLACEHOLDER, Column
 
 NUMBERS_NEEDED = 0.95
-DATES_NEEDED = 0.95
 CODES_FROM = 50
 SHARED_TEXTS = 0.05  # share of the cells of a free text that enough people must share for it to be modelled
 MIXED = 0.2  # share of numbers in a column of words from where on it is told
 EXACT_DIGITS = 15  # longer whole numbers are not exact as floats, and are codes
-KINDS: dict[str, str] = {"integer": "whole number", "number": "number", "datetime": "date and time", "code": "code"}
-
-
-@dataclass(frozen=True)
-class Cells:
-    """What inference looks at: the filled distinct values of a column and how often each occurs."""
-
-    name: str
-    values: list[str]
-    counts: np.ndarray
-    rows: int
-    dtype: str
-    k: int
-    missing: tuple[str, ...]
-    marked: bool = True  # texts among numbers may be kept: their owner says nothing of categories
-
-    @property
-    def filled(self) -> int:
-        """How many cells are filled."""
-        return int(self.counts.sum())
-
-    @property
-    def unique(self) -> bool:
-        """Whether no two filled cells are equal."""
-        return bool(len(self.counts)) and int(self.counts.max()) == 1
-
-    def share(self, mask: Sequence[bool] | np.ndarray) -> float:
-        """The share of filled cells whose value is in `mask`."""
-        return float(self.counts[np.asarray(mask, bool)].sum()) / max(1, self.filled)
-
-    def without(self, tokens: Sequence[str]) -> Cells:
-        """The same column with `tokens` read as missing."""
-        keep = ~cells.missing_mask(self.values, tokens)
-        values = [value for value, kept in zip(self.values, keep, strict=True) if kept]
-        return replace(self, values=values, counts=self.counts[keep], missing=(*self.missing, *tokens))
 
 
 def column(
@@ -141,18 +104,15 @@ def _missing(made: Column, counts: dict[str, int], table: Distinct) -> dict[str,
 def guess(found: Cells) -> Column:
     """The column record that the cells themselves suggest."""
     if not found.values:
-        return _column(found, "empty", "read as empty because no cell is filled")
+        return record(found, "empty", "read as empty because no cell is filled")
     if len(found.values) == 1 and found.filled == found.rows:
         return _constant(found)
-    return _numbers(found) or _boolean(found) or _moments(found) or _words(found)
-
-
-def _column(found: Cells, kind: ColumnKind, reason: str, **fields: Any) -> Column:
-    return Column(name=found.name, kind=kind, reason=reason, missing_tokens=tuple(found.missing), **fields)
+    dated = is_date_name(found.name)  # with it, digits alone may be a date
+    return _numbers(found) or _boolean(found) or date_kinds.guess(found, allow_digits=dated) or _words(found)
 
 
 def _constant(found: Cells) -> Column:
-    return _column(found, "constant", "read as constant because every cell is the same", value=found.values[0])
+    return record(found, "constant", "read as constant because every cell is the same", value=found.values[0])
 
 
 def _boolean(found: Cells) -> Column | None:
@@ -160,12 +120,12 @@ def _boolean(found: Cells) -> Column | None:
     if pair is None:
         return None
     reason = "read as boolean because it has two values that are a usual pair for yes and no"
-    return _column(found, "boolean", reason, true_token=pair[0], false_token=pair[1])
+    return record(found, "boolean", reason, true_token=pair[0], false_token=pair[1])
 
 
 def _numbers(found: Cells) -> Column | None:
     """A number or whole number, or what only looks like one: flag, counter, numbered key, compact date."""
-    found = _with_number_tokens(found)
+    found = found.without_number_tokens()
     style = cells.number_style(found.values)
     plain = cells.plain_numbers(found.values, style)
     good = np.fromiter((text is not None for text in plain), bool, len(plain))
@@ -183,7 +143,7 @@ def _numbers(found: Cells) -> Column | None:
         return None
     if not strays and (flag := _boolean(found)) is not None:
         return flag
-    if is_date_name(found.name) and (moment := _moments(found, allow_digits=True)) is not None:
+    if is_date_name(found.name) and (moment := date_kinds.guess(found, allow_digits=True)) is not None:
         return moment
     fields = number_fields(texts, found.counts[good], found.k, style)
     whole = fields["decimals"] == 0
@@ -197,7 +157,7 @@ def _numbers(found: Cells) -> Column | None:
         if not fields["marks"]:
             return None
     fields["warning"] = _stray_warning(strays - len(marked), texts)
-    return _column(found, kind, _number_reason(texts, found.counts[good], kind, fields), **fields)
+    return record(found, kind, _number_reason(texts, found.counts[good], kind, fields), **fields)
 
 
 def _beyond(found: Cells, texts: list[str], counts: np.ndarray) -> Column | None:
@@ -209,18 +169,13 @@ def _beyond(found: Cells, texts: list[str], counts: np.ndarray) -> Column | None
         return None
     warning = "not modelled: give the numbers in another unit, or their logarithms"
     reason = f"read as text because {share:.0%} of the numbers are beyond 10^18 or below 10^-{MOST_DECIMALS} in size"
-    return _column(found, "text", reason, warning=warning)
+    return record(found, "text", reason, warning=warning)
 
 
 def _stray_warning(strays: int, texts: list[str]) -> str:
     large = sum(abs(float(text)) >= cells.MOST_MAGNITUDE for text in texts)
     told = [f"{strays} different entries are no numbers and are read as missing"] * bool(strays)
     return "; ".join(told + [f"{large} different entries are beyond 10^18 and are read as missing"] * bool(large))
-
-
-def _with_number_tokens(found: Cells) -> Cells:
-    tokens = cells.missing_among_numbers(found.values)
-    return found.without(tokens) if tokens else found
 
 
 def _number_reason(texts: list[str], counts: np.ndarray, kind: str, fields: dict[str, Any]) -> str:
@@ -253,7 +208,7 @@ def _integer_key(found: Cells, texts: list[str]) -> Column | None:
         reason = "read as id because nearly every row has its own value and the name says key"
     else:
         return None
-    return _column(
+    return record(
         found,
         "id",
         reason,
@@ -266,28 +221,6 @@ def _counts_up(texts: list[str]) -> bool:
     if not all(cells.INTEGER.fullmatch(text) for text in texts):
         return False
     return bool((np.diff(np.array([int(text) for text in texts], dtype=np.int64)) == 1).all())
-
-
-def _moments(found: Cells, allow_digits: bool = False) -> Column | None:
-    found = _with_number_tokens(found)
-    if not found.values:
-        return None
-    answer = dates.find_format(found.values, found.counts, allow_digits, DATES_NEEDED)
-    if answer is None:
-        return None
-    date_format, ambiguous = answer
-    moments = dates.parse(found.values, date_format)
-    strays = int(np.isnat(moments).sum())
-    if strays and int(found.counts[np.isnat(moments)].max()) >= found.k:
-        return None
-    grid = dates.grid_seconds(date_format, moments)
-    warning = "; ".join(
-        ["day and month could be swapped: read with the day first"] * ambiguous
-        + [f"{strays} different entries are no dates and are read as missing"] * bool(strays)
-    )
-    kind: ColumnKind = "date" if grid >= 86_400 else "datetime"
-    reason = f"read as {KINDS.get(kind, kind)} because the cells are written as {dates.shown_format(date_format)}"
-    return _column(found, kind, reason, date_format=date_format, grid_seconds=grid, warning=warning)
 
 
 def _words(found: Cells) -> Column:
@@ -307,8 +240,8 @@ def _words(found: Cells) -> Column:
     if different > 0.5 * filled and filled >= 20:
         return _free_text(found, "more than half of the filled cells are different")
     if different > CODES_FROM and (different > 0.02 * filled or different > 2 * CODES_FROM):
-        return _column(found, "code", f"read as code because it has many different words ({different}) that repeat")
-    return _column(found, "category", f"read as category because it has few different values ({different})")
+        return record(found, "code", f"read as code because it has many different words ({different}) that repeat")
+    return record(found, "category", f"read as category because it has few different values ({different})")
 
 
 def _numbered(found: Cells) -> bool:
@@ -317,7 +250,7 @@ def _numbered(found: Cells) -> bool:
 
 def _text(found: Cells, reason: str) -> Column:
     warning = "not modelled: the output holds a placeholder instead of text"
-    return _column(found, "text", reason, warning=warning)
+    return record(found, "text", reason, warning=warning)
 
 
 def _free_text(found: Cells, why: str) -> Column:
@@ -329,34 +262,34 @@ def _free_text(found: Cells, why: str) -> Column:
     if found.share(shared) < SHARED_TEXTS:
         return _text(found, f"read as text because {why}")
     told = f"read as code because {int(shared.sum())} texts of a free text come often ({found.share(shared):.0%})"
-    return _column(found, "code", f"{told}; it is free text because {why}", rest=PLACEHOLDER)
+    return record(found, "code", f"{told}; it is free text because {why}", rest=PLACEHOLDER)
 
 
 def _key(found: Cells, reason: str, kind: ColumnKind = "id") -> Column:
     warning = "" if found.unique or kind == "person" else "that some keys repeat is not kept"
-    return _column(found, kind, reason, key=key_style(found.values, found.dtype), warning=warning)
+    return record(found, kind, reason, key=key_style(found.values, found.dtype), warning=warning)
 
 
 def _of_kind(found: Cells, kind: ColumnKind) -> Column:
     """The column record of a kind that the owner chose; `SchemaError` problems surface when the cells are converted."""
     if not found.values:
-        return _column(found, "empty", "")
+        return record(found, "empty", "")
     if kind in ("number", "integer"):
-        return _forced_number(_with_number_tokens(found), kind)
+        return _forced_number(found.without_number_tokens(), kind)
     if kind in ("date", "datetime"):
-        return _forced_moment(found, kind)
+        return date_kinds.forced(found, kind)
     if kind in ("id", "person"):
         return _key(found, "", kind)
     if kind == "boolean":
         pair = cells.boolean_pair(found.values) or (
             tuple(sorted(found.values))[::-1] if len(found.values) == 2 else None
         )
-        return _column(
+        return record(
             found, "boolean" if pair else "category", "", true_token=pair and pair[0], false_token=pair and pair[1]
         )
     if kind == "constant":
-        return _column(found, "constant", "", value=found.values[int(np.argmax(found.counts))])
-    return _text(found, "") if kind == "text" else _column(found, kind, "")
+        return record(found, "constant", "", value=found.values[int(np.argmax(found.counts))])
+    return _text(found, "") if kind == "text" else record(found, kind, "")
 
 
 def _forced_number(found: Cells, kind: ColumnKind) -> Column:
@@ -369,12 +302,4 @@ def _forced_number(found: Cells, kind: ColumnKind) -> Column:
         fields["decimals"] = 0
     if (~good).any():
         fields["warning"] = f"{int((~good).sum())} different entries are no numbers and are read as missing"
-    return _column(found, kind, "", **fields)
-
-
-def _forced_moment(found: Cells, kind: ColumnKind) -> Column:
-    answer = dates.find_format(found.values, found.counts, True, 0.5)
-    if answer is None:
-        return _column(found, "category", "", warning="no known date format fits: kept as category")
-    moments = dates.parse(found.values, answer[0])
-    return _column(found, kind, "", date_format=answer[0], grid_seconds=dates.grid_seconds(answer[0], moments))
+    return record(found, kind, "", **fields)

@@ -40,7 +40,7 @@ def confined(encoding: Encoding, rules: Rules, allowed: Allowed) -> Allowed:
 
 
 def _limit(encoding: Encoding, rule: Within, shares: dict[int, np.ndarray], cells: dict[int, np.ndarray]) -> None:
-    """Narrow one column to a range; missing stays as it was."""
+    """Narrow one column to a range; missing and texts among its numbers or dates stay as they were."""
     i = encoding.names.index(rule.column)
     codes = encoding.columns[i]
     if isinstance(codes, CategoryCodes):
@@ -52,6 +52,7 @@ def _limit(encoding: Encoding, rule: Within, shares: dict[int, np.ndarray], cell
     shares[i] = level_shares(codes, cells[i])
     if codes.missing:
         shares[i][-1] = before[-1]
+    shares[i][codes.text_levels] = before[codes.text_levels]
     if not shares[i].any():
         raise SpecError(
             f"Nothing that may be generated for column {rule.column!r} lies in the range it must keep.",
@@ -130,6 +131,7 @@ class _Side:
         ends = level_ends(codes, EVERYWHERE if intervals is None else intervals)
         self.first, self.last = (_numbers(codes, ends[:, i]) for i in (0, 1))
         self.gaps = np.arange(codes.size) >= codes.ordered
+        self.gaps[codes.text_levels] = True  # a text is in any order
         self.left = np.ones(codes.size) if shares is None else shares
         made = codes.decode(np.repeat(np.arange(codes.size), DRAWS), rng, intervals)
         self.cells = as_number(made).reshape(codes.size, DRAWS)

@@ -1,8 +1,9 @@
-"""Texts that stand among the numbers of a column (<0.1, haemolysed): values of their own where k people share them.
+"""Texts among the numbers or dates of a column (<0.1, ongoing): values of their own where k people share them.
 
 In a typed column each stands as a number that no cell holds, beyond all others on the side it belongs to, so that it is
 a spike to every generator and metric; written again it is the text it was. The stand-in tells the order of magnitude of
-the largest number and nothing else.
+the largest number and nothing else. Among dates it is the first day of a later century, which has no weekday and no
+distance from another date: parts of dates, intervals and orders read it as missing.
 """
 
 from __future__ import annotations
@@ -10,17 +11,20 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from synthgen.tabular import cells
 from synthgen.tabular.names import is_code_name, is_date_name, is_key_name, is_personal_name
+from synthgen.tabular.schema import TIMES
 
 MOST_DIFFERENT = 5  # texts that are no numbers; more of them are a code
 FEWEST_NUMBERS, FEWEST_FILLED = 10, 40  # different numbers; filled cells
 NUMBERS_AT_LEAST = 0.6  # of the filled cells: a clear majority
 LOST = 0.5  # share of whole numbers that as a code would become "other", from where on a word does not make them one
 MOST_STAND_IN = 1e15
+YEARS_APART, LAST_YEAR = 50, 9900  # of a stand-in from every date; of the last stand-in
 _NUMBER = r"[$€£]?\s*([+-]?[\d.,]+)\s*%?"
 _BELOW = re.compile(rf"(?:[<≤]=?|under|below|less than|up to|at most)\s*{_NUMBER}", re.IGNORECASE)
 _ABOVE = re.compile(rf"(?:[>≥]=?|over|above|more than|at least)\s*{_NUMBER}|{_NUMBER}\s*(?:\+|and over)", re.IGNORECASE)
@@ -63,9 +67,36 @@ def stand_ins(texts: Sequence[str], numbers: np.ndarray, decimals: int) -> Marks
     )
 
 
-def are(values: np.ndarray, marks: Marks) -> np.ndarray:
-    """Boolean array: which typed numbers stand for a text."""
-    return np.isin(values, [stand_in for _, stand_in in marks])
+def dated_stand_ins(texts: Sequence[str], moments: np.ndarray) -> Marks:
+    """Each text with the seconds from 1970 to the first day of a century far from every date, mostly after all of them.
+
+    Fewer than there are texts where the dates leave no room. A year 9999 that says "open" may lie beyond.
+    """
+    held = np.sort(moments[~np.isnat(moments)].astype("datetime64[Y]").astype(np.int64)) + 1970
+    if not texts or not len(held):
+        return ()
+    first = int(held[len(held) // 2]) // 100 * 100 + 100
+    free = [y for y in range(first, LAST_YEAR + 1, 100) if np.abs(held - y).min() >= YEARS_APART]
+    days = [np.datetime64(f"{year:04d}-01-01", "s") for year in free]
+    return tuple((text, float(day.astype(np.int64))) for text, day in zip(sorted(texts), days, strict=False))
+
+
+def cells_of(marks: Marks, kind: str) -> list[tuple[str, Any]]:
+    """Each text with the cell that it stands as in a typed column of that kind: a float, or a moment (datetime64)."""
+    return [(text, moment_of(stand_in) if kind in TIMES else stand_in) for text, stand_in in marks]
+
+
+def moment_of(stand_in: float) -> np.datetime64:
+    """The moment (datetime64[us]) that a text among dates stands as."""
+    return np.datetime64(int(stand_in), "s").astype("datetime64[us]")
+
+
+def are(values: np.ndarray, marks: Marks, kind: str = "number") -> np.ndarray:
+    """Boolean array: which cells of a typed column of that kind stand for a text."""
+    known = [stand_in for _, stand_in in cells_of(marks, kind)]
+    if kind not in TIMES:
+        return np.isin(values, known)
+    return np.isin(values.astype("datetime64[us]"), np.array(known, dtype="datetime64[us]"))
 
 
 def _side(text: str) -> int:

@@ -112,8 +112,7 @@ class NumberCodes(BaseModel):
         missing, intervals = asked_intervals(self.grid, wish, self.name, dict(self.marks))
         shares = level_shares(self, intervals)
         if self.marks and isinstance(wish, Range):  # a text lies in no range
-            texts = np.isin(self._spikes, [place for _, place in self.marks])
-            shares[self.levels[1][texts]] = 0.0
+            shares[self.text_levels] = 0.0
         if self.missing and missing:
             shares[-1] = 1.0
         if not shares.any():
@@ -148,6 +147,20 @@ class NumberCodes(BaseModel):
     def uncut(self, places: np.ndarray) -> np.ndarray:
         """Grid points of positions on the line without spikes."""
         return places + np.searchsorted(self._spikes - np.arange(len(self.spikes)), places, side="right")
+
+    def is_text(self, values: pd.Series) -> np.ndarray:
+        """Boolean array: the cells that stand for a text."""
+        if not self.marks:
+            return np.zeros(len(values), dtype=bool)
+        at, filled = self.grid.positions(values)
+        return np.isin(at, [place for _, place in self.marks]) & filled
+
+    @property
+    def text_levels(self) -> np.ndarray:
+        """The levels that are texts."""
+        texts = np.isin(self._spikes, [place for _, place in self.marks])
+        found: np.ndarray = self.levels[1][texts]
+        return found
 
     @cached_property
     def _spikes(self) -> np.ndarray:
@@ -187,8 +200,13 @@ class NumberCodes(BaseModel):
 
     @cached_property
     def range(self) -> tuple[float, float]:
-        """Lowest and highest grid position that may be generated; infinite the wrong way round when there is none."""
-        ends = [*self.spikes[:1], *self.spikes[-1:]]
+        """Lowest and highest grid position that may be generated, texts left out where there is anything else.
+
+        Infinite the wrong way round when there is none.
+        """
+        texts = {place for _, place in self.marks}
+        bare = [spike for spike in self.spikes if spike not in texts]
+        ends = [*bare[:1], *bare[-1:]] if bare or self.knots else [*self.spikes[:1], *self.spikes[-1:]]
         if self.knots:
             ends += [int(v) for v in self.uncut(np.array([np.ceil(self.knots[0]), np.floor(self.knots[-1])], np.int64))]
         return (min(ends), max(ends)) if ends else (np.inf, -np.inf)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from synthgen.tabular.category_codes import people_per_level
 from synthgen.tabular.grid import Grid
-from synthgen.tabular.marks import Marks
+from synthgen.tabular.marks import Marks, moment_of
 from synthgen.tabular.number_codes import NumberCodes
 from synthgen.tabular.wishes import FEW
 
@@ -24,7 +24,7 @@ def fit_numbers(
     The numbers that `marks` (texts) stand as are spikes where k people hold them, and missing where fewer do.
     """
     points, filled = grid.positions(values)
-    places = tuple((text, int(grid.positions(pd.Series([stand_in]))[0][0])) for text, stand_in in marks)
+    places = tuple((text, _place(grid, stand_in)) for text, stand_in in marks)
     apart = _marked(points, filled, places, people, k)
     filled &= ~np.isin(points, [place for _, place in places]) | np.isin(points, apart)
     kept = grid.holds(values) & filled  # a lone cell beside the grid must not round an end outwards
@@ -48,6 +48,11 @@ def fit_numbers(
         few=few,
         marks=places,
     )
+
+
+def _place(grid: Grid, stand_in: float) -> int:
+    """The grid position of the number or moment that a text stands as."""
+    return int(grid.positions(pd.Series([moment_of(stand_in) if grid.seconds else stand_in]))[0][0])
 
 
 def _marked(

@@ -46,7 +46,8 @@ def _mend(
 ) -> None:
     names = [encoding.names[i] for i in (rule.low, rule.high)]
     free = [i for i, name in zip((rule.low, rule.high), names, strict=True) if name not in kept]
-    bad = _out_of_order(frame, names, rule.strict)
+    texts = [_numbers(encoding, i).is_text(frame[encoding.names[i]]) for i in (rule.low, rule.high)]
+    bad = np.flatnonzero(_is_out(frame, names, rule.strict) & ~np.logical_or(*texts))  # a text is in any order
     for _ in range(ROUNDS if free else 0):
         if not len(bad):
             return
@@ -122,10 +123,6 @@ def _numbers(encoding: Encoding, column: int) -> NumberCodes:
     codes = encoding.columns[column]
     assert isinstance(codes, NumberCodes)  # rules about other columns are refused before training
     return codes
-
-
-def _out_of_order(frame: pd.DataFrame, names: list[str], strict: bool) -> np.ndarray:
-    return np.flatnonzero(_is_out(frame, names, strict))
 
 
 def _is_out(frame: pd.DataFrame, names: list[str], strict: bool) -> np.ndarray:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from synthgen.tabular.grid import DAY
 from synthgen.tabular.number_codes import NumberCodes
@@ -20,6 +21,8 @@ TRIES = 6
 class Draft:
     """Dates being decoded: `seconds` since 1970 per column (GAP: missing) and the `ends` each may be moved between.
 
+    A text that stands among dates has no part and no distance from another date: it counts as missing meanwhile.
+
     `spans` and `codes` (levels) go by the names of code columns. A request confines cells to `windows`, grid intervals
     (m, 2), or gives them: columns that are `held` are never moved.
     """
@@ -30,11 +33,15 @@ class Draft:
     windows: Mapping[str, np.ndarray]
     held: frozenset[str] = frozenset()
     seconds: dict[str, np.ndarray] = field(default_factory=dict)
+    texts: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)  # rows and the moments they stand as
     ends: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
 
     def start(self, name: str, moments: np.ndarray) -> None:
         """Begin with the moments that the column's own levels gave; each may be moved inside its level."""
+        rows = np.flatnonzero(self.spans[name].is_text(pd.Series(moments)))
+        self.texts[name] = (rows, moments[rows])
         gap = np.isnat(moments)
+        gap[rows] = True
         self.seconds[name] = np.where(gap, GAP, moments.astype("datetime64[s]").astype(np.int64))
         step = self.spans[name].grid.seconds
         low, high = (level_ends(self.spans[name])[self.codes[name]] * step).T
@@ -45,6 +52,8 @@ class Draft:
         seconds = self.seconds[name]
         out = np.where(seconds == GAP, 0, seconds).astype("datetime64[s]").astype("datetime64[us]")
         out[seconds == GAP] = np.datetime64("NaT")
+        rows, moments = self.texts[name]
+        out[rows] = moments
         return out
 
     def fits(self, name: str, rows: np.ndarray, candidates: np.ndarray) -> np.ndarray:

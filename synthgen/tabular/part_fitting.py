@@ -45,6 +45,7 @@ def fit_parts(
     """The parts of the date `columns` of a training frame that matter, each with the span of its code column."""
     people = np.arange(len(frame)) if who is None else who
     dated = [c for c in columns if c.kind in ("date", "datetime")]
+    frame = without_texts(frame, [spans[c.name] for c in dated])
     found: list[Fitted] = []
     for column in dated:
         follows = getattr(column, "follows", None)
@@ -56,6 +57,12 @@ def fit_parts(
         fine = fine or getattr(column, "determined_by", None) is not None  # looked up, not drawn
         found += [] if fine else _own_parts(frame, column.name, spans[column.name], people, k, bins)
     return found
+
+
+def without_texts(frame: pd.DataFrame, spans: Sequence[Any]) -> pd.DataFrame:
+    """The frame with the texts that stand among its dates read as missing: they have no parts."""
+    marked = [s for s in spans if isinstance(s, NumberCodes) and s.grid.seconds and s.marks]
+    return frame.assign(**{s.name: frame[s.name].mask(s.is_text(frame[s.name])) for s in marked}) if marked else frame
 
 
 def _own_parts(

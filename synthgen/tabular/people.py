@@ -120,7 +120,7 @@ def _over_the_floor(column: Column, table: Distinct, people: np.ndarray | None, 
     """Count people: warn how many categories fewer than k hold and what they become, drop such sentinels."""
     held = table.counts if people is None else people_per_code(table.codes, people, len(table.values))
     if column.sentinels or column.marks:
-        return _numbers_over_the_floor(column, conversion.numbers_of(table.values, column), held, k)
+        return _numbers_over_the_floor(column, table.values, held, k)
     if column.kind not in ("category", "code") or (column.public and not column.rest):
         return column
     filled = ~cells.missing_mask(table.values, column.missing_tokens)
@@ -135,12 +135,14 @@ def _over_the_floor(column: Column, table: Distinct, people: np.ndarray | None, 
     return column.model_copy(update={"warning": "; ".join(filter(None, (column.warning, text)))})
 
 
-def _numbers_over_the_floor(column: Column, values: np.ndarray, held: np.ndarray, k: int) -> Column:
-    """The number column without the sentinels and texts that fewer than k people hold; `values` are distinct cells."""
-    sentinels = tuple(code for code in column.sentinels if int(held[values == code].sum()) >= k)
-    marks = tuple((text, code) for text, code in column.marks if int(held[values == code].sum()) >= k)
-    lost = len(column.marks) - len(marks)
-    told = f"{lost} texts among its numbers are held by fewer than {k} people and are read as missing" if lost else ""
+def _numbers_over_the_floor(column: Column, values: Sequence[str], held: np.ndarray, k: int) -> Column:
+    """The column of numbers or dates without the sentinels and texts that fewer than k people hold; distinct cells."""
+    numbers = conversion.numbers_of(values, column) if column.sentinels else np.zeros(0)
+    sentinels = tuple(code for code in column.sentinels if int(held[numbers == code].sum()) >= k)
+    common = {value for value, count in zip(values, held, strict=True) if count >= k}
+    marks = tuple((text, stand_in) for text, stand_in in column.marks if text in common)
+    lost, among = len(column.marks) - len(marks), "numbers" if column.numeric else "dates"
+    told = f"{lost} texts among its {among} are held by fewer than {k} people and are read as missing" if lost else ""
     warning = "; ".join(filter(None, (column.warning, told)))
     return column.model_copy(update={"sentinels": sentinels, "marks": marks, "warning": warning})
 

@@ -45,7 +45,14 @@ def closed(cells: Mapping[str, np.ndarray], table: Encoding, rng: np.random.Gene
             out[column.name] = pd.Series(column.decode(cell.astype(np.int64), rng), dtype=object)
             continue
         there = cells.get(column.name + FILLED, np.ones(len(cell))).astype(bool)
-        low, high = column.range
-        grid = np.clip(np.rint(cell), low, high).astype(np.int64) if column.ordered else np.zeros(len(cell), int)
+        grid = _kept_in_range(np.rint(cell), column) if column.ordered else np.zeros(len(cell), int)
         out[column.name] = column.grid.cells(grid, there & bool(column.ordered))
     return pd.DataFrame(out)
+
+
+def _kept_in_range(places: np.ndarray, column: NumberCodes) -> np.ndarray:
+    """Grid positions (int64) between the column's extremes; one beyond them goes to the nearer of them and a text."""
+    inside = np.clip(places, *column.range)
+    for place in (p for _, p in column.marks if p in column.spikes):
+        inside = np.where(np.abs(places - place) < np.abs(places - inside), place, inside)
+    return inside.astype(np.int64)

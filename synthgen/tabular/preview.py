@@ -17,9 +17,11 @@ from synthgen.contracts import Plot, Source, Split, SyntheticSet
 from synthgen.spec import RunSpec
 from synthgen.tabular import dates
 from synthgen.tabular.conversion import typed_column, written
+from synthgen.tabular.marks import cells_of
 from synthgen.tabular.people import people_per_code
 from synthgen.tabular.schema import NUMERIC, TIMES, Column, Schema
 from synthgen.tabular.splitting import refusal
+from synthgen.tabular.wishes import is_text
 
 MOST_PLOTS = 60
 MOST_COUNTED = 300
@@ -33,7 +35,8 @@ MISSING, OTHERS = "missing", "all others"
 class Bins:
     """The bins of one column: values for words and few numbers, else edges; `missing` is always the last bin.
 
-    `codes` puts each value of a typed column into a bin; `labels` names them.
+    Behind edges, each text among the numbers or dates has a bin of its own. `codes` puts each value of a typed column
+    into a bin; `labels` names them.
     """
 
     column: Column
@@ -46,6 +49,8 @@ class Bins:
         last = len(self.labels) - 1
         if self.edges is not None:
             filled = np.searchsorted(self.edges, _ordered(cells, self.column), side="right")
+            for i, (_, stood) in enumerate(cells_of(self.column.marks, self.column.kind)):
+                filled[(cells == stood).to_numpy()] = len(self.edges) + 1 + i
         else:
             place = {value: i for i, value in enumerate(self.values)}
             codes, uniques = pd.factorize(cells)
@@ -65,8 +70,10 @@ def make_bins(cells: pd.Series, column: Column) -> Bins:
     filled = cells.dropna()
     counts = filled.value_counts()
     if column.kind in TIMES or (column.kind in NUMERIC and len(counts) > MOST_BARS):
+        filled = filled[~is_text(column, filled)]
         edges = _round_edges(_ordered(filled, column), column)
-        return Bins(column, (*_edge_labels(edges, column), MISSING), edges=edges)
+        texts = [text[:LONGEST_TEXT] for text, _ in column.marks]
+        return Bins(column, (*_edge_labels(edges, column), *texts, MISSING), edges=edges)
     ordered = sorted(counts.index[:MOST_BARS]) if column.kind in NUMERIC else list(counts.index[:MOST_BARS])
     if column.order:
         place = {value: i for i, value in enumerate(column.order)}

@@ -47,7 +47,8 @@ class Column(Record):
 
     `order` holds the categories that have an order, the lowest first; `codes` the only texts that may come back, where
     the owner named them; both name none that fewer than k people hold. `rest` is what all other texts become (empty:
-    "other"). `marks` are the texts among its numbers that come back, each with the number it stands as.
+    "other"). `marks` are the texts among its numbers or dates that come back, each with the number it stands as (of a
+    date: seconds since 1970).
     `categories` are those of an ordered categorical dtype, as it or the owner lists them: the list names no holder.
     """
 

@@ -32,7 +32,7 @@ def meets(column: Any, wish: Wish, frame: pd.DataFrame) -> np.ndarray:
     out = gaps & any(is_missing(value) for value in wanted)
     filled = [value for value in wanted if not is_missing(value)]
     if column.kind in NUMERIC | DATES:
-        grid, texts = grid_for(column), dict(getattr(column, "marks", ()))
+        grid, texts = grid_for(column), dict(marks.cells_of(getattr(column, "marks", ()), column.kind))
         cells = [texts[v] if v in texts else grid.parse(v, column.name) for v in filled]
         return out | (values.isin(cells).to_numpy() & ~gaps)
     return out | values.isin([text for value in filled for text in spellings(value)]).to_numpy()
@@ -52,9 +52,9 @@ def in_range(column: Any, wish: Range, values: pd.Series) -> np.ndarray:
 
 
 def is_text(column: Any, values: pd.Series) -> np.ndarray:
-    """Boolean array: the cells of a number column that stand for a text; a text lies in no range and breaks no rule."""
+    """Boolean array: the cells of numbers or dates that stand for a text, which lies in no range and breaks no rule."""
     found = getattr(column, "marks", ())
-    return marks.are(values.to_numpy(), found) if found else np.zeros(len(values), dtype=bool)
+    return marks.are(values.to_numpy(), found, column.kind) if found else np.zeros(len(values), dtype=bool)
 
 
 def all_met(where: Mapping[str, Wish], columns: Mapping[str, Any], frame: pd.DataFrame) -> np.ndarray:

@@ -113,6 +113,8 @@ def _natural_type(column: Column) -> pa.DataType:
 def _arrow_type(column: Column, from_text: bool) -> pa.DataType:
     dtype = column.dtype.lower()
     if column.kind in TIMES:
+        if column.marks and not dtype.startswith("datetime64"):
+            return pa.string()
         unit = dtype[11:].split(",")[0].rstrip("]") if dtype.startswith("datetime64[") else "us"
         zone = column.dtype.partition(", ")[2].rstrip("]") or None
         return pa.timestamp(unit, zone)

@@ -4,13 +4,15 @@ from decimal import Decimal
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from prepared import TINY
 
-from synthgen.errors import SchemaError, SpecError, SynthgenError
-from synthgen.spec import RunSpec
+from synthgen.errors import InputError, SchemaError, SpecError, SynthgenError
+from synthgen.spec import OneOf, Range, RunSpec, Within
 from synthgen.synthesizer import TabularSynthesizer
 from synthgen.tabular import dates, inference, io
+from synthgen.tabular.grid import Grid
 
 N = 160
 SETTINGS = TINY.model_dump(exclude={"time_budget"})
@@ -142,6 +144,58 @@ def test_floats_at_the_ends_of_what_floats_hold_are_said_up_front(size, how, tmp
     assert column.kind == "text"
     assert "of the numbers are beyond 10^18 or below 10^-12 in size" in column.reason
     assert "logarithms" in column.warning
+
+
+@pytest.mark.parametrize(
+    ("cells", "kind"),
+    [
+        ([10**400 + i for i in range(N)], "text"),
+        ([-(10**320) * (1 + i % 3) for i in range(N)], "category"),
+        ([2**1024, *rng.integers(0, 50, N - 2).tolist(), None], "integer"),
+    ],
+    ids=["all different", "few", "one"],
+)
+@both
+def test_whole_numbers_beyond_every_float_are_read_as_in_a_text_table(cells, kind, how, tmp_path):
+    frame = table(long=pd.Series(cells, dtype=object))
+    model = fitted(frame, how, tmp_path, generator="independent", params={})
+    assert model.schema_.column("long").kind == kind
+    assert set(model.sample(40)["long"].dropna().astype(str)) <= {*map(str, cells), "text removed"}
+
+
+def test_a_whole_number_of_thousands_of_digits_is_refused_by_the_name_of_its_column(tmp_path):
+    with pytest.raises(InputError, match="'long' holds a whole number of thousands of digits"):
+        fitted(table(long=pd.Series([10**5000] * N, dtype=object)), "frame", tmp_path)
+
+
+@pytest.mark.parametrize("cell", [[1, 2], {"a": 1}, {3}, np.arange(2), bytearray(b"x"), b"bytes"])
+def test_nested_values_and_bytes_are_refused_by_the_name_of_their_column(cell, tmp_path):
+    cells = pd.Series(["plain", cell] * (N // 2), dtype=object)
+    with pytest.raises(InputError, match=r"[cC]olumn 'x y'"):
+        fitted(table(**{"x y": cells}), "frame", tmp_path)
+
+
+@pytest.mark.parametrize("type_", [pa.list_(pa.int64()), pa.struct([("a", pa.int64())])])
+def test_nested_columns_of_arrow_are_refused_by_name(type_, tmp_path):
+    cells = [[1, 2] if pa.types.is_list(type_) else {"a": 1}] * N
+    with pytest.raises(InputError, match="in column 'nested'"):
+        fitted(table(nested=pd.Series(cells, dtype=pd.ArrowDtype(type_))), "frame", tmp_path)
+
+
+@pytest.mark.parametrize("number", [10**400, -(10**5000)], ids=["long", "beyond what Python writes"])
+def test_numbers_beyond_every_float_are_no_value_that_can_be_asked_for(number):
+    frame = table(x=rng.normal(size=N).round(2), day=pd.date_range("2020-01-01", periods=N).astype(str))
+    model = TabularSynthesizer("independent").fit(frame)
+    for wish in (number, Range(low=number), OneOf(values=(number, 1))):
+        with pytest.raises(SpecError, match="'x'"):
+            model.sample(5, where={"x": wish})
+    for name in ("day", "sex"):
+        with pytest.raises(SpecError, match=repr(name)):
+            model.sample(5, where={name: number})
+    with pytest.raises(SpecError, match="'x' is not a number"):
+        Grid(decimals=2).parse(number, "x")
+    with pytest.raises(SpecError, match="'x'"):
+        TabularSynthesizer("independent", constraints=[Within(column="x", high=number)]).fit(frame)
 
 
 def test_decimals_come_back_as_floats(tmp_path):

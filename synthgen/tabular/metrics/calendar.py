@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 
 from synthgen.runtime import RunContext
+from synthgen.tabular.grid import DAY
+from synthgen.tabular.marks import Marks
 from synthgen.tabular.metrics.compared import Compared, Part
 from synthgen.tabular.metrics.tables import Tables, variation
 from synthgen.tabular.modes import DATES
@@ -43,18 +45,30 @@ class Dates(Compared):
         pairs = list(combinations(columns, 2))
         if len(pairs) > MOST_PAIRS:
             pairs = [pairs[i] for i in np.sort(ctx.rng("date pairs").choice(len(pairs), MOST_PAIRS, replace=False))]
-        return _Calendar(t.train, columns, pairs)
+        marked = {c.name: c.marks for c in schema.modelled if c.name in columns and c.marks}
+        return _Calendar(t.train, columns, pairs, marked)
 
 
 class _Calendar:
-    def __init__(self, train: pd.DataFrame, columns: list[str], pairs: list[tuple[str, str]]) -> None:
+    """Every part coded; texts that stand among the dates (`marked`) are missing: they are no days."""
+
+    def __init__(
+        self, train: pd.DataFrame, columns: list[str], pairs: list[tuple[str, str]], marked: dict[str, Marks]
+    ) -> None:
+        self.marked = marked
+        train = self._bare(train)
         found = [made for c in columns for made in _of_column(c, train)]
         found += [_of_pair(a, b, train) for a, b in pairs]
         self.parts = tuple(part for part, _, _ in found)
         self.coders = [(coder, size, coder(train)) for _, coder, size in found]
 
     def __call__(self, frame: pd.DataFrame) -> np.ndarray:
+        frame = self._bare(frame)
         return np.array([max(0.0, 1 - variation(real, code(frame), size)) for code, size, real in self.coders])
+
+    def _bare(self, frame: pd.DataFrame) -> pd.DataFrame:
+        days = {name: [stood / DAY for _, stood in marks] for name, marks in self.marked.items()}
+        return frame.assign(**{name: frame[name].mask(frame[name].isin(found)) for name, found in days.items()})
 
 
 def _of_column(column: str, train: pd.DataFrame) -> Iterator[tuple[Part, Coder, int]]:
