@@ -47,6 +47,10 @@ Epsilon = Annotated[
 ]
 Delta = Annotated[float | None, typer.Option(help="Its delta; a tenth of one over the people when left out.")]
 
+Device = Annotated[
+    str, typer.Option(envvar="SYNTHGEN_DEVICE", help="Where networks run: cpu, cuda, or cuda:1 for the second GPU.")
+]
+
 DROP = "near-copies (of training rows) or outliers: such rows are dropped and drawn again; repeatable."
 
 

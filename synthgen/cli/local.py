@@ -63,10 +63,12 @@ def fit(
     size: pictures.Size = None,
     channels: pictures.Channels = None,
     fit_by: pictures.Shape = None,
+    device: inputs.Device = "cpu",
 ) -> None:
     """Train a generator on FILE, without any service."""
     params = inputs.parameters(set_ or []) or None
     settings: dict[str, Any] = {"generator": generator, "params": params, "seed": seed, "k_floor": k_floor}
+    settings["device"] = device
     form = pictures.options(size, channels, fit_by)
     if _holds_images(file):
         given = {"--positive": positive, "--column": column, "--keep": keep, "--epsilon": epsilon, "--delta": delta}
@@ -113,6 +115,7 @@ def sample(
     classes: pictures.Classes = None,
     truncation: pictures.Truncation = None,
     seed: Seed = 0,
+    device: inputs.Device = "cpu",
 ) -> None:
     """Draw synthetic rows or images from MODEL, without any service."""
     if not model.is_dir():
@@ -120,7 +123,7 @@ def sample(
     if pictures.is_model(model):
         _check_ending(out, pictures.ENDINGS)
         pictures.not_for_images({"--within": within, "--group": group})
-        pictures.sample(model, out, classes or [], rows, where or [], balance or [], truncation, seed)
+        pictures.sample(model, out, classes or [], rows, where or [], balance or [], truncation, seed, device)
         return
     _check_ending(out, TABLES)
     pictures.not_for_tables({"--class": classes, "--truncation": truncation})
@@ -129,7 +132,7 @@ def sample(
     from synthgen.synthesizer import TabularSynthesizer
 
     fixed = inputs.conditions(where or [])
-    synthesizer = TabularSynthesizer.load(model)
+    synthesizer = TabularSynthesizer.load(model, device)
     synthesizer.listener = Progress().listen
     balanced = tuple(balance or ())
     written = synthesizer.write(
@@ -143,6 +146,7 @@ def impute(
     file: File,
     out: Annotated[Path, typer.Option(help="CSV, Excel (.xlsx) or Parquet file; the ending decides.")],
     seed: Seed = 0,
+    device: inputs.Device = "cpu",
 ) -> None:
     """Fill the missing cells of FILE by draws from MODEL, given what each row holds; nothing else changes."""
     if not model.is_dir():
@@ -151,7 +155,7 @@ def impute(
     _must_be_readable(file)
     from synthgen.synthesizer import TabularSynthesizer
 
-    rows = TabularSynthesizer.load(model).impute_file(file, out, seed)
+    rows = TabularSynthesizer.load(model, device).impute_file(file, out, seed)
     typer.echo(f"{rows:,} rows written to {out}.")
 
 
