@@ -187,7 +187,7 @@ def fit(prepared: Prepared, spec: RunSpec, ctx: RunContext) -> Model:
     data, schema, keys = modality.call(step, prepared.split.fitting, prepared.schema)
     timed = replace(ctx, deadline=time.monotonic() + spec.time_budget)
     chosen, why = catalog.choose(spec, data, schema)
-    ctx.log(f"Generator {chosen.generator}. {why}")
+    ctx.log(f"Generator {chosen.generator}. {why}", auto=spec.generator == "auto")
     declared = None if spec.privacy is None else modality.call("declared_private", schema, spec)
     generator = catalog.build(chosen, declared).fit(data, schema, prepared.groups, timed.at("fit"))
     rules = modality.call("learn_constraints", prepared.split.fitting, prepared.schema, spec)
