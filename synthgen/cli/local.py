@@ -112,17 +112,21 @@ def sample(
         str | None, typer.Option(help="Balance inside each value of this column, such as TARGET.")
     ] = None,
     group: Annotated[list[str] | None, typer.Option(help=inputs.GROUP)] = None,
+    resample: inputs.Resample = None,
     classes: pictures.Classes = None,
     truncation: pictures.Truncation = None,
     seed: Seed = 0,
     device: inputs.Device = "cpu",
 ) -> None:
-    """Draw synthetic rows or images from MODEL, without any service."""
+    """Draw synthetic rows or images from MODEL, without any service.
+
+    Near copies and outliers are dropped by 'submit' and 'draw' only: that asks for training rows, and MODEL holds none.
+    """
     if not model.is_dir():
         raise InputError(f"There is no model folder at {model}.", "Train one with 'synthgen fit'.")
     if pictures.is_model(model):
         _check_ending(out, pictures.ENDINGS)
-        pictures.not_for_images({"--within": within, "--group": group})
+        pictures.not_for_images({"--within": within, "--group": group, "--resample": resample})
         pictures.sample(model, out, classes or [], rows, where or [], balance or [], truncation, seed, device)
         return
     _check_ending(out, TABLES)
@@ -134,9 +138,15 @@ def sample(
     fixed = inputs.conditions(where or [])
     synthesizer = TabularSynthesizer.load(model, device)
     synthesizer.listener = Progress().listen
-    balanced = tuple(balance or ())
     written = synthesizer.write(
-        out, rows, where=fixed or None, balance=balanced, targets=targets, seed=seed, within=within
+        out,
+        rows,
+        where=fixed or None,
+        balance=tuple(balance or ()),
+        targets=targets,
+        seed=seed,
+        resample=resample.value if resample else None,
+        within=within,
     )
     typer.echo(f"{written:,} rows written to {out}.")
 

@@ -10,7 +10,10 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
+from synthgen import pipeline
+from synthgen.cli import app
 from synthgen.release.rendering import Rendering
 
 
@@ -81,6 +84,22 @@ def test_sample_csv_and_parquet(model, table, tmp_path):
         frame = read(tmp_path / name)
         assert list(frame.columns) == list(real.columns)
         assert len(frame) == 200
+
+
+def test_sample_takes_the_critic_s_dial_and_says_where_rows_are_dropped(model, tmp_path, monkeypatch):
+    drawn, asked = pipeline.draw, []
+
+    def draw(model, schema, request, *rest, **more):
+        asked.append(request.resample)
+        return drawn(model, schema, request, *rest, **more)
+
+    monkeypatch.setattr(pipeline, "draw", draw)
+    for dial in ((), ("--resample", "off"), ("--resample", "4x")):
+        command = ("sample", str(model), "--rows", "20", *dial, "--out", str(tmp_path / "s.csv"))
+        assert CliRunner().invoke(app, command).exit_code == 0
+    assert asked == ["2x", "off", "4x"]
+    assert run("sample", model, "--rows", "20", "--resample", "3x", "--out", tmp_path / "s.csv").returncode == 2
+    assert "'submit' and 'draw' only" in " ".join(run("sample", "--help").stdout.split())
 
 
 def test_the_same_seed_gives_the_same_rows(model, tmp_path):
