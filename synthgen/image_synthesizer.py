@@ -24,6 +24,7 @@ from synthgen.image_scored import LabelledImages, score_prepared, source_of
 from synthgen.pipeline import Model, Prepared
 from synthgen.runtime import Event, RunContext, ignore
 from synthgen.spec import GroupTarget, ImageOptions, RunSpec, SampleSpec, checked
+from synthgen.training import devices
 
 CLASS = "class"
 
@@ -169,12 +170,9 @@ class ImageSynthesizer:
     @classmethod
     def load(cls, directory: str | Path, device: str = "cpu") -> Self:
         """A fitted synthesizer from `save`, to draw on `device`. Raises InputError if there is no model of images."""
-        model, schema, spec, rows = pipeline.load_model(Path(directory))
+        model, schema, spec, rows = pipeline.load_model(Path(directory), device)
         if spec.modality != "images":
             raise InputError("The folder holds a model of tables.", "Load it with TabularSynthesizer.")
-        if device != "cpu":
-            placed = type(model.generator).load(Path(directory) / "generator", device)  # type: ignore[call-arg]
-            model = replace(model, generator=placed)
         form = spec.images
         loaded = cls(
             spec.generator,
@@ -215,4 +213,5 @@ class ImageSynthesizer:
             raise SpecError("This synthesizer has not been fitted.", "Call fit first, or load a saved model.")
 
     def _context(self) -> RunContext:
+        devices.must_be_there(self.device)
         return RunContext(seed=self.seed, device=self.device, listener=self.listener)

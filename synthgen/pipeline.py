@@ -6,6 +6,7 @@ Each step takes only what the steps before it made. The trainer child of the wor
 
 from __future__ import annotations
 
+import inspect as inspection  # `inspect` is a step
 import json
 import tempfile
 import time
@@ -31,6 +32,7 @@ from synthgen.errors import InputError
 from synthgen.release import bundle, gate, policies
 from synthgen.runtime import RunContext
 from synthgen.spec import RunSpec, SampleSpec
+from synthgen.training import devices
 
 PREVIEW_ROWS = 50
 UNSIEVED_ROWS = 20_000
@@ -89,6 +91,7 @@ def inspect(path: Path, name: str, spec: RunSpec, ctx: RunContext, out: Path) ->
 def run(path: Path, name: str, spec: RunSpec, ctx: RunContext, out: Path) -> Outcome:
     """The main job: from a file to a synthetic set with its scorecard and verdict, all written to `out`."""
     catalog.check(spec)
+    devices.must_be_there(ctx.device)
     prepared = prepare(_read(path, name, spec, ctx), spec, ctx)
     check_request(prepared, spec.sample, spec)
     model = fit(prepared, spec, ctx)
@@ -101,7 +104,7 @@ def sample(path: Path, name: str, model: Path, spec: RunSpec, ctx: RunContext, o
     catalog.check(spec)
     prepared = prepare(_read(path, name, spec, ctx), spec, ctx)
     check_request(prepared, spec.sample, spec)
-    fitted, _, _, _ = load_model(model)
+    fitted, _, _, _ = load_model(model, ctx.device)
     return publish(fitted, prepared, spec, ctx, out)
 
 
@@ -184,7 +187,7 @@ def fit(prepared: Prepared, spec: RunSpec, ctx: RunContext) -> Model:
     data, schema, keys = modality.call(step, prepared.split.fitting, prepared.schema)
     timed = replace(ctx, deadline=time.monotonic() + spec.time_budget)
     chosen, why = catalog.choose(spec, data, schema)
-    ctx.log(f"Generator {chosen.generator}. {why}")
+    ctx.log(f"Generator {chosen.generator}. {why}", auto=spec.generator == "auto")
     declared = None if spec.privacy is None else modality.call("declared_private", schema, spec)
     generator = catalog.build(chosen, declared).fit(data, schema, prepared.groups, timed.at("fit"))
     rules = modality.call("learn_constraints", prepared.split.fitting, prepared.schema, spec)
@@ -265,7 +268,7 @@ def fill(path: Path, name: str, model: Path, spec: RunSpec, ctx: RunContext, out
     It holds real people, so no scorecard, gate or bundle is about it: it stays where the source is.
     """
     source = _read(path, name, spec, ctx)
-    fitted, schema, _, _ = load_model(model)
+    fitted, schema, _, _ = load_model(model, ctx.device)
     told: dict[str, Any] = catalog.modality(spec.modality).call(
         "impute_source",
         source,
@@ -421,15 +424,19 @@ def _as_kept(spec: RunSpec, schema: Any) -> RunSpec:
     return spec.model_copy(update={"columns": columns})
 
 
-def load_model(directory: Path) -> tuple[Model, Any, RunSpec, int]:
-    """Model, schema, specification and source rows from `save_model`. Raises InputError if it holds no model."""
+def load_model(directory: Path, device: str = "cpu") -> tuple[Model, Any, RunSpec, int]:
+    """Model, schema, specification and source rows from `save_model`, the generator's networks on `device`.
+
+    Raises InputError if the directory holds no model, SpecError if the device is not there.
+    """
+    devices.must_be_there(device)
     try:
         about = json.loads((directory / "model.json").read_text(encoding="utf-8"))
         spec = RunSpec.model_validate_json((directory / "spec.json").read_text(encoding="utf-8"))
         modality = catalog.modality(spec.modality)
         schema = modality.call("load_schema", (directory / "schema.json").read_text(encoding="utf-8"))
         entry = catalog.generators(spec.modality)[catalog.generator_name(spec)]
-        generator = entry.load().load(directory / "generator")
+        generator = _placed(entry.load(), directory / "generator", device)
         keys = modality.call("load_keys", directory)
         rules = modality.call("load_constraints", directory)
         joint = modality.call("load_joint", directory) if modality.offers("load_joint") else None
@@ -438,6 +445,13 @@ def load_model(directory: Path) -> tuple[Model, Any, RunSpec, int]:
             f"There is no complete synthgen model in {directory.name!r}.", "Point at what `synthgen fit --out` wrote."
         ) from problem
     return Model(generator, keys, str(about.get("choice", "")), rules, joint), schema, spec, int(about["rows"])
+
+
+def _placed(kind: type[Generator], directory: Path, device: str) -> Generator:
+    """A saved generator on the device; one of another package whose `load` takes none is where that puts it."""
+    if "device" in inspection.signature(kind.load).parameters:
+        return kind.load(directory, device)
+    return kind.load(directory)
 
 
 def _read(path: Path, name: str, spec: RunSpec, ctx: RunContext) -> Source:

@@ -21,7 +21,7 @@ class Event:
     """Something a run reports while it works.
 
     `kind` is "progress", "log", "curve" or "health". `payload` is JSON-ready and holds no cell value; a log line that
-    the owner should not miss has `warning` in it.
+    the owner should not miss has `warning` in it, one that says what training will be `auto`, `estimate` or `planned`.
     """
 
     kind: str
@@ -83,9 +83,9 @@ class RunContext:
         """Report that `done` of `total` units of `stage` are finished, with any live figures."""
         self.listener(Event("progress", {"stage": stage, "done": done, "total": total, **figures}))
 
-    def log(self, text: str) -> None:
-        """Report one line for the job's log; no cell values."""
-        self.listener(Event("log", {"text": text}))
+    def log(self, text: str, **facts: Any) -> None:
+        """Report one line for the job's log, with what marks it for those who listen; no cell values."""
+        self.listener(Event("log", {"text": text, **facts}))
 
     def warn(self, text: str) -> None:
         """Report a line of the job's log that its owner should not miss; no cell values."""

@@ -34,6 +34,7 @@ from synthgen.spec import (
     checked,
     private,
 )
+from synthgen.training import devices
 
 __all__ = ["ImageSynthesizer", "LabelledImages", "TabularSynthesizer", "score_files", "score_frames"]
 
@@ -45,6 +46,7 @@ class TabularSynthesizer:
 
     `fit` uses every row it is given for training and validation; keep a hold-out of your own for `score`. With
     `epsilon` (and `delta`), or all of it in `privacy`, model and rows are differentially private, one person a unit.
+    Networks are trained and drawn from on `device`, such as "cuda"; private ones are trained on the CPU.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class TabularSynthesizer:
         epsilon: float | None = None,
         delta: float | None = None,
         privacy: DifferentialPrivacy | None = None,
+        device: str = "cpu",
     ) -> None:
         self.generator = generator
         self.params = params
@@ -76,6 +79,7 @@ class TabularSynthesizer:
         self.epsilon = epsilon
         self.delta = delta
         self.privacy = privacy
+        self.device = device
 
     @property
     def spec(self) -> RunSpec:
@@ -233,13 +237,13 @@ class TabularSynthesizer:
             )
 
     @classmethod
-    def load(cls, directory: str | Path, source: pd.DataFrame | str | Path | None = None) -> Self:
-        """A fitted synthesizer from `save`. Raises InputError if the directory holds no model.
+    def load(cls, directory: str | Path, device: str = "cpu", source: pd.DataFrame | str | Path | None = None) -> Self:
+        """A fitted synthesizer from `save`, to draw on `device`. Raises InputError if the directory holds no model.
 
         With the `source` that it was fitted on, anything may be asked of it as before saving: people are counted in
         those rows. Raises SpecError for another table.
         """
-        model, schema, spec, rows = pipeline.load_model(Path(directory))
+        model, schema, spec, rows = pipeline.load_model(Path(directory), device)
         loaded = cls(
             spec.generator,
             spec.params,
@@ -251,6 +255,7 @@ class TabularSynthesizer:
             spec.k_floor,
             spec.constraints,
             privacy=spec.privacy,
+            device=device,
         )
         loaded.predicates_ = ()
         loaded.prepared_, loaded.schema_, loaded.rows_, loaded.model_ = None, schema, rows, model
@@ -344,7 +349,8 @@ class TabularSynthesizer:
         return self.prepared_
 
     def _context(self) -> RunContext:
-        return RunContext(seed=self.seed, listener=self.listener)
+        devices.must_be_there(self.device)
+        return RunContext(seed=self.seed, device=self.device, listener=self.listener)
 
 
 def _kinds(schema: Any) -> str:

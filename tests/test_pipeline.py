@@ -13,6 +13,7 @@ from synthgen.contracts import Release, Verdict
 from synthgen.errors import GateError, SpecError, Stopped
 from synthgen.runtime import RunContext
 from synthgen.spec import GatePolicy, GateRule, GroupTarget, RunSpec, SampleSpec
+from synthgen.tabular.gan import AutoregressiveGAN
 
 SPEC = RunSpec(
     target="outcome",
@@ -116,6 +117,28 @@ def test_a_group_of_too_few_people_is_refused(table, finished, tmp_path):
     with pytest.raises(SpecError) as refused:
         pipeline.sample(table, "patients.csv", finished[0] / "model", spec, RunContext(seed=3), tmp_path)
     assert "nowhere" not in str(refused.value)
+
+
+def test_a_stored_model_is_drawn_from_where_the_run_is(table, finished, tmp_path, monkeypatch):
+    """What the worker's jobs `sample` and `impute` call: the device of the run is that of the loaded networks."""
+    seen = []
+    monkeypatch.setattr(pipeline, "publish", lambda model, *rest: seen.append(model.generator.device))
+    monkeypatch.setattr(AutoregressiveGAN, "impute", lambda self, frame, *rest: seen.append(self.device) or frame)
+    for device in ("cpu", "meta"):
+        given = (table, "patients.csv", finished[0] / "model", SPEC, RunContext(seed=3, device=device), tmp_path)
+        pipeline.sample(*given)
+        pipeline.fill(*given)
+    assert seen == ["cpu", "cpu", "meta", "meta"]
+    lost = RunContext(device="cuda:99")
+    for step, given in ((pipeline.run, ()), (pipeline.sample, (finished[0] / "model",))):
+        with pytest.raises(SpecError, match="'cuda:99' was asked for"):
+            step(table, "patients.csv", *given, SPEC, lost, tmp_path)
+
+
+def test_a_generator_of_another_package_may_load_without_a_device(finished, monkeypatch):
+    load = AutoregressiveGAN.load
+    monkeypatch.setattr(AutoregressiveGAN, "load", classmethod(lambda cls, directory: load(directory)))
+    assert pipeline.load_model(finished[0] / "model", "meta")[0].generator.device == "cpu"
 
 
 def test_an_export_is_a_bundle_with_its_evidence(finished, tmp_path):

@@ -1,11 +1,13 @@
 """The library front: five lines from a frame to a scored synthetic frame."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from synthgen.errors import InputError, SpecError
 from synthgen.spec import GroupTarget, OneOf, Range
-from synthgen.synthesizer import TabularSynthesizer, score_files
+from synthgen.synthesizer import ImageSynthesizer, TabularSynthesizer, score_files
+from synthgen.tabular.gaussian_copula import GaussianCopula
 from tests.test_pipeline import patients
 
 SMALL = {"epochs": 8, "hidden": 32, "critic_epochs": 1, "critic_rounds": 1}
@@ -108,13 +110,13 @@ def test_wishes_out_of_range_raise_our_error():
 
 def test_a_model_loaded_with_its_source_is_asked_and_scored_as_before_saving(fitted, tmp_path):
     fitted.save(tmp_path / "model")
-    loaded = TabularSynthesizer.load(tmp_path / "model", patients())
+    loaded = TabularSynthesizer.load(tmp_path / "model", source=patients())
     asked = {"where": {"ward": "C", "outcome": "well", "age": Range(low=30, high=70)}, "seed": 4}
     pd.testing.assert_frame_equal(loaded.sample(20, **asked), fitted.sample(20, **asked))
     assert loaded.warnings == fitted.warnings
     assert loaded.score(patients(200, seed=9)).results
     with pytest.raises(SpecError, match="not the table that the model was fitted on"):
-        TabularSynthesizer.load(tmp_path / "model", patients().drop(columns="ward"))
+        TabularSynthesizer.load(tmp_path / "model", source=patients().drop(columns="ward"))
 
 
 def test_a_directory_without_a_model_is_refused(tmp_path):
@@ -213,3 +215,43 @@ def test_a_frame_with_numbers_as_labels_can_be_scored():
 def test_complex_numbers_are_refused():
     with pytest.raises(InputError, match="complex numbers: wave"):
         TabularSynthesizer().fit(patients().assign(wave=1 + 2j))
+
+
+# --- where networks run -----------------------------------------------------------------------------------------------
+
+
+def test_a_loaded_model_is_placed_on_the_device_that_was_asked_for(fitted, tmp_path):
+    fitted.save(tmp_path / "model")
+    for device in ("cpu", "meta"):
+        loaded = TabularSynthesizer.load(tmp_path / "model", device=device)
+        generator = loaded.model_.generator
+        assert {value.device.type for value in generator.network.parameters()} == {device}
+        assert loaded.device == generator.device == generator.critics.device == device
+
+
+def test_the_device_reaches_the_generator_s_training(monkeypatch):
+    trained = GaussianCopula.fit
+    seen = []
+
+    def fit(self, data, schema, groups, ctx):
+        seen.append(ctx.device)
+        return trained(self, data, schema, groups, ctx)
+
+    monkeypatch.setattr(GaussianCopula, "fit", fit)
+    for device in ("cpu", "meta"):
+        model = TabularSynthesizer("gaussian_copula", device=device).fit(patients(300))
+        assert len(model.sample(5)) == 5
+    assert seen == ["cpu", "meta"]
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "warp", "Dr Zebra"])
+def test_a_device_that_is_not_there_is_refused_in_words(fitted, tmp_path, device):
+    fitted.save(tmp_path / "model")
+    asked = (
+        lambda: TabularSynthesizer(device=device).fit(patients(300)),
+        lambda: TabularSynthesizer.load(tmp_path / "model", device=device),
+        lambda: ImageSynthesizer(device=device).fit(np.zeros((40, 8, 8, 1), np.uint8), ["a", "b"] * 20),
+    )
+    for ask in asked:
+        with pytest.raises(SpecError, match=f"{device}.* (GPU|CPUs|none of that name)"):
+            ask()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -46,6 +47,23 @@ Epsilon = Annotated[
     typer.Option(min=0.01, help="Differential privacy to this epsilon, one person a unit; none if left out."),
 ]
 Delta = Annotated[float | None, typer.Option(help="Its delta; a tenth of one over the people when left out.")]
+
+
+class Resampling(StrEnum):
+    """How many candidates are drawn for each row kept: see `synthgen.spec.SampleSpec`."""
+
+    off = "off"
+    twice = "2x"
+    four_times = "4x"
+
+
+Resample = Annotated[
+    Resampling | None,
+    typer.Option(help="Candidates drawn for each row kept, by how real the critic finds them; 2x when left out."),
+]
+Device = Annotated[
+    str, typer.Option(envvar="SYNTHGEN_DEVICE", help="Where networks run: cpu, cuda, or cuda:1 for the second GPU.")
+]
 
 DROP = "near-copies (of training rows) or outliers: such rows are dropped and drawn again; repeatable."
 

@@ -63,10 +63,12 @@ def fit(
     size: pictures.Size = None,
     channels: pictures.Channels = None,
     fit_by: pictures.Shape = None,
+    device: inputs.Device = "cpu",
 ) -> None:
     """Train a generator on FILE, without any service."""
     params = inputs.parameters(set_ or []) or None
     settings: dict[str, Any] = {"generator": generator, "params": params, "seed": seed, "k_floor": k_floor}
+    settings["device"] = device
     form = pictures.options(size, channels, fit_by)
     if _holds_images(file):
         given = {"--positive": positive, "--column": column, "--keep": keep, "--epsilon": epsilon, "--delta": delta}
@@ -117,17 +119,20 @@ def sample(
         ),
     ] = None,
     drop: Annotated[list[str] | None, typer.Option(help=f"{inputs.DROP} Needs --source.")] = None,
+    resample: inputs.Resample = None,
     classes: pictures.Classes = None,
     truncation: pictures.Truncation = None,
     seed: Seed = 0,
+    device: inputs.Device = "cpu",
 ) -> None:
     """Draw synthetic rows or images from MODEL, without any service."""
     if not model.is_dir():
         raise InputError(f"There is no model folder at {model}.", "Train one with 'synthgen fit'.")
     if pictures.is_model(model):
         _check_ending(out, pictures.ENDINGS)
-        pictures.not_for_images({"--within": within, "--group": group, "--source": source, "--drop": drop})
-        pictures.sample(model, out, classes or [], rows, where or [], balance or [], truncation, seed)
+        given = {"--within": within, "--group": group, "--resample": resample, "--source": source, "--drop": drop}
+        pictures.not_for_images(given)
+        pictures.sample(model, out, classes or [], rows, where or [], balance or [], truncation, seed, device)
         return
     _check_ending(out, TABLES)
     pictures.not_for_tables({"--class": classes, "--truncation": truncation})
@@ -138,11 +143,18 @@ def sample(
     fixed = inputs.conditions(where or [])
     if source is not None:
         _must_be_readable(source)
-    synthesizer = TabularSynthesizer.load(model, source)
+    synthesizer = TabularSynthesizer.load(model, device, source)
     synthesizer.listener = Progress().listen
-    balanced, dropped = tuple(balance or ()), inputs.dropped(drop or [])
     written = synthesizer.write(
-        out, rows, where=fixed or None, balance=balanced, targets=targets, seed=seed, within=within, drop=dropped
+        out,
+        rows,
+        where=fixed or None,
+        balance=tuple(balance or ()),
+        targets=targets,
+        seed=seed,
+        resample=resample.value if resample else None,
+        within=within,
+        drop=inputs.dropped(drop or []),
     )
     typer.echo(f"{written:,} rows written to {out}.")
 
@@ -152,6 +164,7 @@ def impute(
     file: File,
     out: Annotated[Path, typer.Option(help="CSV, Excel (.xlsx) or Parquet file; the ending decides.")],
     seed: Seed = 0,
+    device: inputs.Device = "cpu",
 ) -> None:
     """Fill the missing cells of FILE by draws from MODEL, given what each row holds; nothing else changes."""
     if not model.is_dir():
@@ -160,7 +173,7 @@ def impute(
     _must_be_readable(file)
     from synthgen.synthesizer import TabularSynthesizer
 
-    rows = TabularSynthesizer.load(model).impute_file(file, out, seed)
+    rows = TabularSynthesizer.load(model, device).impute_file(file, out, seed)
     typer.echo(f"{rows:,} rows written to {out}.")
 
 

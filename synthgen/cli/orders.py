@@ -14,7 +14,7 @@ from synthgen.cli.remote import follow_job
 from synthgen.cli.session import Token, Url, connect
 from synthgen.cli.terminal import Progress
 from synthgen.errors import InputError, SpecError
-from synthgen.spec import SampleSpec, checked, private
+from synthgen.spec import RunSpec, SampleSpec, checked, private
 
 if TYPE_CHECKING:
     from synthgen.client import Client, Job
@@ -26,6 +26,12 @@ Inside = Annotated[str | None, typer.Option("--within", help="Balance inside eac
 Group = Annotated[list[str] | None, typer.Option(help=inputs.GROUP)]
 Keep = Annotated[list[str] | None, typer.Option(help=inputs.KEEP)]
 Drop = Annotated[list[str] | None, typer.Option(help=inputs.DROP)]
+KFloor = Annotated[
+    int | None, typer.Option(help="People a category, group or extreme needs to be kept; 10 when left out.")
+]
+HoldoutShare = Annotated[
+    float | None, typer.Option(help="Share of the people kept from training, to score by; 0.2 when left out.")
+]
 Seed = Annotated[int, typer.Option(min=0)]
 Follow = Annotated[bool, typer.Option("--follow", help="Watch until it is finished.")]
 
@@ -55,6 +61,9 @@ def submit(
     group: Group = None,
     keep: Keep = None,
     drop: Drop = None,
+    resample: inputs.Resample = None,
+    k_floor: KFloor = None,
+    holdout_share: HoldoutShare = None,
     epsilon: inputs.Epsilon = None,
     delta: inputs.Delta = None,
     seed: Seed = 0,
@@ -82,9 +91,13 @@ def submit(
         "policy": _policy(policy),
         "attacks": {"size": attacks.value, "secrets": secrets or [], "known": known or []},
         "constraints": [one.model_dump(mode="json") for one in inputs.constraints(keep or [])],
-        "sample": _sample(rows, where, balance, within, group, drop, seed, classes, truncation),
+        "sample": _sample(rows, where, balance, within, group, drop, resample, seed, classes, truncation),
         "images": pictures.options(size, channels, fit_by),
     }
+    shares = {"k_floor": k_floor, "holdout_share": holdout_share}
+    said = {name: value for name, value in shares.items() if value is not None}
+    checked(RunSpec, **said)  # before anything is uploaded
+    spec |= said
     if (asked := private(epsilon, delta)) is not None:
         spec["privacy"] = asked.model_dump(mode="json")
     with connect(url, token) as service:
@@ -93,7 +106,9 @@ def submit(
         if not images:
             given = {"--size": size, "--channels": channels, "--fit-by": fit_by}
             pictures.not_for_tables({**given, "--class": classes, "--truncation": truncation})
-        elif target is not None:
+        else:
+            pictures.not_for_images({"--resample": resample})
+        if images and target is not None:
             spec["target"], spec["images"] = None, {**spec["images"], "label": target}
         spec["time_budget"] = time_budget or (pictures.BUDGET if images else BUDGET)
         spec["columns"] = _corrected(service, dataset_id, corrections)
@@ -108,6 +123,7 @@ def draw(
     within: Inside = None,
     group: Group = None,
     drop: Drop = None,
+    resample: inputs.Resample = None,
     policy: Annotated[str | None, typer.Option(help=f"{inputs.POLICY} That of the job when left out.")] = None,
     classes: pictures.Classes = None,
     truncation: pictures.Truncation = None,
@@ -117,7 +133,7 @@ def draw(
     token: Token = None,
 ) -> None:
     """Draw another set from the model that JOB trained; it is scored and judged anew."""
-    sample = _sample(rows, where, balance, within, group, drop, seed, classes, truncation)
+    sample = _sample(rows, where, balance, within, group, drop, resample, seed, classes, truncation)
     judged_by = None if policy is None else _policy(policy)
     with connect(url, token) as service:
         _started(service, service.sample(job, sample, judged_by), follow)
@@ -130,6 +146,7 @@ def _sample(
     within: str | None,
     group: Sequence[str] | None,
     drop: Sequence[str] | None,
+    resample: inputs.Resampling | None,
     seed: int,
     classes: Sequence[str] | None,
     truncation: float | None,
@@ -147,6 +164,7 @@ def _sample(
         truncation=1.0 if truncation is None else truncation,
         drop=inputs.dropped(drop or []),
         seed=seed,
+        **({"resample": resample.value} if resample else {}),
     )
     return made.model_dump(mode="json")
 

@@ -124,6 +124,7 @@ def sample(
     balance: Sequence[str],
     truncation: float | None,
     seed: int,
+    device: str,
 ) -> None:
     """Draw images from a model of images into a .zip or .npz."""
     from synthgen.synthesizer import ImageSynthesizer
@@ -131,7 +132,7 @@ def sample(
     asked = _asked(classes, rows, where)
     if [name for name in balance if name != CLASS]:
         raise SpecError("Images are balanced over their class only.", f"Write --balance {CLASS}.")
-    synthesizer = ImageSynthesizer.load(model)
+    synthesizer = ImageSynthesizer.load(model, device)
     made = synthesizer.write(out, asked, seed=seed, truncation=truncation or 1.0, balanced=bool(balance))
     typer.echo(f"{made:,} images written to {out}.")
 

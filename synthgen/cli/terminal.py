@@ -14,6 +14,7 @@ from synthgen.errors import SynthgenError
 from synthgen.runtime import Event
 
 WIDTH = 28
+SAID = ("auto", "estimate", "planned")  # log lines that say, before training, which generator it is and what it takes
 
 
 def explain(error: BaseException) -> str:
@@ -94,6 +95,8 @@ class Progress:
             self.say(" ".join([str(event.payload.get("text", "")), *event.payload.get("acted", ())]))
         if event.kind == "log" and event.payload.get("warning"):
             self.say(f"Note: {event.payload['text']}")
+        elif event.kind == "log" and any(event.payload.get(mark) for mark in SAID):
+            self.say(str(event.payload["text"]))
         if event.kind != "progress":
             return
         done, total = float(event.payload["done"]), float(event.payload["total"])

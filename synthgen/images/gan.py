@@ -168,7 +168,8 @@ class ConditionalGAN:
     def _train(self, data: Pictures, ctx: RunContext) -> None:
         plan = planning.plan(self.canvas, self.params, bf16_pays(ctx.device))
         ctx.log(
-            f"Planned {plan.warm} steps of warm start and {plan.steps} of training, {self.params.batch} images each."
+            f"Planned {plan.warm} steps of warm start and {plan.steps} of training, {self.params.batch} images each.",
+            planned=plan.warm + plan.steps,
         )
         some = data.train.images(ctx.rng("senses").permutation(len(data.train))[:SENSED])
         self.critic.senses.learn(some)

@@ -11,7 +11,8 @@ TRAINED: frozenset[JobKind] = frozenset({"fit", "sample", "impute"})
 BASE = 700 << 20  # bytes: Python, pandas and torch before any data
 BYTES_PER_CELL = 150  # a table as read, as codes, and as made: the measured peak of a million rows divided by its cells
 UNPACKED = 12  # an archive of images against its pixels as numbers
-PLAIN = frozenset({"gaussian_copula", "smote"})  # fitted without a network: a GPU does nothing for them
+# Fitted without a network, or on the CPU whatever the device: a GPU does nothing for them.
+PLAIN = frozenset({"gaussian_copula", "independent", "smote_nc", "ctgan", "tvae"})
 LARGE_CELLS = 2_000_000  # smaller tables train as fast on a CPU, which need not move them
 
 

@@ -135,7 +135,7 @@ class CriticGAN(Coded):
         steps = self._steps(batch)
         task = CriticGanTask(self.network, self.critic, self.critics, table, self.params, batch, steps, ctx)
         task.watch.groups = cast(Sequence[Group], self.groups)
-        ctx.log(f"Planned {steps} steps of {batch} rows each.")
+        ctx.log(f"Planned {steps} steps of {batch} rows each.", planned=steps)
         run = loop.run(task, self._plan(steps, table), ctx)
         task.average = task.best
         load_weights(self.network, task.best)

@@ -16,6 +16,7 @@ from synthgen.tabular.critic import Critics, folds_of
 from synthgen.tabular.critic_gan_networks import RecordCritic, SpanGenerator
 from synthgen.tabular.critic_gan_sampling import Emphasised, FirstColumn, draw, randomness
 from synthgen.tabular.critic_gan_watch import CriticGanWatch
+from synthgen.tabular.critic_gan_weights import grip, times_drawn
 from synthgen.tabular.membership import Membership
 from synthgen.tabular.params import CriticGanParams
 from synthgen.tabular.task import load_weights, using
@@ -30,6 +31,7 @@ VALIDATION_ROWS, FAKES = 4096, 30_000
 COARSE, PAIRS = 12, 60
 PART = 16_384  # rows looked at in one go
 CHANCE = 0.05  # slope of the critics' logit under which they know nothing
+CONDITIONED = 0.5  # of the records of emphasised groups those whose group is given, in full emphasis
 
 
 @dataclass(frozen=True)
@@ -244,7 +246,7 @@ class CriticGanTask:
         at = np.searchsorted(self._cumulative, rng.random(rows) * self._cumulative[-1], side="right")
         at = np.minimum(at, len(self._cumulative) - 1)
         given = masks(rng, rows, self.data.train.shape[1])
-        groups, use = self._heaviest[at], rng.random(rows) < 0.5
+        groups, use = self._heaviest[at], rng.random(rows) < CONDITIONED * grip(self.params.emphasis)
         use &= groups >= 0
         given[use] = self._group_columns[groups[use]]
         device = self.ctx.device
@@ -275,16 +277,13 @@ class CriticGanTask:
         return min(1.0, 0.1 + 2.7 * (1 - step / self.steps)) * min(1.0, (step + 1) / 20) * self.watch.rate
 
     def _reweight(self, excess: np.ndarray) -> None:
-        """The gradient of the smooth maximum gives each group a mass; its records share it, none above the cap.
-
-        A group's excess is a mean over its records, so its mass does not depend on how many there are.
-        """
+        """The gradient of the smooth maximum gives each group a mass; see `times_drawn`."""
         p = self.params
         if p.reducer in ("mean", "literal") or p.emphasis == 0 or not len(excess):
             return
         share = self.data.train_in.sum() / len(self.data.train_in)
         of_mean = worst_case.weights(excess, p.reducer, p.emphasis, len(excess))
-        weights = np.clip(of_mean / len(excess) / np.maximum(share, 1e-9), 1.0, p.weight_cap)
+        weights = times_drawn(of_mean / len(excess), share, p.emphasis, p.weight_cap)
         plain = self.overfitted | (share == 0)
         self.weights = np.where(plain, 1.0, weights)
         chosen = np.flatnonzero(~plain & ((self.weights > 1) | (of_mean > 1)))

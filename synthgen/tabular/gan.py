@@ -23,7 +23,7 @@ from pydantic import ValidationError
 from synthgen.contracts import FitData, Group
 from synthgen.errors import InputError, TrainingError
 from synthgen.losses import surprise
-from synthgen.runtime import Event, RunContext
+from synthgen.runtime import RunContext
 from synthgen.spec import SampleSpec
 from synthgen.tabular import encoding, planning
 from synthgen.tabular.allowed import FREE, Allowed
@@ -186,7 +186,7 @@ class AutoregressiveGAN:
         wanted = planning.wanted(rows, steps.batch, self.params, people)
         check(found, names, self.layout.sizes, ctx.memory_limit(), wanted)
         self._expected = found.payload(names)
-        ctx.listener(Event("log", {"text": found.text(names), "estimate": self._expected}))
+        ctx.log(found.text(names), estimate=self._expected)
 
     def _build(self, seed: int, device: str) -> None:
         """Networks and critics for the layout."""

@@ -45,7 +45,11 @@ class CriticGanParams(Spec):
     """The critic-only conditional GAN: CTGAN-like networks, worst case over groups; start with `emphasis`."""
 
     emphasis: float = Field(
-        4.0, ge=0, le=1000, description="The dial: 0 gives every group the same mass, large values the worst group all."
+        4.0,
+        ge=0,
+        le=1000,
+        description="The dial: 0 draws every group as often as it is, 4 gives groups that are fitted alike the same "
+        "mass, large values give the worst group all.",
     )
     reducer: Literal["mean", "log_sum_exp", "cvar", "top_k", "literal"] = Field(
         "log_sum_exp",

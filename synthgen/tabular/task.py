@@ -170,7 +170,9 @@ class GanTask:
         self.critics.restore(under("critics", state.tensors))
         self.optimiser.restore(under("optimiser", state.tensors))
         self.weights.weights, self.excess = state.tensors["weights"].numpy(), state.tensors["excess"].numpy()
-        self.overfitted, self.row_weights = state.tensors["overfitted"].numpy(), state.tensors.get("rows")
+        self.overfitted = state.tensors["overfitted"].numpy()
+        rows = state.tensors.get("rows")
+        self.row_weights = None if rows is None else rows.to(self.ctx.device)
         self.stage, self.history = state.facts["stage"], state.facts["history"]
         self.critics.gap, self.critics.slope = state.facts["gap"], state.facts["slope"]
         self.watch.restore(state.facts["watch"])

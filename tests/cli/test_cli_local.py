@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
+from synthgen import pipeline
+from synthgen.cli import app
 from synthgen.release.rendering import Rendering
 
 
@@ -37,12 +41,39 @@ def table(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def model(table, tmp_path_factory):
+def fitted(table, tmp_path_factory):
+    """A model and what was shown while it was trained."""
     out = tmp_path_factory.mktemp("model") / "model"
     done = run("fit", table, "--target", "outcome", "--time-budget", "5", "--set", "emphasis=1.0", "--out", out)
     assert done.returncode == 0, done.stderr
     assert "%" in done.stderr, "progress is shown"
-    return out
+    return out, done.stderr
+
+
+@pytest.fixture(scope="module")
+def model(fitted):
+    return fitted[0]
+
+
+def test_fit_tells_what_was_chosen_and_what_it_will_take_before_it_trains(fitted, table, tmp_path):
+    """A line each on stderr; a table too small for a network does not get the copula in silence."""
+    lines = fitted[1].splitlines()
+    chosen = lines.index(
+        'Generator autoregressive_gan. "auto" chose it: parameters of the autoregressive GAN were given.'
+    )
+    estimates = [
+        i for i, line in enumerate(lines) if re.match(r"Expected: about .* GiB of memory and \d+ seconds", line)
+    ]
+    trained = next(i for i, line in enumerate(lines) if line.endswith(("  worst", "  mean")) or "worst  " in line)
+    assert [chosen < estimate < trained for estimate in estimates] == [True]
+    pd.read_csv(table).head(150).to_csv(tmp_path / "few.csv", index=False)
+    done = run("fit", tmp_path / "few.csv", "--out", tmp_path / "m")
+    assert done.returncode == 0, done.stderr
+    told = [line for line in done.stderr.splitlines() if line.startswith("Generator ")]
+    assert len(told) == 1
+    assert 'gaussian_copula. "auto" chose it: fewer than 200 people' in told[0]
+    done = run("fit", tmp_path / "few.csv", "--generator", "independent", "--out", tmp_path / "m")
+    assert "Generator" not in done.stderr, "it was named"
 
 
 def test_sample_csv_and_parquet(model, table, tmp_path):
@@ -53,6 +84,22 @@ def test_sample_csv_and_parquet(model, table, tmp_path):
         frame = read(tmp_path / name)
         assert list(frame.columns) == list(real.columns)
         assert len(frame) == 200
+
+
+def test_sample_takes_the_critic_s_dial(model, tmp_path, monkeypatch):
+    drawn, asked = pipeline.draw, []
+
+    def draw(model, schema, request, *rest, **more):
+        asked.append(request.resample)
+        return drawn(model, schema, request, *rest, **more)
+
+    monkeypatch.setattr(pipeline, "draw", draw)
+    for dial in ((), ("--resample", "off"), ("--resample", "4x")):
+        command = ("sample", str(model), "--rows", "20", *dial, "--out", str(tmp_path / "s.csv"))
+        assert CliRunner().invoke(app, command).exit_code == 0
+    assert asked == ["2x", "off", "4x"]
+    assert run("sample", model, "--rows", "20", "--resample", "3x", "--out", tmp_path / "s.csv").returncode == 2
+    assert "Needs --source" in " ".join(run("sample", "--help").stdout.split())
 
 
 def test_the_same_seed_gives_the_same_rows(model, tmp_path):

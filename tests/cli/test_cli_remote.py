@@ -238,6 +238,46 @@ def test_the_mix_and_the_rules_of_a_set_are_ordered_and_another_is_drawn(web, lo
         assert "went wrong inside" not in done.stderr
 
 
+def test_shares_floor_and_the_critic_s_dial_are_ordered_as_the_service_takes_them(web, logged_in, worker, tmp_path):
+    table = tmp_path / "shares.csv"
+    table.write_text("age,sex\n41,F\n52,M\n")
+    with Client(web.url) as client:
+        client.sign_in(NAME, PASSWORD)
+
+        def ordered(*options):
+            done = logged_in("submit", str(table), *options)
+            assert done.returncode == 0, done.stderr
+            spec = client.job(done.stdout.split("Job ")[1].split()[0]).spec
+            return spec["k_floor"], spec["holdout_share"], spec["sample"]["resample"]
+
+        asked = ("--k-floor", "25", "--holdout-share", "0.3", "--resample", "4x")
+        assert ordered(*asked) == (25, 0.3, "4x")
+        assert ordered() == (10, 0.2, "2x")
+        before = len(client.datasets())
+        for option, value, said in (
+            ("--k-floor", "1", "k_floor must be at least 2"),
+            ("--holdout-share", "0.5", "holdout_share must be at least 0 and less than 0.5"),
+        ):
+            done = logged_in("submit", str(table), option, value)
+            assert done.returncode == 1
+            assert said in done.stderr
+        assert logged_in("submit", str(table), "--resample", "3x").returncode == 2
+        assert len(client.datasets()) == before, "refused before the upload"
+
+
+def test_another_set_is_drawn_with_the_critic_s_dial(web, logged_in, worker, tmp_path):
+    table = tmp_path / "dial.csv"
+    table.write_text("age,sex\n41,F\n52,M\n")
+    done = logged_in("submit", str(table), "--time-budget", "5", "--follow")
+    job = done.stdout.split("Job ")[1].split()[0]
+    done = logged_in("draw", job, "--rows", "7", "--resample", "off")
+    assert done.returncode == 0, done.stderr
+    with Client(web.url) as client:
+        client.sign_in(NAME, PASSWORD)
+        drawn = client.job(done.stdout.split("Job ")[1].split()[0])
+        assert drawn.spec["sample"]["resample"] == "off"
+
+
 def test_a_token_is_listed_and_revoked(web, logged_in, run):
     with Client(web.url) as client:
         spare = client.sign_in(NAME, PASSWORD, label="spare")

@@ -1,6 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
+from synthgen import catalog
 from synthgen.service import routing
 from synthgen.service.db.tables import Dataset
 from synthgen.service.settings import GIB, Settings
@@ -23,6 +24,17 @@ def test_each_job_goes_where_it_is_served_best():
     assert where(LONG, generator="gaussian_copula") == "cpu"
     for kind in ("inspect", "export", "erase"):
         assert where(HUGE, kind) == "quick"
+
+
+def test_only_generators_that_a_gpu_trains_wait_for_one():
+    """Every generator of the catalog is on one of the two sides: a new one, or a new name, has to be put there."""
+    trained_on_it = {"autoregressive_gan", "critic_gan"}
+    assert set(catalog.modality("tabular").generators) == trained_on_it | routing.PLAIN
+    assert not trained_on_it & routing.PLAIN
+    for name in routing.PLAIN:
+        assert where(LONG, generator=name) == "cpu", name
+    for name in trained_on_it:
+        assert where(LONG, generator=name) == "gpu", name
 
 
 def test_a_job_goes_to_no_queue_that_nobody_serves():

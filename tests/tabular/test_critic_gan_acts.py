@@ -6,11 +6,13 @@ import torch
 from test_loss_acts import OTHER, RARE, SIZES, frame_of
 from test_weights import Equals
 
+from synthgen.losses import worst_case
 from synthgen.runtime import RunContext
 from synthgen.tabular.critic import Critics
 from synthgen.tabular.critic_gan_networks import RecordCritic, SpanGenerator
 from synthgen.tabular.critic_gan_sampling import FirstColumn
 from synthgen.tabular.critic_gan_task import CriticGanTask, Table
+from synthgen.tabular.critic_gan_weights import times_drawn
 from synthgen.tabular.membership import Membership
 from synthgen.tabular.modes import membership
 from synthgen.tabular.networks import Layout
@@ -127,7 +129,7 @@ def test_the_critics_output_changes_the_generators_weights(train):
 
 def test_weights_at_the_cap_leave_the_output_frequencies_alone(train):
     """A tenfold weight on the rarest ward all through training: it comes out as often as it is."""
-    task = new_task(train, emphasis=0.0)
+    task = new_task(train)
     task.weights = np.array([1.0, 1, 1, 1, 1, 10.0])
     task._follow_weights(np.array([RARE]))
     codes, _ = task._batch(np.random.default_rng(0), 20_000)
@@ -138,3 +140,57 @@ def test_weights_at_the_cap_leave_the_output_frequencies_alone(train):
     task.calibrate(20_000, np.random.default_rng(1))
     made = task.sample(np.full((20_000, 4), -1, dtype=np.int64), np.random.default_rng(2))
     assert (made[:, 0] == RARE).mean() == pytest.approx(share, rel=0.15)
+
+
+# --- the dial ---------------------------------------------------------------------------------------------------------
+
+EXCESS, SHARE = np.array([0.1, 0.0, 0.3, 0.05]), np.array([0.6, 0.3, 0.005, 0.05])
+DIALS = (1e-9, 1e-3, 0.1, 1.0, 2.0, 3.999999, 4.0)
+
+
+def times(t, reducer="log_sum_exp", excess=EXCESS, cap=20.0):
+    return times_drawn(worst_case.weights(excess, reducer, t, len(excess)) / len(excess), SHARE, t, cap)
+
+
+@pytest.mark.parametrize("reducer", ["log_sum_exp", "cvar", "top_k"])
+def test_the_dial_goes_from_the_data_s_frequency_without_a_jump(reducer):
+    """A group of .005 was drawn 20 times as often as soon as the dial left 0."""
+    assert times(1e-9, reducer) == pytest.approx(1.0, abs=1e-6)
+    assert times(4 - 1e-9, reducer) == pytest.approx(times(4.0, reducer), rel=1e-6)
+    rare = [times(t, reducer, np.zeros(4) if reducer == "log_sum_exp" else EXCESS)[2] for t in DIALS]
+    assert rare == sorted(rare)
+    assert rare[-1] == 20
+
+
+def test_groups_fitted_alike_are_drawn_by_a_power_of_their_share():
+    drawn = times(2.0, excess=np.zeros(4), cap=1000.0) * SHARE
+    few = SHARE < 0.25  # those above an equal mass are drawn as often as they are
+    assert drawn[few] == pytest.approx(0.25**0.5 * SHARE[few] ** 0.5)
+    assert drawn[~few] == pytest.approx(SHARE[~few])
+
+
+@pytest.mark.parametrize("t", [4.0, 5.0, 20.0, 1000.0])
+@pytest.mark.parametrize("reducer", ["log_sum_exp", "cvar", "top_k"])
+def test_from_the_default_on_weights_are_mass_over_share_to_the_bit(reducer, t):
+    """Published figures hang on the default."""
+    assert CriticGanParams().emphasis == 4.0
+    of_mean = worst_case.weights(EXCESS, reducer, t, len(EXCESS))
+    before = np.clip(of_mean / len(EXCESS) / np.maximum(SHARE, 1e-9), 1.0, 20.0)
+    assert np.array_equal(times(t, reducer), before)
+
+
+def test_a_task_with_the_least_emphasis_draws_and_conditions_as_one_without(train):
+    """And at the default half of the records of emphasised groups have their group given, as ever."""
+    drawn = {}
+    for t in (0.0, 1e-9, 4.0):
+        task = new_task(train, emphasis=t)
+        task._reweight(np.array([0.1, 0.0, 0.0, 0.0, 0.0, 0.3]))
+        codes, given = task._batch(np.random.default_rng(0), 4000)
+        drawn[t] = codes, given
+        if t < 1:
+            assert task.weights == pytest.approx(1.0, abs=1e-6)
+    assert all(torch.equal(*pair) for pair in zip(drawn[0.0], drawn[1e-9], strict=True))
+    codes, given = drawn[4.0]
+    rare = codes[:, 0] == RARE
+    assert rare.float().mean() > 3 * (train[:, 0] == RARE).mean()
+    assert (given[rare] == torch.tensor([True, False, False, False])).all(1).float().mean() > 0.5

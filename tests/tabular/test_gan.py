@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from synthgen.errors import InputError, Stopped, TrainingError
 from synthgen.runtime import RunContext
 from synthgen.spec import SampleSpec
 from synthgen.tabular.gan import AutoregressiveGAN
+from synthgen.tabular.task import GanTask
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +115,26 @@ def test_at_the_mean_end_of_the_dial_there_is_one_stage(scene):
     assert [stage["stage"] for stage in generator.report()["stages"]] == ["mean"]
     frame = scene.split.validation
     assert (generator.surprise(frame) == generator.surprise(frame, "worst")).all()
+
+
+def test_row_weights_are_put_back_where_training_runs(scene):
+    """Of `reducer="literal"`; on a GPU weights left on the CPU would stop a resumed run at its first step."""
+    kept = []
+
+    class Kept(GanTask):
+        def enter_worst_case(self):
+            super().enter_worst_case()
+            self.row_weights = torch.ones(len(self.data.train))
+            kept.append((self, self.state()))
+
+    generator = AutoregressiveGAN(TINY.model_copy(update={"reducer": "literal"}))
+    generator.task = Kept
+    generator.fit(scene.data, scene.schema, scene.groups, RunContext(seed=5))
+    task, state = kept[0]
+    task.ctx = replace(task.ctx, device="meta")
+    task.restore(state)
+    assert task.row_weights.device.type == "meta"
+    assert {value.device.type for value in task.average.values()} == {"meta"}
 
 
 @pytest.mark.parametrize("reducer", ["mean", "cvar", "top_k", "literal"])

@@ -94,7 +94,8 @@ class PrivateGAN(AutoregressiveGAN):
         worst = p.emphasis > 0 and p.reducer != "mean"
         levels = weights.of_levels(noisy, self.active, p.emphasis, p.weight_cap) if worst else None
         ctx.log(
-            f"Planned {paid.steps} steps within epsilon {paid.epsilon:g}, each with {paid.sampling_rate:.1%} of all."
+            f"Planned {paid.steps} steps within epsilon {paid.epsilon:g}, each with {paid.sampling_rate:.1%} of all.",
+            planned=paid.steps,
         )
         trainer = training.Trainer(
             self.network, torch.from_numpy(codes), people, levels, paid, RATE * p.learning_rate, secret
