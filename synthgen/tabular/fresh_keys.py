@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections import Counter
 from collections.abc import Mapping
 
@@ -13,6 +12,8 @@ from synthgen.runtime import RunContext
 from synthgen.tabular.schema import PLACEHOLDER, Column, KeyStyle, Schema
 
 LEAST_HEX = 16
+HEX, DIGITS = b"0123456789abcdef", np.frombuffer(b"0123456789", dtype=np.uint8)
+DASHES = (8, 13, 18, 23)  # in a UUID
 
 
 class Maker:
@@ -55,24 +56,56 @@ class Maker:
         style = column.key or KeyStyle(style="uuid")
         start = style.start + self.made[column.name]
         self.made[column.name] += count
-        out = np.empty(count, dtype=object)
-        out[:] = [fresh_key(style, start + i, self.rng) for i in range(count)]
-        return out
+        return fresh_keys(style, start, count, self.rng)
 
 
-def fresh_key(style: KeyStyle, number: int, rng: np.random.Generator) -> str:
-    """One key: counted where the source counts (from above its highest key), else random."""
+def fresh_keys(style: KeyStyle, start: int, count: int, rng: np.random.Generator) -> np.ndarray:
+    """`count` keys (objects of str): counted on from `start` where the source counts, else random.
+
+    Random ones hang on the state of `rng` alone, not on how many are made at a time.
+    """
     if style.style == "integer":
-        return str(number)
+        return _objects([str(number) for number in range(start, start + count)])
     if style.style == "numbered":
-        return f"{style.prefix}{number:0{style.width}d}{style.suffix}"
+        numbers = range(start, start + count)
+        return _objects([f"{style.prefix}{number:0{style.width}d}{style.suffix}" for number in numbers])
+    if style.style == "digits":
+        digits = rng.integers(0, 10, size=(count, style.width + 1))
+        digits[:, 0] = np.maximum(1, digits[:, 0])
+        return _texts(DIGITS[digits])
+    letters = np.frombuffer(HEX.upper() if style.upper else HEX, dtype=np.uint8)
     if style.style == "uuid":
-        text = str(uuid.UUID(bytes=rng.bytes(16), version=4))
-    elif style.style == "digits":
-        digits = rng.integers(0, 10, size=style.width + 1)
-        digits[0] = max(1, digits[0])
-        return "".join(map(str, digits))
-    else:
-        width = max(style.width, LEAST_HEX)
-        text = rng.bytes(-(-width // 2)).hex()[:width]
-    return text.upper() if style.upper else text
+        return _texts(_uuids(_bytes(count, 16, rng), letters))
+    width = max(style.width, LEAST_HEX)
+    return _texts(letters[_nibbles(_bytes(count, -(-width // 2), rng))[:, :width]])
+
+
+def _uuids(raw: np.ndarray, letters: np.ndarray) -> np.ndarray:
+    """Characters (rows, 36) of random UUIDs (RFC 9562, version 4) from bytes (rows, 16)."""
+    raw[:, 6], raw[:, 8] = raw[:, 6] & 0x0F | 0x40, raw[:, 8] & 0x3F | 0x80
+    out = np.full((len(raw), 36), ord("-"), dtype=np.uint8)
+    out[:, [i for i in range(36) if i not in DASHES]] = letters[_nibbles(raw)]
+    return out
+
+
+def _bytes(count: int, width: int, rng: np.random.Generator) -> np.ndarray:
+    """Random bytes (count, width)."""
+    words = rng.integers(0, 2**32, size=(count, -(-width // 4)), dtype=np.uint32)
+    return words.astype("<u4").view(np.uint8)[:, :width].copy()
+
+
+def _nibbles(raw: np.ndarray) -> np.ndarray:
+    """Half bytes (rows, 2 * width) of bytes (rows, width), the high one first."""
+    return np.stack([raw >> 4, raw & 15], axis=2).reshape(len(raw), 2 * raw.shape[1])
+
+
+def _texts(characters: np.ndarray) -> np.ndarray:
+    """Texts (rows,) from their ASCII characters (rows, length)."""
+    length = characters.shape[1]
+    return np.ascontiguousarray(characters).view(f"S{length}")[:, 0].astype(f"U{length}").astype(object)
+
+
+def _objects(texts: list[str]) -> np.ndarray:
+    out = np.empty(len(texts), dtype=object)
+    out[:] = texts
+    return out

@@ -19,6 +19,7 @@ from synthgen.spec import Unique
 from synthgen.tabular.constraints import Rules, breaks, granted, repeats, title
 from synthgen.tabular.conversion import presented_column
 from synthgen.tabular.filtering import Sieve
+from synthgen.tabular.remembered import Remembered
 from synthgen.tabular.row_source import RowSource
 
 RowTest = Callable[[pd.DataFrame], Any]
@@ -41,7 +42,7 @@ class Mender:
     rows: int = 0
     parted: int = 0
     mended: dict[str, int] = field(default_factory=dict)
-    seen: dict[int, pd.DataFrame] = field(default_factory=dict)
+    seen: dict[int, Remembered] = field(default_factory=dict)
     owners: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))  # of the chunk at hand
 
     @property
@@ -159,8 +160,7 @@ class Mender:
             return np.zeros(len(chunk), dtype=bool)
         if isinstance(rule, Unique):
             cells = self._cells(rule, chunk)
-            before = self.seen.get(i, cells.iloc[:0])
-            return repeats(pd.concat([before, cells], ignore_index=True))[len(before) :]
+            return repeats(cells) | self.seen[i].repeats(cells) if i in self.seen else repeats(cells)
         return breaks(rule, chunk, {c.name: c for c in self.schema.modelled}, self.rules.combinations[i])
 
     def _cells(self, rule: Unique, chunk: pd.DataFrame) -> pd.DataFrame:
@@ -170,8 +170,7 @@ class Mender:
     def _remember(self, chunk: pd.DataFrame) -> None:
         for i, rule in enumerate(self.rules.constraints):
             if isinstance(rule, Unique) and not granted(rule, self.schema) and self.schema.person not in rule.columns:
-                cells = self._cells(rule, chunk)
-                self.seen[i] = pd.concat([self.seen.get(i, cells.iloc[:0]), cells], ignore_index=True)
+                self.seen.setdefault(i, Remembered()).add(self._cells(rule, chunk))
 
     def _name(self, i: int) -> str:
         constraints = self.rules.constraints
