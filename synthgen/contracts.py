@@ -110,8 +110,9 @@ class Generator(Protocol):
     """A generative model of one modality.
 
     `capabilities` may hold "log_prob", "condition" (fixed values of any column), "balance", "constrain" (rules are kept
-    as rows are drawn; without it rows are drawn again) and "impute". `save` writes named
-    tensors and JSON, never a pickle. `parameters()` is the frozen params class the catalog shows as a form.
+    as rows are drawn; without it rows are drawn again), "impute", "follow" (columns that others determine come out so)
+    and "relate" (weekdays, the time between dates and places are kept). `save` writes named tensors and JSON, never a
+    pickle. `parameters()` is the frozen params class the catalog shows as a form.
     """
 
     name: ClassVar[str]

@@ -3,7 +3,7 @@
 from synthgen.contracts import Entry, Modality
 from synthgen.tabular.metrics import METRICS
 
-FACTORED = frozenset({"condition", "balance", "constrain", "impute"})
+FACTORED = frozenset({"condition", "balance", "constrain", "impute", "follow"})
 
 NOTICE = """The rows were drawn by a generative model that learnt from a real table. Some may equal a real row by
 chance: see copied_rows in the report.
@@ -29,6 +29,7 @@ TABULAR = Modality(
         "cautions": "synthgen.tabular.cautions:cautions",
         "cautions_of_schema": "synthgen.tabular.cautions:of_schema",
         "cautions_of_balance": "synthgen.tabular.cautions:of_balance",
+        "cautions_of_relations": "synthgen.tabular.cautions:of_relations",
         "census": "synthgen.tabular.modes:census",
         "check_request": "synthgen.tabular.requests:check_request",
         "check_without_source": "synthgen.tabular.requests:check_without_source",
@@ -68,14 +69,14 @@ TABULAR = Modality(
             "synthgen.tabular.gan:AutoregressiveGAN",
             "Autoregressive conditional GAN with the worst-case surprise loss",
             "synthgen.tabular.params:AutoregressiveParams",
-            capabilities=FACTORED | {"log_prob"},
+            capabilities=FACTORED | {"log_prob", "relate"},
             private="synthgen.tabular.private.gan:PrivateGAN",
         ),
         "critic_gan": Entry(
             "synthgen.tabular.critic_gan:CriticGAN",
             "Critic-only conditional GAN with the worst-case surprise loss (CTGAN-like networks)",
             "synthgen.tabular.params:CriticGanParams",
-            capabilities=frozenset({"condition", "balance"}),
+            capabilities=frozenset({"condition", "balance", "follow"}),
         ),
         "ctgan": Entry(
             "synthgen.tabular.ctgan_baseline:CtganBaseline",
@@ -93,7 +94,7 @@ TABULAR = Modality(
             "synthgen.tabular.gaussian_copula:GaussianCopula",
             "Gaussian copula (quick and simple; right margins, one correlation a pair)",
             "synthgen.tabular.params:GaussianCopulaParams",
-            capabilities=FACTORED,
+            capabilities=FACTORED | {"relate"},
         ),
         "smote_nc": Entry(
             "synthgen.tabular.smote:SmoteNC",

@@ -10,12 +10,13 @@ from typing import Any
 
 import pandas as pd
 
+from synthgen import catalog
 from synthgen.contracts import Source, Split
 from synthgen.spec import RunSpec, SampleSpec
 from synthgen.tabular.category_codes import CategoryCodes, fit_categories
 from synthgen.tabular.mixes import as_words, balanced_columns
 from synthgen.tabular.requests import is_discrete
-from synthgen.tabular.schema import Column, Schema
+from synthgen.tabular.schema import TIMES, Column, Schema
 
 SAID = {
     "empty": "not modelled, because no cell is filled; it comes back empty",
@@ -53,6 +54,25 @@ def of_balance(request: SampleSpec, schema: Schema, encoding: Any, split: Split 
         f"people and {'gets' if small == 1 else 'get'} no share of the balanced sample."
         for name, small in counted.items()
         if small
+    )
+
+
+def of_relations(schema: Schema, generator: str) -> tuple[str, ...]:
+    """What a generator of the catalog does not keep of what columns have to do with each other, a line a kind."""
+    able = catalog.generators("tabular")[generator].capabilities or frozenset()
+    lost = {
+        "follow from another column, and are drawn without it": [
+            c.name for c in schema.modelled if "follow" not in able and (c.determined_by or c.formula)
+        ],
+        "are dates, whose weekdays and order are lost": [
+            c.name for c in schema.modelled if "relate" not in able and c.kind in TIMES
+        ],
+        "are places, whose coordinates are drawn apart": [
+            c.name for c in schema.modelled if "relate" not in able and c.place_with
+        ],
+    }
+    return tuple(
+        f"Columns that {what} by {generator!r}: {', '.join(map(repr, names))}." for what, names in lost.items() if names
     )
 
 

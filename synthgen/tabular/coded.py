@@ -75,7 +75,9 @@ class Coded(ABC):
 
     def _encode(self, data: FitData, schema: Any, bins: int) -> None:
         """Fit the encoding, on training rows only."""
-        self.encoding = encoding.fit(data.train, schema.modelled, data.train_people, schema.k_floor, bins)
+        self.encoding = encoding.fit(
+            data.train, schema.modelled, data.train_people, schema.k_floor, bins, "relate" in self.capabilities
+        )
         self.target = schema.target
 
     @abstractmethod
@@ -93,7 +95,7 @@ class Factored(Coded):
     `shares` holds the share of training rows at each level, column by column.
     """
 
-    capabilities: ClassVar[frozenset[str]] = frozenset({"condition", "balance", "constrain", "impute"})
+    capabilities: ClassVar[frozenset[str]] = frozenset({"condition", "balance", "constrain", "impute", "follow"})
     shares: list[np.ndarray]
 
     def sample(self, spec: SampleSpec, rows: int, ctx: RunContext, rules: Rules = NO_RULES) -> Iterator[pd.DataFrame]:

@@ -43,7 +43,7 @@ class CriticGAN(Coded):
     """Tables: critic-only conditional GAN, emphasis on the groups that are worst fitted."""
 
     name: ClassVar[str] = "critic_gan"
-    capabilities: ClassVar[frozenset[str]] = frozenset({"condition", "balance"})
+    capabilities: ClassVar[frozenset[str]] = frozenset({"condition", "balance", "follow"})
     params_class: ClassVar[type[CriticGanParams]] = CriticGanParams
     columns: list[list[int]]
 

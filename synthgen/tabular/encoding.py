@@ -250,7 +250,8 @@ def fit(
     """The encoding of the modelled `columns` of a typed training frame.
 
     `people` says which person each row belongs to (None: every row is a person); a level needs `k` of them. `related`
-    adds the parts of dates and the columns that others determine, for generators that model all spans together.
+    adds the parts of dates and places, for generators that model all spans together; what follows from other columns
+    is worked out for every generator.
     Raises TrainingError if the table has no modelled column or fewer than 2k people.
     """
     if not columns:
@@ -262,13 +263,9 @@ def fit(
             "Submit a larger table, or lower the k-floor if the data are not sensitive.",
         )
     spans = [_fit_column(frame[c.name], c, people, k, bins) for c in columns]
-    if not related:
-        return Encoding(columns=tuple(spans))
     by_name = {span.name: span for span in spans}
-    parts = [
-        *fit_parts(frame, columns, by_name, people, k, bins),
-        *fit_places(frame, columns, by_name, people, k, bins),
-    ]
+    parts = [*fit_parts(frame, columns, by_name, people, k, bins)] if related else []
+    parts += fit_places(frame, columns, by_name, people, k, bins) if related else []
     return Encoding(
         columns=(*spans, *(span for _, span in parts)),
         parts=tuple(part for part, _ in parts),

@@ -50,7 +50,9 @@ class AutoregressiveGAN:
     """Tables: autoregressive generator, cross-fitted critics, emphasis on the groups that are worst fitted."""
 
     name: ClassVar[str] = "autoregressive_gan"
-    capabilities: ClassVar[frozenset[str]] = frozenset({"log_prob", "condition", "balance", "constrain", "impute"})
+    capabilities: ClassVar[frozenset[str]] = frozenset(
+        {"log_prob", "condition", "balance", "constrain", "impute", "follow", "relate"}
+    )
     task: ClassVar[type[GanTask]] = GanTask  # what a step is: benchmarks compare others
 
     def __init__(self, params: AutoregressiveParams = AutoregressiveParams()) -> None:

@@ -29,6 +29,7 @@ class GaussianCopula(Factored):
 
     name: ClassVar[str] = "gaussian_copula"
     params_class: ClassVar[type[GaussianCopulaParams]] = GaussianCopulaParams
+    capabilities: ClassVar[frozenset[str]] = Factored.capabilities | {"relate"}
 
     def __init__(self, params: GaussianCopulaParams = GaussianCopulaParams()) -> None:
         self.params = params

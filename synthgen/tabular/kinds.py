@@ -149,7 +149,9 @@ def _numbers(found: Cells) -> Column | None:
     whole = fields["decimals"] == 0
     if whole and not strays and (key := _integer_key(found, texts)) is not None:
         return key
-    if whole and (is_code_name(found.name) or is_personal_name(found.name) or max(map(len, texts)) > EXACT_DIGITS):
+    if whole and (
+        is_code_name(found.name) or is_personal_name(found.name) or max(map(_whole_digits, texts)) > EXACT_DIGITS
+    ):
         return None
     kind: ColumnKind = "integer" if whole else "number"
     if marked:
@@ -158,6 +160,11 @@ def _numbers(found: Cells) -> Column | None:
             return None
     fields["warning"] = _stray_warning(strays - len(marked), texts)
     return record(found, kind, _number_reason(texts, found.counts[good], kind, fields), **fields)
+
+
+def _whole_digits(text: str) -> int:
+    """How long a number is before its decimals, which in a whole column are binary noise (5770.000000000001)."""
+    return len(text.partition(".")[0])
 
 
 def _beyond(found: Cells, texts: list[str], counts: np.ndarray) -> Column | None:

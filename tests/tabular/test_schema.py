@@ -136,6 +136,13 @@ def test_rare_strays_among_numbers_are_missing_but_common_ones_are_kept():
     assert column(texts(["V5"] * 30 + list(range(60)))).kind in ("category", "code", "text")
 
 
+def test_binary_noise_on_whole_numbers_makes_no_text_of_them():
+    cells = [repr(float(value)) for value in np.round(RNG.gamma(3, 2, ROWS), 2) * 1000]
+    assert any(len(cell) > 15 for cell in cells)
+    found = column(texts(cells))
+    assert (found.kind, found.decimals) == ("integer", 0)
+
+
 def people_table(names=("patient_nbr",)):
     rows = [
         {
