@@ -1,7 +1,9 @@
 """Watching a run of the critic-only GAN: its health at every renewal and at the end, and what is done about it.
 
 There is no likelihood here, so collapse shows in variety alone, and a critic that tells everything is no rarity: its
-logit then says nothing of where the generator is worst, and emphasis rests until it does.
+logit then says nothing of where the generator is worst, and emphasis rests until it does. The critic that teaches is
+watched by how far it has come from where it began. How well it tells made records says nothing: the generator follows
+it, and a healthy one stands near chance, beyond it or far above, as it happens.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from synthgen.errors import TrainingError
 from synthgen.runtime import Event
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 
 LOOKED_AT = 8192  # made and held-out rows
 SLOWER = 0.1  # times the learning rates, after a collapse
+TAUGHT_FROM = 20  # steps; the learning rate rises until then
 MOST_NAMED = 20  # lost groups that an event names, by kind and columns
 
 
@@ -31,10 +35,11 @@ class CriticGanWatch:
         self.task, self.rate = task, 1.0
         self.groups: Sequence[Any] = ()
         self.history: list[dict[str, Any]] = []
+        self.first = self._taught()
 
     def examine(self, step: int) -> None:
         """A look after the critics were trained, and the acts. Raises TrainingError for a second collapse."""
-        seen = self._look(f"look/{step}")
+        seen = self._look(f"look/{step}", step)
         if seen.state is State.COLLAPSING:
             seen = self._recover(seen, step)
         elif {State.TOO_STRONG, State.AT_CHANCE} & {*seen.states}:
@@ -45,13 +50,13 @@ class CriticGanWatch:
 
     def conclude(self, step: int) -> None:
         """The last look, at the weights that are kept."""
-        seen = self._look("last look")
-        if State.AT_CHANCE in seen.states:
+        seen = self._look("last look", step)
+        if State.AT_CHANCE in seen.states and not seen.idle:
             self.task.critics.slope = self.task.critics.gap = 0.0
             seen = seen.after("The critics do not correct samples.")
         self._tell(seen, step)
 
-    def _look(self, name: str) -> Health:
+    def _look(self, name: str, step: int) -> Health:
         data = self.task.data
         held = data.validation[:LOOKED_AT].cpu().numpy()
         rows = min(len(data.train), LOOKED_AT)
@@ -64,9 +69,25 @@ class CriticGanWatch:
                 diversity=evidence.diversity(made, held, people),
                 unlikeness=evidence.unlikeness(made, held, people),
                 counts=Counts(inside[0], rows, inside[1], len(data.train)),
+                teacher_moved=self._moved() if step >= TAUGHT_FROM else None,
                 rows_per_person=people,
             )
         )
+
+    def _moved(self) -> float | None:
+        """How far the teaching critic has come: 0 is nowhere, about 1 or more another function altogether."""
+        spread = float(self.first.std()) if len(self.first) else 0.0
+        return float((self._taught() - self.first).std()) / spread if spread > 0 else None
+
+    @torch.no_grad()
+    def _taught(self) -> np.ndarray:
+        """What the critic that teaches says of held-out records, nothing given."""
+        held, pac = self.task.data.validation[:LOOKED_AT], self.task.params.pac
+        held = held[: len(held) // pac * pac]
+        if not len(held):
+            return np.zeros(0)
+        logits: np.ndarray = self.task.critic(held, torch.zeros_like(held, dtype=torch.bool)).double().cpu().numpy()
+        return logits
 
     def _recover(self, seen: Health, step: int) -> Health:
         if self.rate < 1:
@@ -80,13 +101,16 @@ class CriticGanWatch:
         return seen.after("Went back to the best weights; the learning rates are a tenth of what they were.")
 
     def _rest(self, seen: Health, step: int) -> Health:
-        """No emphasis by critics that know nothing, or by heart, or everything; the first two begin afresh."""
+        """No emphasis by critics that know nothing, or by heart, or everything; the first two begin afresh.
+
+        Nor under a teacher that stands still, which no other weights would make learn.
+        """
         self.task.emphasise(np.ones(len(self.task.weights)))
         seen = seen.after("No group is emphasised until the critics say more.")
         critics, known = self.task.critics, seen.figures.get("held_out_auc") or 0.5
-        if known > health.TELLS_ALL:
+        if known > health.TELLS_ALL or (seen.idle and State.TOO_STRONG not in seen.states):
             return seen
-        critics.effort *= 2 if State.AT_CHANCE in seen.states else 0.5
+        critics.effort *= 0.5 if State.TOO_STRONG in seen.states else 2
         critics.restart(self.task.ctx.seed_for(f"critics afresh/{step}"))
         return seen.after("The critics begin afresh.")
 

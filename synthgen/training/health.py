@@ -9,7 +9,9 @@ States, the worst first, each from intervals and never from a bare number:
 - *critic too strong*: the critics know their training records by heart, or tell nearly every unseen record: either way
   the logit no longer says how much is wrong where.
 - *critic at chance*: the critics tell nothing of unseen records although made and held-out records differ, which a
-  comparison of column pairs finds without them. A critic at chance for want of anything to find is no fault.
+  comparison of column pairs finds without them. A critic at chance for want of anything to find is no fault. Or the
+  critic that teaches an implicit generator is still what it was at the start, although others tell made records: how
+  well it tells them itself says nothing, since a generator that follows it stands near or beyond it all the time.
 - *balanced*: none of these.
 """
 
@@ -32,6 +34,7 @@ UNLIKE = 0.05
 ENTROPY_KEPT, DISTINCT_KEPT = 0.75, 0.5
 DIVERGED, DIVERGED_Z = 0.01, 3.0
 COPIES, COPIES_Z = 0.03, 3.0
+IDLE = 0.05  # of its first spread; after twenty steps critics that learn stood at .15 and more, dead ones under .02
 
 
 class State(StrEnum):
@@ -75,6 +78,8 @@ class Evidence:
     `above_marginals` is what the generator pays for records it is trained on above one that draws each column by
     itself, as a share of what that one pays; its error is of the paired difference.
     `copying` is the share of made records whose nearest real one was trained on, above what chance gives.
+    `teacher_moved` is of the critic that an implicit generator follows: the spread of what its logits of held-out
+    records changed by since training began, over their spread then.
     """
 
     logits: Logits | None = None
@@ -83,6 +88,7 @@ class Evidence:
     counts: Counts | None = None
     above_marginals: Estimate | None = None
     copying: Estimate | None = None
+    teacher_moved: float | None = None
     rows_per_person: float = 1.0
 
 
@@ -90,7 +96,8 @@ class Evidence:
 class Health:
     """One look: states (the worst first), figures for an engineer, one sentence for everybody, and what was done.
 
-    `lost` are the numbers of the groups that are lost. Nothing here holds a cell value.
+    `lost` are the numbers of the groups that are lost; `idle` says that the critic which teaches is the one at chance.
+    Nothing here holds a cell value.
     """
 
     states: tuple[State, ...]
@@ -98,6 +105,7 @@ class Health:
     sentence: str
     lost: tuple[int, ...] = ()
     acted: tuple[str, ...] = field(default=())
+    idle: bool = False
 
     @property
     def state(self) -> State:
@@ -130,7 +138,7 @@ def judge(evidence: Evidence) -> Health:
     """States, figures and sentence of one look."""
     reading = _Reading(evidence)
     found = {state: reason for state, reason in reading.reasons() if reason} or {State.BALANCED: reading.balanced()}
-    return Health(tuple(found), reading.figures(), next(iter(found.values())), reading.lost)
+    return Health(tuple(found), reading.figures(), next(iter(found.values())), reading.lost, idle=reading.idle())
 
 
 class _Reading:
@@ -209,7 +217,9 @@ class _Reading:
         return ""
 
     def at_chance(self) -> str:
-        """Whether the critics see nothing although there is something to see, and did not just memorise."""
+        """Whether critics see nothing although there is something to see, and did not just memorise; or one idles."""
+        if self.idle():
+            return "The critic that teaches stands still although others tell made records: raise its learning rate."
         if not self._blind() or self.too_strong():
             return ""
         return "The critics are at chance although made records still differ from real ones: they are not learning."
@@ -222,6 +232,11 @@ class _Reading:
             return "Training is balanced: neither the critics nor a comparison of columns finds a difference."
         right = f"{100 * self.held.value:.0f} of 100 pairs"
         return f"Training is balanced: the critics tell real from made in {right}, 50 being no better than a guess."
+
+    def idle(self) -> bool:
+        """Whether the critic that teaches stands still while others tell real from made beyond chance."""
+        moved = self.evidence.teacher_moved
+        return moved is not None and moved < IDLE and self.held is not None and self.held.low > 0.5
 
     def _blind(self) -> bool:
         """At chance on unseen records, with a certain difference of 5 points in some columns.
@@ -250,6 +265,8 @@ class _Reading:
             out["groups_lost"] = len(self.lost)
         if self.evidence.copying is not None:
             out["copying"] = self.evidence.copying.value
+        if self.evidence.teacher_moved is not None:
+            out["teacher_moved"] = self.evidence.teacher_moved
         if (above := self.evidence.above_marginals) is not None:
             out["above_marginals"] = above.value
         return {name: value if isinstance(value, int) else _finite(value) for name, value in out.items()}

@@ -43,6 +43,24 @@ def test_the_critics_state(held, trained, unlike, expected):
     assert state(logits=logits(held, trained), unlikeness=unlike) is expected
 
 
+@pytest.mark.parametrize(
+    ("held", "moved", "expected"),
+    [
+        (0.6, 0.01, State.AT_CHANCE),  # stands still, and others tell made records
+        (0.6, None, State.BALANCED),  # too early to say
+        (0.6, 0.3, State.BALANCED),  # learns
+        (0.0, 0.0, State.BALANCED),  # stands still where there is nothing to learn
+        (5.0, 0.0, State.TOO_STRONG),  # told, with the worse state before it
+    ],
+)
+def test_the_teachers_state(held, moved, expected):
+    seen = health.judge(Evidence(logits(held, held), WHOLE, LIKE, teacher_moved=moved))
+    assert seen.state is expected
+    assert seen.idle == (held > 0 and moved is not None and moved < 0.05) == (State.AT_CHANCE in seen.states)
+    assert ("stands still" in seen.sentence) == (expected is State.AT_CHANCE)
+    assert seen.figures.get("teacher_moved") == moved
+
+
 def test_few_held_out_records_cannot_say_that_a_critic_is_bad():
     few = Logits(np.zeros(1), np.zeros(9), ((np.ones(9) * 3, -np.ones(9)),))
     assert state(logits=few, unlikeness=UNLIKE) is State.BALANCED
