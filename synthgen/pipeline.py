@@ -189,7 +189,8 @@ def fit(prepared: Prepared, spec: RunSpec, ctx: RunContext) -> Model:
     chosen, why = catalog.choose(spec, data, schema)
     ctx.log(f"Generator {chosen.generator}. {why}", auto=spec.generator == "auto")
     if modality.offers("cautions_of_relations"):
-        for caution in modality.call("cautions_of_relations", prepared.schema, chosen.generator):
+        able = catalog.generators(spec.modality)[chosen.generator].capabilities
+        for caution in modality.call("cautions_of_relations", prepared.schema, chosen.generator, able):
             ctx.warn(caution)
     declared = None if spec.privacy is None else modality.call("declared_private", schema, spec)
     generator = catalog.build(chosen, declared).fit(data, schema, prepared.groups, timed.at("fit"))

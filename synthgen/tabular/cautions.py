@@ -10,7 +10,6 @@ from typing import Any
 
 import pandas as pd
 
-from synthgen import catalog
 from synthgen.contracts import Source, Split
 from synthgen.spec import RunSpec, SampleSpec
 from synthgen.tabular.category_codes import CategoryCodes, fit_categories
@@ -57,9 +56,8 @@ def of_balance(request: SampleSpec, schema: Schema, encoding: Any, split: Split 
     )
 
 
-def of_relations(schema: Schema, generator: str) -> tuple[str, ...]:
-    """What a generator of the catalog does not keep of what columns have to do with each other, a line a kind."""
-    able = catalog.generators("tabular")[generator].capabilities or frozenset()
+def of_relations(schema: Schema, generator: str, able: frozenset[str]) -> tuple[str, ...]:
+    """What a generator that is `able` to so much does not keep of what columns have to do with each other, by kind."""
     lost = {
         "follow from another column, and are drawn without it": [
             c.name for c in schema.modelled if "follow" not in able and (c.determined_by or c.formula)
