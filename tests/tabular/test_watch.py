@@ -48,7 +48,7 @@ def test_a_healthy_run_is_balanced_throughout(seed):
 
 
 def test_an_absurd_learning_rate_is_undone_once():
-    made, told, _ = run(hospital(600), SMALL.model_copy(update={"learning_rate": 1.0}))
+    made, told, _ = run(hospital(600), SMALL.model_copy(update={"learning_rate": 2.0}))  # so few people get half of it
     assert told[0]["state"] == "collapsing"
     assert "learning rate is a tenth" in told[0]["acted"][0]
     assert told[0]["above_marginals"] > 0.01
