@@ -38,26 +38,34 @@ class GroupWeights:
         `inside` says who belongs where, `spared` (groups,) which groups stay at the data's frequency, because emphasis
         would memorise them. Odds are averaged over the columns; a group of several columns adds only its critics' tilt.
         """
-        free = [g for g in range(len(self.groups)) if self.columns[g] and not spared[g]]
-        alone = [g for g in free if len(self.columns[g]) == 1]
+        alone = [g for g in range(len(self.groups)) if len(self.columns[g]) == 1]
         total, joint = np.zeros(len(inside)), np.ones(len(inside))
         for column in sorted({self.columns[g][0] for g in alone}):
-            total += self._within([g for g in alone if self.columns[g] == [column]], inside, t)
-        for g in free:
-            if len(self.columns[g]) > 1 and self.weights[g] > 1:
+            total += self._within([g for g in alone if self.columns[g] == [column]], inside, spared, t)
+        for g in range(len(self.groups)):
+            if len(self.columns[g]) > 1 and self.weights[g] > 1 and not spared[g]:
                 joint = np.maximum(joint, np.where(inside[:, g], self._tilt(g), 1.0))
         odds = joint * (total if alone else 1.0)
         return worst_case.capped(odds / odds.sum(), cap)
 
-    def _within(self, groups: Sequence[int], inside: Membership, t: float) -> np.ndarray:
-        """Odds (rows,) that sum to one, for groups of one column and, as one more, the rows in none of them."""
-        out, power = np.zeros(len(inside)), 1.0 / (1.0 + t)
+    def _within(self, groups: Sequence[int], inside: Membership, spared: np.ndarray, t: float) -> np.ndarray:
+        """Odds (rows,) that sum to one, for groups of one column and, as one more, the rows in none of them.
+
+        Rows of spared groups are drawn as often as the data have them; what the others gain, the others pay.
+        """
+        out, as_is, power = np.zeros(len(inside)), np.zeros(len(inside), dtype=bool), 1.0 / (1.0 + t)
         for g in groups:
             member = inside[:, g]
-            out[member] = np.maximum(out[member], self._tilt(g) * member.sum() ** (power - 1.0))
-        rest = out == 0
+            if spared[g]:
+                as_is |= member
+            else:
+                out[member] = np.maximum(out[member], self._tilt(g) * member.sum() ** (power - 1.0))
+        rest = (out == 0) & ~as_is
         out[rest] = max(rest.sum(), 1) ** (power - 1.0)
-        return np.asarray(out / out.sum())
+        out[as_is] = 0.0
+        out *= (1.0 - as_is.mean()) / max(out.sum(), np.finfo(float).tiny)
+        out[as_is] = 1.0 / len(out)
+        return out
 
     def _tilt(self, group: int) -> float:
         """At most double: the size of a group says more about its excess than a critic that looks early."""

@@ -91,6 +91,21 @@ def test_a_memorised_group_stays_at_its_frequency(weights):
     assert odds(weights, spared=np.array([True, False])) == pytest.approx(1 / ROWS)
 
 
+def test_a_memorised_group_among_others_is_drawn_as_often_as_the_data_have_it():
+    """Not emphasised as part of the rows in no group: its share stays, and the others share what is left."""
+    frame = pd.DataFrame({"ward": [1] * 10 + [2] * 60 + [3] * 200 + [0] * 730})
+    wards = GroupWeights([Equals((("ward", w),)) for w in (1, 2, 3)], ["ward"])
+    inside, spared = wards.membership(frame), np.array([False, True, False])
+    before = wards.row_odds(inside, np.zeros(3, dtype=bool), 1.0, 50.0)
+    found = wards.row_odds(inside, spared, 1.0, 50.0)
+    share = {w: found[frame["ward"] == w].sum() for w in (0, 1, 2, 3)}
+    assert before[frame["ward"] == 2].sum() > 0.12
+    assert share[2] == pytest.approx(0.06)
+    assert share[1] / share[3] == pytest.approx((10 / 200) ** 0.5)
+    assert share[1] / share[0] == pytest.approx((10 / 730) ** 0.5)
+    assert wards.row_odds(inside, np.ones(3, dtype=bool), 1.0, 50.0) == pytest.approx(1 / 1000)
+
+
 def test_without_groups_every_row_counts_the_same():
     none = GroupWeights([], ["a"])
     assert none.row_odds(none.membership(FRAME), np.zeros(0, dtype=bool), 2.0, 8.0) == pytest.approx(1 / ROWS)
