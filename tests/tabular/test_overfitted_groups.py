@@ -48,6 +48,8 @@ def test_the_autoregressive_generator_no_longer_tilts_towards_it(seed, monkeypat
     assert task.excess[OTHER] == task.excess.max() > 1, "the critics ask for it"
     assert task.weights.weights[OTHER] == 1
     assert task.history[-1]["overfitted"] == 1
+    share = float((task.data.train[:, 0] == OTHER).double().mean())
+    assert drawn(task, OTHER) == pytest.approx(share, rel=0.1), "as often as the data have it"
     monkeypatch.setattr(surprise, "overfitted", never)
     control = learned_by_heart(seed)
     control.renew(60)
@@ -97,13 +99,13 @@ def test_the_critic_only_generator_no_longer_emphasises_it(monkeypatch):
     assert task.overfitted[RARE]
     assert not task.overfitted[OTHER]
     assert task.weights[RARE] == 1
-    assert task.weights[OTHER] > 3, "others keep theirs"
+    assert task.weights[OTHER] > 1.5, "others keep theirs"
     assert task.history[-1]["overfitted"] == task.overfitted.sum()
     assert RARE not in task.emphasised.groups
     assert task.watch._emphasise((RARE,)) == 0
     monkeypatch.setattr(surprise, "overfitted", never)
     control = unlike_the_unseen()
     control.renew(0)
-    assert control.weights[RARE] > 2
-    assert share_of(control, RARE) > 2 * share_of(task, RARE)
+    assert control.weights[RARE] > 1.3
+    assert share_of(control, RARE) > 1.2 * share_of(task, RARE)
     assert control.watch._emphasise((RARE,)) == 1
