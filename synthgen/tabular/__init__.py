@@ -76,7 +76,7 @@ TABULAR = Modality(
             "synthgen.tabular.critic_gan:CriticGAN",
             "Critic-only conditional GAN with the worst-case surprise loss (CTGAN-like networks)",
             "synthgen.tabular.params:CriticGanParams",
-            capabilities=frozenset({"condition", "balance", "follow"}),
+            capabilities=frozenset({"condition", "balance", "follow", "relate"}),
         ),
         "ctgan": Entry(
             "synthgen.tabular.ctgan_baseline:CtganBaseline",
