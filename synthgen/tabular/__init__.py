@@ -82,13 +82,13 @@ TABULAR = Modality(
             "synthgen.tabular.ctgan_baseline:CtganBaseline",
             "CTGAN (stock, for comparison; Business Source Licence)",
             "synthgen.tabular.params:CtganParams",
-            capabilities=frozenset(),
+            capabilities=frozenset({"follow"}),
         ),
         "tvae": Entry(
             "synthgen.tabular.ctgan_baseline:TvaeBaseline",
             "TVAE (stock, for comparison; Business Source Licence)",
             "synthgen.tabular.params:TvaeParams",
-            capabilities=frozenset(),
+            capabilities=frozenset({"follow"}),
         ),
         "gaussian_copula": Entry(
             "synthgen.tabular.gaussian_copula:GaussianCopula",
@@ -100,7 +100,7 @@ TABULAR = Modality(
             "synthgen.tabular.smote:SmoteNC",
             "SMOTE-NC (copies real people: benchmark only)",
             "synthgen.tabular.params:SmoteParams",
-            capabilities=frozenset(),
+            capabilities=frozenset({"follow"}),
             holds_records=True,
         ),
         "independent": Entry(
