@@ -41,7 +41,7 @@ TABULAR = Modality(
         "declared_private": "synthgen.tabular.private.checking:declared_ends",
         "prepare_private": "synthgen.tabular.private.checking:prepare",
         "learn_sieve": "synthgen.tabular.filtering:learn",
-        "key_notes": "synthgen.tabular.keys:notes",
+        "key_notes": "synthgen.tabular.cautions:of_set",
         "check_constraints": "synthgen.tabular.constraints:check",
         "check_attacks": "synthgen.tabular.metrics.attacks.secrets:check",
         "learn_constraints": "synthgen.tabular.constraints:learn",
@@ -105,7 +105,7 @@ TABULAR = Modality(
         ),
         "independent": Entry(
             "synthgen.tabular.baselines:IndependentColumns",
-            "Independent columns (baseline: every relation between columns is lost)",
+            "Independent columns (baseline: of what relates columns only what is looked up or worked out is kept)",
             "synthgen.tabular.params:IndependentParams",
             capabilities=FACTORED | {"log_prob"},
         ),

@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 from prepared import prepared
 
+from synthgen import pipeline
 from synthgen.runtime import RunContext
-from synthgen.spec import ColumnOverride, FixedCombinations, Inequality, Range, SampleSpec
+from synthgen.spec import ColumnOverride, FixedCombinations, Inequality, Range, RunSpec, SampleSpec
 from synthgen.synthesizer import TabularSynthesizer
-from synthgen.tabular import encoding, part_drawing
+from synthgen.tabular import encoding, io, part_drawing
 from synthgen.tabular.gaussian_copula import GaussianCopula
 from synthgen.training import checkpoint
 
@@ -97,6 +98,37 @@ def test_look_ups_and_formulas_are_kept_without_a_joint_model_and_what_is_not_is
     assert "whose weekdays and order are lost" in lines
     assert "whose coordinates are drawn apart" in lines
     assert "follow from another" not in lines
+
+
+def notes_of(generator, frame, columns, out):
+    """What stands beside a set that was drawn and scored."""
+    params = SHORT.get(generator, {})
+    spec, ctx = RunSpec(generator=generator, params=params, columns=columns, policy="open"), RunContext(seed=1)
+    ready = pipeline.prepare(io.from_memory(frame), spec, ctx)
+    return pipeline.publish(pipeline.fit(ready, spec, ctx), ready, spec, ctx, out).synthetic.notes
+
+
+def test_a_set_tells_which_relations_are_not_in_it(tmp_path):
+    lost = notes_of("independent", clinic(), DECLARED, tmp_path / "lost")
+    assert [note for note in lost if note.startswith("Columns that")] == [
+        "Columns that are dates, whose weekdays and order are lost by 'independent': 'admitted', 'discharged'.",
+        "Columns that are places, whose coordinates are drawn apart by 'independent': 'lat', 'lon'.",
+    ]
+    assert not [note for note in lost if "not kept" in note]
+    assert not [n for n in notes_of("gaussian_copula", clinic(), DECLARED, tmp_path / "kept") if "Column" in n]
+
+
+def test_a_set_tells_of_relations_that_too_few_people_bear_out(tmp_path):
+    rng = np.random.default_rng(0)
+    frame = clinic().assign(note=lambda f: f["code"] + rng.choice([*"abcdefgh"], len(f)))
+    few = frame.index >= 4
+    frame[["lat", "lon"]] = frame[["lat", "lon"]].mask(np.column_stack([few, few & (frame.index % 3 > 0)]))
+    columns = {**DECLARED, "note": ColumnOverride(determined_by="code")}
+    told = [note for note in notes_of("gaussian_copula", frame, columns, tmp_path) if note.startswith("Column")]
+    assert [line.split(" is not kept")[0] for line in told] == [
+        "Columns 'lat' and 'lon': that they are one place",
+        "Column 'note': that 'code' determines it",
+    ]
 
 
 def test_wishes_for_columns_with_parts_are_met_and_what_hangs_on_them_follows(copula):
