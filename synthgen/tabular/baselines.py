@@ -15,7 +15,10 @@ from synthgen.tabular.params import IndependentParams
 
 
 class IndependentColumns(Factored):
-    """Every column drawn from its own distribution: right margins, no relation between columns, no risk to speak of."""
+    """Every column drawn from its own distribution: right margins, no risk to speak of.
+
+    No relation between columns is learnt; what other columns determine is looked up and worked out as always.
+    """
 
     name: ClassVar[str] = "independent"
     capabilities: ClassVar[frozenset[str]] = Factored.capabilities | {"log_prob"}

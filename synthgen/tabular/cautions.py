@@ -1,4 +1,5 @@
-"""What the owner of a table is told before training: what is not modelled or comes back changed, and why.
+"""What the owner of a table is told before training: what is not modelled or comes back changed, and why; and with a
+synthetic set: how its keys were made, and what of the relations between its columns is not kept.
 
 Every line names a column and counts; none holds a cell value or the name of a rare category.
 """
@@ -10,10 +11,12 @@ from typing import Any
 
 import pandas as pd
 
-from synthgen.contracts import Source, Split
+from synthgen.contracts import Generator, Source, Split
 from synthgen.spec import RunSpec, SampleSpec
+from synthgen.tabular import keys
 from synthgen.tabular.category_codes import CategoryCodes, fit_categories
 from synthgen.tabular.mixes import as_words, balanced_columns
+from synthgen.tabular.places import Place
 from synthgen.tabular.requests import is_discrete
 from synthgen.tabular.schema import TIMES, Column, Schema
 
@@ -72,6 +75,31 @@ def of_relations(schema: Schema, generator: str, able: frozenset[str]) -> tuple[
     return tuple(
         f"Columns that {what} by {generator!r}: {', '.join(map(repr, names))}." for what, names in lost.items() if names
     )
+
+
+def of_set(schema: Schema, generator: Generator, made: keys.KeyModel) -> tuple[str, ...]:
+    """What a reader of a synthetic set should know: its keys, and the relations between columns that are not in it."""
+    lost = of_relations(schema, generator.name, generator.capabilities)
+    return (*keys.notes(schema, generator, made), *lost, *dict.fromkeys(_of_few(schema, generator)))
+
+
+def _of_few(schema: Schema, generator: Generator) -> Iterator[str]:
+    """One line for each relation that the schema tells of and the generator keeps, where too few people bear it out."""
+    encoding, able = getattr(generator, "encoding", None), generator.capabilities
+    followed = {lookup.column for lookup in getattr(encoding, "lookups", ()) if lookup.values}
+    paired = [set(part.sources) for part in getattr(encoding, "parts", ()) if isinstance(part, Place)]
+    for column in schema.modelled:
+        if column.determined_by and "follow" in able and column.name not in followed:
+            yield (
+                f"Column {column.name!r}: that {column.determined_by!r} determines it is not kept, "
+                f"because too few people share each pair of their values, or {column.determined_by!r} is no category."
+            )
+        pair = {column.name, column.place_with or ""}
+        if column.place_with and "relate" in able and pair not in paired and not pair <= followed:
+            yield (
+                f"Columns {' and '.join(map(repr, sorted(pair)))}: that they are one place is not kept, "
+                "because too few people have both, or another column determines one of them alone."
+            )
 
 
 def _of_column(column: Column) -> str:

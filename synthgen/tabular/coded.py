@@ -112,7 +112,7 @@ class Factored(Coded):
 
     def report(self) -> Mapping[str, Any]:
         """Nothing is trained in steps."""
-        return {"stages": [], "columns": len(self.encoding.columns)}
+        return {"stages": [], "columns": len(self.encoding.source_columns)}
 
     def _count(self, data: FitData, schema: Any, bins: int) -> np.ndarray:
         """Fit the encoding and count the levels of the training rows; their codes (rows, columns)."""

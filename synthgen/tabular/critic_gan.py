@@ -43,7 +43,7 @@ class CriticGAN(Coded):
     """Tables: critic-only conditional GAN, emphasis on the groups that are worst fitted."""
 
     name: ClassVar[str] = "critic_gan"
-    capabilities: ClassVar[frozenset[str]] = frozenset({"condition", "balance", "follow"})
+    capabilities: ClassVar[frozenset[str]] = frozenset({"condition", "balance", "follow", "relate"})
     params_class: ClassVar[type[CriticGanParams]] = CriticGanParams
     columns: list[list[int]]
 
@@ -180,8 +180,10 @@ class CriticGAN(Coded):
         return np.ascontiguousarray(membership(self.groups, self._frame(codes)).T)
 
     def _frame(self, codes: np.ndarray) -> pd.DataFrame:
-        """The typed frame of active codes, by the middle of every bin."""
-        return self.encoding.decode(self._all_codes(codes), Middle())
+        """The typed frame of active codes, by the middle of every bin; a cell hangs on its own row, so on no parts."""
+        own = self.encoding.source_columns
+        table = self.encoding.model_copy(update={"columns": own, "parts": ()})
+        return table.decode(self._all_codes(codes)[:, : len(own)], Middle())
 
     def _active_codes(self, frame: pd.DataFrame) -> np.ndarray:
         return np.ascontiguousarray(self.encoding.encode(frame)[:, self.active])

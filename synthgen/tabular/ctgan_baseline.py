@@ -31,6 +31,7 @@ CHUNK, NOISE, SPREAD = 8192, 128, 4.0
 class StockModel(Coded):
     """What both stock models share: no conditions, numbers as a mixture's component and a place inside it."""
 
+    capabilities: ClassVar[frozenset[str]] = frozenset({"follow"})
     format: ClassVar[int] = 3
     spans: list[dict[str, Any]]
     conditions: list[float]

@@ -2,7 +2,9 @@
 
 The simplest generator that keeps relations between columns: it needs no training steps, so it is what `auto` takes
 where a network cannot be trained. Every level of a column is an interval of a standard normal score, as wide as the
-level is frequent; nominal levels stand in the order of their frequency, which is the model's weakness.
+level is frequent; nominal levels stand in the order of their frequency, which is the model's weakness. Levels of a
+column that determines others stand in the order of what they determine: that is looked up, so its relations to the rest
+of the table go by way of these levels alone.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from scipy.special import ndtr, ndtri
 from synthgen.contracts import FitData, Group
 from synthgen.runtime import RunContext
 from synthgen.tabular.coded import Factored
+from synthgen.tabular.encoding import Encoding
 from synthgen.tabular.params import GaussianCopulaParams
 from synthgen.training.checkpoint import State
 
@@ -38,22 +41,36 @@ class GaussianCopula(Factored):
         """Count the levels and correlate their scores on the training rows; validation and groups play no part."""
         ctx.check_stop()
         codes = self._count(data, schema, self.params.bins)
-        self._edges = [_edges(share) for share in self.shares]
-        self.correlation = self._correlated(codes, ctx)
+        self._line_up([line_of(self.encoding, i) for i in range(len(self.shares))])
+        self.correlation = self._correlated(self._lined_up(codes), ctx)
         return self
 
     # --- details -----------------------------------------------------------------------------------------------------
 
     def _state(self) -> State:
-        return State({**super()._state().tensors, "correlation": torch.from_numpy(self.correlation)})
+        lines = {f"lines/{i}": torch.from_numpy(line) for i, line in enumerate(self._lines)}
+        return State({**super()._state().tensors, **lines, "correlation": torch.from_numpy(self.correlation)})
 
     def _restore(self, state: State, device: str) -> None:
         super()._restore(state, device)
-        self._edges = [_edges(share) for share in self.shares]
+        lines = [state.tensors.get(f"lines/{i}") for i in range(len(self.shares))]  # none in models from before them
+        self._line_up(
+            [np.arange(n) if of is None else of.numpy() for n, of in zip(self.encoding.sizes, lines, strict=True)]
+        )
         self.correlation = state.tensors["correlation"].numpy()
 
+    def _line_up(self, lines: list[np.ndarray]) -> None:
+        """Give the levels of each column, as they stand in its line of scores, their intervals."""
+        self._lines = lines
+        self._edges = [_edges(share[line]) for share, line in zip(self.shares, lines, strict=True)]
+
+    def _lined_up(self, codes: np.ndarray) -> np.ndarray:
+        """The place in its line of each level in `codes` (rows, columns); -1 stays."""
+        places = [np.append(np.argsort(line), -1) for line in self._lines]
+        return np.stack([place[codes[:, i]] for i, place in enumerate(places)], axis=1)
+
     def _correlated(self, codes: np.ndarray, ctx: RunContext) -> np.ndarray:
-        """Correlation (columns, columns) of the scores behind the levels, by the rank likelihood (Hoff 2007).
+        """Correlation (columns, columns) of the scores behind lined-up codes, by the rank likelihood (Hoff 2007).
 
         Scores are drawn inside their levels given the other columns' scores, again and again: drawn blindly they would
         make a column of few levels look less correlated than it is.
@@ -81,10 +98,10 @@ class GaussianCopula(Factored):
 
     def _draw(self, given: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Codes (rows, columns) with `given` kept where it is not -1; rows with the same columns fixed go together."""
-        out = given.copy()
+        out, given = given.copy(), self._lined_up(given)
         for known, rows in _patterns(given):
             out[rows] = self._draw_alike(given[rows], known, rng)
-        return out
+        return np.stack([line[out[:, i]] for i, line in enumerate(self._lines)], axis=1)
 
     def _draw_alike(self, given: np.ndarray, known: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Fixed columns first, each score inside its level given the scores before it (Geweke 1991); then the rest."""
@@ -103,7 +120,7 @@ class GaussianCopula(Factored):
 
     def _factor(self, column: int, codes: np.ndarray) -> np.ndarray:
         """Probability (rows, levels) of a column given the known levels in `codes`, each at the middle of its score."""
-        out = np.empty((len(codes), len(self.shares[column])))
+        codes, out = self._lined_up(codes), np.empty((len(codes), len(self.shares[column])))
         for known, rows in _patterns(codes):
             known[column] = False
             at = np.flatnonzero(known)
@@ -114,8 +131,28 @@ class GaussianCopula(Factored):
                 mean += weight * ndtri((share[codes[rows, i]] + share[codes[rows, i] + 1]) / 2)
             spread = np.sqrt(max(1 - weights @ self.correlation[at, column], 1e-6))
             ends = np.concatenate([[-np.inf], self._edges[column][1:-1], [np.inf]])
-            out[rows] = np.diff(ndtr((ends - mean[:, None]) / spread), axis=1)
+            out[np.ix_(rows, self._lines[column])] = np.diff(ndtr((ends - mean[:, None]) / spread), axis=1)
         return out
+
+
+def line_of(encoding: Encoding, column: int) -> np.ndarray:
+    """The levels (levels,) of a column as its scores go up: those that determine others by what they determine.
+
+    What has an order counts before names, and what many levels share before the rest. Levels that determine nothing
+    stand in the middle, where they say least.
+    """
+    span, own = encoding.columns[column], np.arange(encoding.sizes[column])
+    lookups = [found for found in encoding.lookups if found.by == span.name]
+    if not lookups or span.ordered:
+        return own
+    spans = [encoding.columns[encoding.names.index(found.column)] for found in lookups]
+    levels = [found.levels_in(of) for found, of in zip(lookups, spans, strict=True)]
+    which = sorted(range(len(spans)), key=lambda i: (not spans[i].ordered, len(np.unique(levels[i]))))
+    kept, shares = levels[which[0]] >= 0, np.asarray(lookups[0].shares)
+    line = np.lexsort([own, *(levels[i] for i in reversed(which))])
+    line = line[kept[line]]
+    half = np.searchsorted(np.cumsum(shares[line]), shares[line].sum() / 2)
+    return np.concatenate([line[:half], own[~kept], line[half:]])
 
 
 def _edges(shares: np.ndarray) -> np.ndarray:

@@ -59,6 +59,11 @@ class Lookup(BaseModel):
                 out[rows] = rng.choice(len(weight), len(rows), p=weight / weight.sum())
         return out
 
+    def levels_in(self, span: Any) -> np.ndarray:
+        """The level of the dependent column's `span` that goes with each determining level, -1 where no cell does."""
+        cells = self._cells(span.decode(np.zeros(0, dtype=np.int64), np.random.default_rng(0)).dtype)
+        return np.append(span.encode(pd.Series(cells)), -1)[np.maximum(self.places, -1)]
+
     def _cells(self, dtype: np.dtype[Any]) -> np.ndarray:
         """The released cells in the dtype of the typed column."""
         if dtype.kind == "M":

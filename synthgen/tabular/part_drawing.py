@@ -11,7 +11,7 @@ import pandas as pd
 
 from synthgen.tabular.grid import DAY
 from synthgen.tabular.number_codes import NumberCodes
-from synthgen.tabular.parts import GAP, Interval, MonthDay, Part, TimeOfDay, Weekday
+from synthgen.tabular.parts import GAP, WEEKDAYS, Interval, MonthDay, Part, TimeOfDay, Weekday
 
 REACH = np.array(sorted(range(-31, 32), key=lambda offset: (abs(offset), offset)))  # days a date may be moved by
 TRIES = 6
@@ -105,6 +105,10 @@ def refine(draft: Draft, parts: Sequence[Part]) -> None:
             if isinstance(part, TimeOfDay):
                 _set_time(draft, part)
         _set_day(draft, column, [part for part in own if isinstance(part, Weekday | MonthDay)])
+        _leave_strange_days(draft, column, own)
+    starts = {part.after for part in parts if isinstance(part, Interval)} - draft.held
+    for column in (name for name in _in_order(parts) if name in starts):
+        _leave_strange_days(draft, column, parts)  # a request may have moved it
     for part in parts:
         if isinstance(part, Interval) and part.ordered:
             _keep_order(draft, part)
@@ -150,6 +154,48 @@ def _set_day(draft: Draft, column: str, parts: Sequence[Weekday | MonthDay]) -> 
         kinds.append(part.classes(moved // DAY) == wish[:, None])
     both = np.logical_and.reduce(kinds)
     _take(draft, column, rows, moved, [free & both, *(free & kind for kind in kinds)])
+
+
+def _leave_strange_days(draft: Draft, column: str, parts: Sequence[Part]) -> None:
+    """Move dates off weekdays that nobody has to the nearest other day, be it beyond the level that was drawn.
+
+    They stay in order with the dates that `parts` say of, and if they can on a day of the month of the same kind.
+    """
+    own = [part for part in parts if part.column == column]
+    weekday = next((part for part in own if isinstance(part, Weekday)), None)
+    if weekday is None:
+        return
+    span, seconds, usual = draft.spans[column], draft.seconds[column], _usual_days(draft, weekday)
+    rows = np.flatnonzero((seconds != GAP) & ~_is_rare(draft, weekday))
+    rows = rows[~usual[weekday.classes(seconds[rows] // DAY)]]
+    if not len(rows):
+        return
+    low, high = (edge * span.grid.seconds for edge in span.range)
+    moved = seconds[rows, None] + REACH * DAY
+    good = (low <= moved) & (moved <= high) & draft.wanted(column, moved) & usual[weekday.classes(moved // DAY)]
+    for part in parts:
+        if isinstance(part, Interval) and part.ordered and column in (part.column, part.after):
+            other = draft.seconds[part.after if part.column == column else part.column][rows, None]
+            good &= (other == GAP) | (moved >= other if part.column == column else moved <= other)
+    free = good & ~np.isin(moved // span.grid.seconds, np.asarray(span.spikes, dtype=np.int64))
+    days, month_days = moved // DAY, (part for part in own if isinstance(part, MonthDay))
+    same = [free & (part.classes(days) == part.classes(days[:, :1])) for part in month_days]
+    _take(draft, column, rows, moved, [*same, free, good])
+
+
+def _usual_days(draft: Draft, part: Weekday) -> np.ndarray:
+    """Which weekdays (7,) at least k people have in the column; all of them where each is somebody's."""
+    span, date = draft.spans[part.name], draft.spans[part.column]
+    shared = np.setdiff1d(np.asarray(date.spikes, dtype=np.int64), [place for _, place in date.marks])
+    usual = np.isin(WEEKDAYS, span.values)
+    usual[part.classes(shared * date.grid.seconds // DAY)] = True  # days of a level of their own have no parts
+    return usual | (usual.sum() + span.merged >= len(WEEKDAYS))
+
+
+def _is_rare(draft: Draft, part: Weekday) -> np.ndarray:
+    """The rows for which a weekday of few people was drawn, which may be any."""
+    span = draft.spans[part.name]
+    return np.asarray((draft.codes[part.name] == len(span.values)) & span.other)
 
 
 def _take(draft: Draft, column: str, rows: np.ndarray, moved: np.ndarray, choices: Sequence[np.ndarray]) -> None:

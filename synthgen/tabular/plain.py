@@ -37,7 +37,10 @@ def opened(frame: pd.DataFrame, table: Encoding) -> tuple[pd.DataFrame, list[str
 
 
 def closed(cells: Mapping[str, np.ndarray], table: Encoding, rng: np.random.Generator) -> pd.DataFrame:
-    """A typed frame for the columns that `opened` makes; numbers are rounded to the grid and kept in its range."""
+    """A typed frame for the columns that `opened` makes; numbers are rounded to the grid and kept in its range.
+
+    What other columns determine is looked up and worked out as where codes are decoded.
+    """
     out: dict[str, Any] = {}
     for column in table.columns:
         cell = cells[column.name]
@@ -47,7 +50,9 @@ def closed(cells: Mapping[str, np.ndarray], table: Encoding, rng: np.random.Gene
         there = cells.get(column.name + FILLED, np.ones(len(cell))).astype(bool)
         grid = _kept_in_range(np.rint(cell), column) if column.ordered else np.zeros(len(cell), int)
         out[column.name] = column.grid.cells(grid, there & bool(column.ordered))
-    return pd.DataFrame(out)
+    frame = pd.DataFrame(out)
+    follows = [*(found.column for found in table.lookups), *(name for name, _ in table.formulas)]
+    return table.decode(table.encode(frame), rng, given=frame.drop(columns=follows)) if follows else frame
 
 
 def _kept_in_range(places: np.ndarray, column: NumberCodes) -> np.ndarray:

@@ -30,6 +30,7 @@ class SmoteNC(Coded):
     """Rows between neighbours of the same class, as many of each class as in the data."""
 
     name: ClassVar[str] = "smote_nc"
+    capabilities: ClassVar[frozenset[str]] = frozenset({"follow"})
     params_class: ClassVar[type[SmoteParams]] = SmoteParams
     format: ClassVar[int] = 2
 

@@ -9,7 +9,8 @@ from scipy.stats import spearmanr
 from synthgen.runtime import RunContext
 from synthgen.spec import Inequality, SampleSpec
 from synthgen.synthesizer import TabularSynthesizer
-from synthgen.tabular.gaussian_copula import GaussianCopula
+from synthgen.tabular.gaussian_copula import GaussianCopula, line_of
+from synthgen.training.checkpoint import State
 
 
 def numbers(rows=3000, seed=0):
@@ -76,3 +77,64 @@ def test_rules_are_kept_and_gaps_are_filled_from_the_other_cells():
     gap = holed.height.isna()
     assert filled.height.notna().all()
     assert np.corrcoef(filled.height[gap], filled.weight[gap])[0, 1] > 0.6
+
+
+PRICES = np.random.default_rng(9).permutation(np.arange(12) * 20.0 + 10)  # of each code
+
+
+def stays(rows=600):
+    """A code, its price, which is looked up from it, and days that go with the price; a code of one person."""
+    rng = np.random.default_rng(0)
+    code = rng.choice(12, rows)
+    frame = pd.DataFrame(
+        {"code": [f"D{c:02d}" for c in code], "price": PRICES[code], "days": rng.poisson(1 + PRICES[code] / 25)}
+    )
+    frame.loc[0, "code"] = "lone"
+    return frame
+
+
+@pytest.fixture(scope="module")
+def priced():
+    return TabularSynthesizer("gaussian_copula").fit(stays())
+
+
+def test_a_looked_up_number_keeps_its_correlation_with_a_third_column(priced):
+    made, frame = priced.sample(2000), stays()
+    known = made[made["code"].str.fullmatch(r"D\d\d")]
+    assert len(known) > 1900
+    assert (known["price"] == known["code"].str[1:].astype(int).map(pd.Series(PRICES))).all()
+    real = frame["price"].corr(frame["days"], "spearman")
+    assert real > 0.7
+    assert abs(made["price"].corr(made["days"], "spearman") - real) < 0.1
+
+
+def test_levels_stand_in_the_order_of_what_they_determine_those_without_in_the_middle(priced):
+    encoding = priced.model_.generator.encoding
+    line, values = line_of(encoding, 0), encoding.columns[0].values
+    assert sorted(line) == list(range(encoding.sizes[0]))
+    prices = [PRICES[int(values[level][1:])] for level in line if level < len(values)]
+    assert len(prices) == 12
+    assert (np.diff(prices) > 0).all()
+    assert (line_of(encoding, 2) == np.arange(encoding.sizes[2])).all()
+
+
+def test_what_is_asked_of_a_code_and_what_goes_with_it_are_both_kept(priced):
+    fixed = priced.sample(300, where={"code": "D03"})
+    assert set(fixed["code"]) == {"D03"}
+    assert set(fixed["price"]) == {PRICES[3]}
+    dear, cheap = (priced.sample(400, where={"price": price})["days"].mean() for price in (230.0, 10.0))
+    assert dear > cheap + 4
+    holed = stays().assign(code=lambda f: f["code"].where(f.index % 2 == 0))
+    filled, gap = priced.impute(holed), holed["code"].isna()
+    assert (filled["price"] == stays()["price"]).all()
+    assert (filled["code"][gap] == stays()["code"][gap]).mean() > 0.9
+
+
+def test_a_saved_copula_keeps_its_lines_and_one_from_before_them_its_order(priced, tmp_path):
+    priced.save(tmp_path / "model")
+    again = TabularSynthesizer.load(tmp_path / "model")
+    pd.testing.assert_frame_equal(again.sample(50), priced.sample(50))
+    state = priced.model_.generator._state()
+    old = {name: tensor for name, tensor in state.tensors.items() if not name.startswith("lines")}
+    again.model_.generator._restore(State(old), "cpu")
+    assert all((line == np.arange(len(line))).all() for line in again.model_.generator._lines)
