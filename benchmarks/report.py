@@ -205,8 +205,8 @@ def budgets(lines: Sequence[dict[str, Any]]) -> str:
 
 
 def missed(results: Iterable[dict[str, Any]]) -> str:
-    """Every floor that was missed, with its figure and bound."""
-    lines = [f"- {_name(r)}: {_miss(b)}" for r in results for b in r["bars"] if b["outcome"] == "MISS"]
+    """Every floor that was missed, once, with its figure and bound."""
+    lines = dict.fromkeys(f"- {_name(r)}: {_miss(b)}" for r in results for b in r["bars"] if b["outcome"] == "MISS")
     return "\n".join(["Floors missed:", *lines] if lines else ["No floor is missed."])
 
 
