@@ -39,6 +39,7 @@ def test_what_is_no_count_is_told_all_at_once_and_without_the_name():
 def test_the_form_of_images_holds_what_was_said():
     assert pictures.options(32, None, pictures.FitBy.crop) == {"size": 32, "fit": "crop"}
     assert pictures.options(None, None, None) == {}
+    assert pictures.options(None, None, None, "ward") == {"person": "ward"}
     with pytest.raises(SpecError, match="neither 1 nor 3"):
         pictures.options(None, 2, None)
 
@@ -61,7 +62,32 @@ def test_options_for_tables_are_refused_where_there_are_images(zipped, tmp_path)
 def test_options_for_images_are_refused_where_there_is_a_table(tmp_path):
     table = tmp_path / "t.csv"
     table.write_text("a,b\n1,2\n3,4\n")
-    assert "--size is for images" in str(call("fit", table, "--out", tmp_path / "m", "--size", "32"))
+    error = call("fit", table, "--out", tmp_path / "m", "--size", "32", "--person", "a")
+    assert "--size is for images" in str(error)
+    assert "--person is for images" in str(error)
+
+
+def test_images_are_scored_by_the_columns_that_were_named(zipped, tmp_path, monkeypatch):
+    import synthgen.scored
+
+    asked = []
+    monkeypatch.setattr(
+        synthgen.scored, "score", lambda *paths, **said: asked.append((paths, said)) or played_images.scorecard()
+    )
+    named = ("--target", "folder", "--person", "ward")
+    error = call("score", zipped, zipped, "--holdout", zipped, *named, "--out", tmp_path / "card.json")
+    assert error is None
+    paths, said = asked[0]
+    assert paths == (zipped, zipped, zipped)
+    assert (said["target"], said["person"]) == ("folder", "ward")
+    assert json.loads((tmp_path / "card.json").read_text())["modality"] == "images"
+
+
+def test_which_images_cannot_be_scored_is_told(zipped, tmp_path):
+    table = tmp_path / "t.csv"
+    table.write_text("a,b\n1,2\n3,4\n")
+    told = str(call("score", zipped, table, "--out", tmp_path / "card.json"))
+    assert told.startswith("The synthetic images cannot be used")
 
 
 def model(folder, modality):
