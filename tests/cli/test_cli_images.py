@@ -10,7 +10,8 @@ import pytest
 from test_cli_remote import logged_in, run, web  # noqa: F401 - fixtures
 from typer.testing import CliRunner
 
-from synthgen.cli import local, pictures
+from synthgen.cli import local, pictures, scores
+from synthgen.contracts import MetricResult, Status
 from synthgen.errors import SpecError
 from synthgen.service import bootstrap
 
@@ -173,3 +174,12 @@ def test_a_folder_is_to_be_packed_first(logged_in, tmp_path):  # noqa: F811
     done = logged_in("submit", str(tmp_path))
     assert done.returncode == 1
     assert "Pack the folder into a zip" in done.stderr
+
+
+def test_advice_stands_beside_its_score():
+    found = MetricResult(
+        metric="augmentation", title="Would adding this set help?", family="utility", better="higher", low=-1, high=1,
+        best=1, value=0.04, verdict="use +50 %",
+    )  # fmt: skip
+    assert scores.row(found)[-1] == "use +50 %"
+    assert scores.row(found.model_copy(update={"status": Status.ERROR, "reason": "none"}))[-1] == "error: none"
