@@ -5,15 +5,19 @@ from __future__ import annotations
 import json
 import threading
 
+import httpx
 import played_images
 import pytest
 from test_cli_remote import logged_in, run, web  # noqa: F401 - fixtures
 from typer.testing import CliRunner
 
+from synthgen import catalog
 from synthgen.cli import local, pictures, scores
+from synthgen.client import Client
 from synthgen.contracts import MetricResult, Status
-from synthgen.errors import SpecError
+from synthgen.errors import InputError, SpecError
 from synthgen.service import bootstrap
+from synthgen.spec import DifferentialPrivacy, RunSpec
 
 
 @pytest.fixture(scope="module")
@@ -147,8 +151,6 @@ def test_images_are_submitted_with_counts_by_class(web, logged_in, reader, zippe
     assert "26 images, 2 classes" in done.stdout
     assert "Verdict: awaiting review" in done.stdout
     job = logged_in("jobs", "--limit", "1").stdout.splitlines()[-1].split()[0]
-    from synthgen.client import Client
-
     login = json.loads((logged_in.config / "synthgen" / "login.json").read_text())
     with Client(web.url, login["token"]) as client:
         found = client.job(job)
@@ -160,6 +162,31 @@ def test_images_are_submitted_with_counts_by_class(web, logged_in, reader, zippe
         assert client.gallery(found.set_id or "")["classes"]
     again = logged_in("draw", job, "--class", "round=10", "--follow")
     assert again.returncode == 0, again.stderr
+
+
+def test_what_to_do_about_a_set_that_cannot_be_read_is_told():
+    when = "2026-01-01T00:00:00Z"
+    dataset = {"id": "d", "name": "a", "filename": "a.zip", "state": "failed", "error": "No labels.", "size": 1}
+    ended = {"kind": "inspect", "state": "failed", "created_at": when}
+    jobs = [{"id": "1", "dataset_id": "e", "hint": "Other."}, {"id": "2", "dataset_id": "d", "hint": "Give folders."}]
+
+    def answer(request):
+        return httpx.Response(
+            200, json=[j | ended for j in jobs] if request.url.path.endswith("/jobs") else dataset | ended
+        )
+
+    with Client("http://service", "token", httpx.MockTransport(answer)) as client:
+        with pytest.raises(InputError, match="No labels") as caught:
+            client.await_dataset("d")
+        assert caught.value.hint == "Give folders."
+        jobs.clear()
+        with pytest.raises(InputError, match="Correct the file"):
+            client.await_dataset("d")
+
+
+def test_images_have_no_differential_privacy_to_choose():
+    with pytest.raises(SpecError, match="leave it out"):
+        catalog.check_private(RunSpec(modality="images", privacy=DifferentialPrivacy(epsilon=1)))
 
 
 def test_a_table_takes_no_options_for_images(logged_in, reader, tmp_path):  # noqa: F811
