@@ -141,7 +141,7 @@ def check_private(spec: RunSpec) -> None:
         others = ", ".join(sorted(n for n, entry in known.items() if entry.private))
         raise SpecError(
             f"Generator {name!r} has no differential privacy: nothing bounds what one person does to it.",
-            f"Choose one of: {others}.",
+            f"Choose one of: {others}." if others else f"No generator of {spec.modality} has it: leave it out.",
         )
     modality(spec.modality).call("check_private", spec)
 

@@ -48,15 +48,18 @@ def score_images(
     size: int | None = None,
     listener: Callable[[Event], None] = ignore,
     features: str | Path | None = None,
+    label: str | None = None,
+    person: str | None = None,
 ) -> Scorecard:
     """Score any generator's images: `real` is what it was trained on, `holdout` real images it never saw.
 
     Each is a folder, zip, .npz or `LabelledImages`; all are brought to one size (None: chosen from the real ones).
-    `features` is a TorchScript network to look through (`synthgen.images.metrics.given`). Raises SynthgenError where
-    they cannot be compared at all.
+    `features` is a TorchScript network to look through (`synthgen.images.metrics.given`). `label` and `person` name the
+    columns of a table of labels that hold the class and the source; None: found by their names. Raises SynthgenError
+    where they cannot be compared at all.
     """
     share = 0.2 if holdout is None else 0.0
-    form = checked(ImageOptions, size=size)
+    form = checked(ImageOptions, size=size, label=label, person=person)
     spec = checked(RunSpec, modality="images", seed=seed, k_floor=k_floor, holdout_share=share, images=form)
     ctx = RunContext(seed=seed, listener=listener, features=None if features is None else Path(features))
     prepared = pipeline.prepare(source_of(real), spec, ctx)

@@ -66,22 +66,32 @@ def score(
     Tables are data frames or files. `person` names the column that says which rows belong to one person; the hold-out
     must hold other people. Without a hold-out nothing is said about privacy. Raises SynthgenError where the tables
     cannot be compared at all; everything less is told by the status of each score and in the card's notes. Folders,
-    zips and .npz of labelled images are scored as such, through the network in `features` if one is given
-    (`synthgen.image_scored.score_images`).
+    zips and .npz of labelled images are scored as such, through the network in `features` if one is given; there
+    `target` names the column of the class (`synthgen.image_scored.score_images`).
     """
     if isinstance(real, str | Path) and catalog.detect(Path(real), Path(real).name) == "images":
-        _must_fit_images(target, positive, person, synthetic, holdout)
-        return score_images(real, synthetic, holdout, seed, k_floor, None, listener, features)  # type: ignore[arg-type]
+        _must_fit_images(positive, synthetic, holdout)
+        return score_images(
+            real,
+            synthetic,  # type: ignore[arg-type]
+            holdout,  # type: ignore[arg-type]
+            seed,
+            k_floor,
+            None,
+            listener,
+            features,
+            target,
+            person,
+        )
     if features is not None:
         raise SpecError("A network of image features was given for tables.", "Leave it out.")
     return score_files(real, synthetic, holdout, target, positive, seed, k_floor, listener, person, attacks, columns)[0]
 
 
-def _must_fit_images(*given: Any) -> None:
+def _must_fit_images(positive: str | None, synthetic: Table, holdout: Table | None) -> None:
     """Raise SpecError for what only a table has, named beside images."""
-    *named, synthetic, holdout = given
-    if any(name is not None for name in named):
-        raise SpecError("Images have no target, positive value or person column to name.", "Leave these out.")
+    if positive is not None:
+        raise SpecError("Images have no positive value to name.", "Leave it out.")
     if not all(isinstance(x, str | Path) for x in (synthetic, holdout) if x is not None):
         raise SpecError("The real data are images and a table came beside them.", "Give paths of images.")
 

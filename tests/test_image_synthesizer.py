@@ -264,6 +264,30 @@ def test_files_of_any_generator_can_be_scored(fitted, tmp_path, kept_as):
     assert card.result("mode_census").value is not None
 
 
+def tabled(path, images, column, extra):
+    """A folder of images with a table whose column names say nothing in English."""
+    path.mkdir()
+    rows = [f"datei,{column},{','.join(extra)}"]
+    for number, (pixels, name) in enumerate(zip(images.images, images.labels, strict=True)):
+        Image.fromarray(pixels).save(path / f"{number}.png")
+        rows.append(f"{number}.png,{name},{','.join(str(number % size) for size in extra.values())}")
+    (path / "befund.csv").write_text("\n".join(rows))
+    return path
+
+
+def test_the_columns_of_class_and_source_can_be_named_for_files(tmp_path, monkeypatch):
+    seen = []  # what the scores are handed; they are not computed
+    monkeypatch.setattr(pipeline, "score", lambda prepared, *rest: seen.append(prepared.split))
+    extra = {"seite": 2, "kranker": 65}  # the side has fewer values than the class, and is taken where none is named
+    paths = [tabled(tmp_path / name, cells(seed=seed), "art", extra) for name, seed in (("a", 0), ("b", 1), ("c", 2))]
+    synthgen.score(*paths, target="art", person="kranker", k_floor=2)
+    assert seen[0].train.counts(3).sum() + seen[0].validation.counts(3).sum() == sum(COUNTS)
+    assert len(seen[0].holdout) == sum(COUNTS)
+    people = [len(np.unique(part)) for part in (seen[0].train_people, seen[0].validation_people)]
+    assert sum(people) == 65
+    assert len(np.unique(seen[0].holdout_people)) == 65
+
+
 def test_without_a_holdout_nothing_is_said_about_privacy():
     card = score_images(cells(), cells(seed=1))
     found = card.result("closest_image")
@@ -278,7 +302,7 @@ def test_images_and_tables_are_not_compared(tmp_path):
     real, table = npz(tmp_path / "real.npz", cells()), pd.DataFrame({"a": range(20)})
     with pytest.raises(SpecError, match="table"):
         synthgen.score(real, table)
-    with pytest.raises(SpecError, match="no target"):
-        synthgen.score(real, real, target="class")
+    with pytest.raises(SpecError, match="no positive"):
+        synthgen.score(real, real, positive="yes")
     with pytest.raises(SynthgenError):
         synthgen.score(real, tmp_path / "none.npz")

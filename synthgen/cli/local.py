@@ -63,19 +63,20 @@ def fit(
     size: pictures.Size = None,
     channels: pictures.Channels = None,
     fit_by: pictures.Shape = None,
+    person: pictures.Person = None,
     device: inputs.Device = "cpu",
 ) -> None:
     """Train a generator on FILE, without any service."""
     params = inputs.parameters(set_ or []) or None
     settings: dict[str, Any] = {"generator": generator, "params": params, "seed": seed, "k_floor": k_floor}
     settings["device"] = device
-    form = pictures.options(size, channels, fit_by)
+    form = pictures.options(size, channels, fit_by, person)
     if _holds_images(file):
         given = {"--positive": positive, "--column": column, "--keep": keep, "--epsilon": epsilon, "--delta": delta}
         pictures.not_for_images(given)
         pictures.fit(file, out, {**settings, "time_budget": time_budget or pictures.BUDGET, "label": target}, form)
         return
-    pictures.not_for_tables({"--size": size, "--channels": channels, "--fit-by": fit_by})
+    pictures.not_for_tables({"--size": size, "--channels": channels, "--fit-by": fit_by, "--person": person})
     _must_be_readable(file)
     from synthgen.synthesizer import TabularSynthesizer
 
@@ -192,9 +193,13 @@ def score(
         typer.Option(help="The scorecard as it may leave with the set (.html or .json); asks for --policy."),
     ] = None,
     holdout: Annotated[Path | None, typer.Option(help="Real rows that training never saw.")] = None,
-    target: Annotated[str | None, typer.Option(help="Column to predict for usefulness.")] = None,
+    target: Annotated[
+        str | None, typer.Option(help="Column to predict for usefulness; of images the column of the class.")
+    ] = None,
     positive: Annotated[str | None, typer.Option(help="The value of the target to look for.")] = None,
-    person: Annotated[str | None, typer.Option(help="Column that says which rows belong to one person.")] = None,
+    person: Annotated[
+        str | None, typer.Option(help="Column that says which rows, or images, belong to one person.")
+    ] = None,
     policy: Annotated[str | None, typer.Option(help=inputs.POLICY)] = None,
     fail_on_block: Annotated[bool, typer.Option(help="Exit with code 3 where the policy blocks the set.")] = False,
     attacks: Annotated[AttackSize, typer.Option(help="How much is attacked.")] = AttackSize.standard,
@@ -213,13 +218,15 @@ def score(
     scores.check_policy(policy, fail_on_block, release_out is not None)
     from synthgen import scored
 
-    for what, path in (("real table", real), ("synthetic table", synthetic), ("hold-out", holdout)):
+    images = _holds_images(real)
+    kind, readable = ("images", pictures.read_first) if images else ("table", _must_be_readable)
+    for what, path in ((f"real {kind}", real), (f"synthetic {kind}", synthetic), ("hold-out", holdout)):
         if path is not None:
             with scored.saying(what):
-                _must_be_readable(path)
+                readable(path)
     from synthgen.spec import AttackPlan
 
-    scores.check_metrics(policy, "images" if _holds_images(real) else "tabular")
+    scores.check_metrics(policy, "images" if images else "tabular")
     progress = Progress()
     try:
         card = scored.score(

@@ -72,6 +72,7 @@ def submit(
     size: pictures.Size = None,
     channels: pictures.Channels = None,
     fit_by: pictures.Shape = None,
+    person: pictures.Person = None,
     classes: pictures.Classes = None,
     truncation: pictures.Truncation = None,
     follow: Follow = False,
@@ -92,7 +93,7 @@ def submit(
         "attacks": {"size": attacks.value, "secrets": secrets or [], "known": known or []},
         "constraints": [one.model_dump(mode="json") for one in inputs.constraints(keep or [])],
         "sample": _sample(rows, where, balance, within, group, drop, resample, seed, classes, truncation),
-        "images": pictures.options(size, channels, fit_by),
+        "images": pictures.options(size, channels, fit_by, person),
     }
     shares = {"k_floor": k_floor, "holdout_share": holdout_share}
     said = {name: value for name, value in shares.items() if value is not None}
@@ -104,7 +105,7 @@ def submit(
         dataset_id = dataset or _upload(service, file, name)  # type: ignore[arg-type]
         images = service.dataset(dataset_id).modality == "images"
         if not images:
-            given = {"--size": size, "--channels": channels, "--fit-by": fit_by}
+            given = {"--size": size, "--channels": channels, "--fit-by": fit_by, "--person": person}
             pictures.not_for_tables({**given, "--class": classes, "--truncation": truncation})
         else:
             pictures.not_for_images({"--resample": resample})

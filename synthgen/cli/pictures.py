@@ -33,6 +33,10 @@ class FitBy(StrEnum):
 Size = Annotated[int | None, typer.Option(min=8, max=128, help="Of images: height and width; chosen when left out.")]
 Channels = Annotated[int | None, typer.Option(help="Of images: 1 for grey, 3 for colour; chosen when left out.")]
 Shape = Annotated[FitBy | None, typer.Option("--fit-by", help="Of images of another shape: pad when left out.")]
+Person = Annotated[
+    str | None,
+    typer.Option(help="Of images: the column of the patient or source, kept together; found by name when left out."),
+]
 Classes = Annotated[
     list[str] | None, typer.Option("--class", help="Of images: NAME=COUNT, so many of that class; repeatable.")
 ]
@@ -41,11 +45,11 @@ Truncation = Annotated[
 ]
 
 
-def options(size: int | None, channels: int | None, fit_by: FitBy | None) -> dict[str, Any]:
+def options(size: int | None, channels: int | None, fit_by: FitBy | None, person: str | None = None) -> dict[str, Any]:
     """What was said about the form of images, as fields of `ImageOptions`; raises SpecError for other channels."""
     if channels not in (None, 1, 3):
         raise SpecError("--channels is neither 1 nor 3.", "Write --channels 1 for grey or --channels 3 for colour.")
-    said = {"size": size, "channels": channels, "fit": fit_by.value if fit_by else None}
+    said = {"size": size, "channels": channels, "fit": fit_by.value if fit_by else None, "person": person}
     return {name: value for name, value in said.items() if value is not None}
 
 

@@ -97,7 +97,7 @@ def _write(rendering: Mapping[str, Any], out: Path) -> None:
 def row(result: MetricResult) -> tuple[str, ...]:
     """One score of the table."""
     interval = f"{number(result.interval.low)} to {number(result.interval.high)}" if result.interval else ""
-    note = "" if result.status is Status.OK else f"{result.status.value}: {result.reason}"
+    note = result.verdict if result.status is Status.OK else f"{result.status.value}: {result.reason}"
     holdout = number(result.holdout) if result.holdout is not None else ""
     return (result.family, result.title, number(result.value), interval, holdout, note)
 

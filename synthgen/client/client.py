@@ -122,8 +122,13 @@ class Client:
         while (dataset := self.dataset(dataset_id)).state == "inspecting":
             _pause(deadline, "The schema was not ready")
         if dataset.state != "ready":
-            raise InputError(dataset.error or "The dataset cannot be used.", "Correct the file and upload it again.")
+            raise InputError(dataset.error or "The dataset cannot be used.", self._what_to_do(dataset_id))
         return dataset
+
+    def _what_to_do(self, dataset_id: str) -> str:
+        """The hint that the reading of a dataset ended with."""
+        read = (job for job in self.jobs() if job.dataset_id == dataset_id and job.kind == "inspect")
+        return next((job.hint for job in read if job.hint), "Correct the file and upload it again.")
 
     def erase(self, dataset_id: str) -> Job:
         """Erase a dataset."""

@@ -16,11 +16,14 @@ from synthgen.images.stack import ImageStack
 def alike(source: Source, schema: ImageSchema) -> tuple[ImageStack, np.ndarray]:
     """The images of known classes in the schema's size and channels, and which of them belong together, (n,).
 
-    Sources are read from the schema's column or, where these images have none of that name, from their own. Raises
-    InputError where no image is of a known class.
+    Classes are read from the column that was found or from the schema's, whichever knows more images. Sources are read
+    from the schema's column or, where these images have none of that name, from their own. Raises InputError where no
+    image is of a known class.
     """
     originals: Originals = source.data
-    labels = grouping.labels(originals, originals.label, schema.classes)
+    columns = [c for c in (originals.label, schema.layout.get("label", "")) if c in originals.columns]
+    found = [grouping.labels(originals, column, schema.classes) for column in columns]
+    labels = max(found, key=lambda places: int((places >= 0).sum()))
     kept = np.flatnonzero(labels >= 0)
     if not len(kept):
         raise InputError(

@@ -27,15 +27,18 @@ def channels_last(images: np.ndarray) -> np.ndarray:
     return np.moveaxis(images, 1, -1)
 
 
-def eight_bits(images: np.ndarray) -> tuple[np.ndarray, str]:
-    """The numbers as uint8 by one rule for the whole array, and what was done, empty for nothing. Raises InputError."""
+def eight_bits(images: np.ndarray, ends: tuple[float, float] | None = None) -> tuple[np.ndarray, str]:
+    """The numbers as uint8 by one rule for the whole array, and what was done, empty for nothing. Raises InputError.
+
+    `ends` are the lowest and the highest number where the array is a part of more.
+    """
     if images.dtype == np.uint8:
         return images, ""
     if images.dtype == bool:
         return images.astype(np.uint8) * np.uint8(255), "true and false made 255 and 0"
     if images.dtype.kind not in "iuf":
         raise InputError(f"The array of images holds {images.dtype.name} values.", PIXEL_HINT)
-    low, high = _ends(images)
+    low, high = ends or _ends([images])
     if images.dtype.kind == "f" and high <= 1:
         low = -1.0 if low < 0 else 0.0
         return _stretched(images, low, 1.0), f"numbers from {low:.0f} to 1 scaled to 8 bits"
@@ -47,11 +50,14 @@ def eight_bits(images: np.ndarray) -> tuple[np.ndarray, str]:
     return _stretched(images, low, high), "numbers scaled to 8 bits from the lowest to the highest of the whole set"
 
 
-def _ends(images: np.ndarray) -> tuple[float, float]:
-    low, high = (float(images.min()), float(images.max())) if images.size else (0.0, 0.0)
-    if not np.isfinite([low, high]).all():
+def _ends(arrays: Sequence[np.ndarray]) -> tuple[float, float]:
+    """The lowest and the highest number in arrays of one kind of numbers."""
+    filled = [images for images in arrays if images.size]
+    low = float(min((images.min() for images in filled), default=0.0))
+    high = float(max((images.max() for images in filled), default=0.0))
+    if not all(np.isfinite([images.min(), images.max()]).all() for images in filled):
         raise InputError("Some pixels are missing or infinite.", PIXEL_HINT)
-    if images.dtype.kind == "f" and low < -1 and high <= 1:
+    if any(images.dtype.kind == "f" for images in filled) and low < -1 and high <= 1:
         raise InputError("Pixels lie below -1.", PIXEL_HINT)
     return low, high
 
@@ -73,11 +79,21 @@ def _stretched(images: np.ndarray, low: float, high: float) -> np.ndarray:
     return out
 
 
-def eight_bits_of_all(images: Sequence[np.ndarray]) -> tuple[list[np.ndarray], str]:
-    """The same of images of different sizes: one rule for all of them."""
-    ends = np.cumsum([image.size for image in images])
-    flat, told = eight_bits(np.concatenate([image.ravel() for image in images]))
-    return [p.reshape(i.shape) for p, i in zip(np.split(flat, ends[:-1]), images, strict=True)], told
+def eight_bits_of_all(images: Sequence[np.ndarray]) -> list[tuple[np.ndarray, str]]:
+    """The same of several arrays: one rule for all whose numbers are of one kind, such as 8 bits, more bits, floats."""
+    kinds = [_kind(image) for image in images]
+    ends = {
+        kind: _ends([image for image, other in zip(images, kinds, strict=True) if other == kind])
+        for kind in sorted(set(kinds) & {"whole", "floating"})
+    }
+    return [eight_bits(image, ends.get(kind)) for image, kind in zip(images, kinds, strict=True)]
+
+
+def _kind(image: np.ndarray) -> str:
+    """Which numbers are scaled by one rule; "" where nothing has to be known of the others."""
+    if image.dtype == np.uint8:
+        return ""
+    return {"i": "whole", "u": "whole", "f": "floating"}.get(image.dtype.kind, "")
 
 
 def one_or_three(image: np.ndarray) -> np.ndarray:
@@ -91,7 +107,10 @@ def one_or_three(image: np.ndarray) -> np.ndarray:
 
 def label_texts(labels: Any, count: int, names: Sequence[str] = ()) -> tuple[str, ...]:
     """One text per image from numbers, texts, (n, 1) arrays or one-hot rows; `names` by number. Raises InputError."""
-    found = np.asarray(labels)
+    try:
+        found = np.asarray(labels)
+    except ValueError:  # lists of different lengths
+        raise InputError("Some images have more labels than others.", "Give one label for each image.") from None
     if found.dtype == object:
         found = np.array(["" if one is None or one != one else str(one) for one in found.ravel()]).reshape(found.shape)
     if found.ndim == 2 and found.shape[1] > 1:

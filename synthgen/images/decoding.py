@@ -9,7 +9,7 @@ import io
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -26,6 +26,7 @@ COLOURED_LEVELS = 16  # levels between the channels of a pixel that has colour; 
 COLOURED_SHARE = 0.01
 LOOKED_AT = 64  # rows and columns of an image that are looked at for colour
 ORIENTATION = 0x0112
+TURNED = "turned as the camera noted"
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -88,10 +89,15 @@ def looks_like(head: bytes) -> str | None:
 
 def decode(data: bytes, side: int) -> Decoded:
     """The first frame of a file's bytes, its longer side reduced to at most `side`. Raises Refused with the reason."""
+    return _guarded(lambda: _decoded(data, side))
+
+
+def _guarded(read: Callable[[], Decoded]) -> Decoded:
+    """What `read` gives; Refused, with the reason, where it fails."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return _decoded(data, side)
+            return read()
     except Refused:
         raise
     except Image.DecompressionBombError:
@@ -109,7 +115,7 @@ def _decoded(data: bytes, side: int) -> Decoded:
         width, height = image.size
         _check_size(width, height, 2 if image.format in ("JPEG", "MPO") else 1)
         _check_emptiness(width * height, len(data))
-        told = _frames_told(image) + _depth_told(image, data)
+        told = _frames_told(image) + _depth_told(image, data) + _turn_told(image)
         if image.format in ("JPEG", "MPO"):
             image.draft(None, (min(2 * side, width), min(2 * side, height)))
         with _hushed(image.format == "TIFF"):
@@ -137,11 +143,17 @@ def _hushed(wanted: bool) -> Iterator[None]:
 
 
 def of_picture(image: Image.Image, side: int) -> Decoded:
-    """The same of a picture in memory."""
-    _check_size(*image.size)
+    """The same of a picture in memory. Raises Refused with the reason."""
+    return _guarded(lambda: _pictured(image, side))
+
+
+def _pictured(image: Image.Image, side: int) -> Decoded:
     size = image.size
+    _check_size(*size)
+    told = _turn_told(image)
+    image.load()
     found = _plain(image, _reduced_size(*size, side))
-    return replace(found, size=size)
+    return _turned(replace(found, size=size, told=(*told, *found.told)), _turn(image))
 
 
 def _check_size(width: int, height: int, times: int = 1) -> None:
@@ -170,6 +182,12 @@ def _depth_told(image: Image.Image, data: bytes) -> tuple[str, ...]:
     if image.format == "TIFF":
         deep = 16 in tuple(getattr(image, "tag_v2", {}).get(258, ()))
     return ("16 bits per colour reduced to 8",) if deep and image.mode in ("RGB", "RGBA", "LA", "RGBX") else ()
+
+
+def _turn_told(image: Image.Image) -> tuple[str, ...]:
+    """A TIFF is turned by its decoder."""
+    tags = getattr(image, "tag_v2", None) if image.format == "TIFF" else None
+    return (TURNED,) if tags is not None and tags.get(ORIENTATION) in TURNS else ()
 
 
 def _turn(image: Image.Image) -> Image.Transpose | None:
@@ -253,7 +271,7 @@ def _turned(found: Decoded, turn: Image.Transpose | None) -> Decoded:
     pixels = np.stack([np.asarray(layer) for layer in layers], axis=-1)
     aside = turn in (TURNS[5], TURNS[6], TURNS[7], TURNS[8])
     size = found.size[::-1] if aside else found.size
-    return Decoded(pixels, (size[0], size[1]), (*found.told, "turned as the camera noted"))
+    return Decoded(pixels, (size[0], size[1]), (*found.told, TURNED))
 
 
 def _channels(found: Decoded) -> range:

@@ -56,7 +56,7 @@ def infer(source: Source, spec: RunSpec) -> ImageSchema:
         sizes=_sizes(originals.sizes),
         duplicates=int(repeated(originals.clusters).sum()),
         findings=ranked([*originals.findings, *ledger.findings()]),
-        notes=(*source.notes, *_choices(originals, kept, size, channels, spec)),
+        notes=(*_origins(source, label, person), *source.notes, *_choices(originals, kept, size, channels, spec)),
         layout={**{k: str(v) for k, v in source.layout.items()}, "label": label},
     )
 
@@ -135,6 +135,8 @@ def _tell_conversions(originals: Originals, kept: np.ndarray, form: tuple[int, i
             ledger.add("converted", SHAPES[fit], file)
         if max(width, height) < size:
             ledger.add("converted", f"enlarged to {size} pixels", file)
+        if max(width, height) > size:
+            ledger.add("converted", f"reduced to {size} pixels", file)
         if channels == 1 and originals.coloured[place]:
             ledger.add("converted", "colour made grey", file)
         if channels == 3 and originals.images[place].shape[-1] == 1:
@@ -152,6 +154,14 @@ def _sizes(sizes: np.ndarray) -> tuple[tuple[int, int, int], ...]:
     counts = Counter((int(w), int(h)) for w, h in sizes)
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return tuple((w, h, count) for (w, h), count in ranked[:MOST_SIZES])
+
+
+def _origins(source: Source, label: str, person: str | None) -> tuple[str, ...]:
+    """In words, which columns of a table of labels were taken."""
+    if source.layout.get("labels") != "table":
+        return ()
+    sources = "no column of sources" if person is None else f"sources from column {person!r}"
+    return f"classes from column {label!r}", sources
 
 
 def _choices(originals: Originals, kept: np.ndarray, size: int, channels: int, spec: RunSpec) -> tuple[str, ...]:

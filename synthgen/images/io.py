@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import numpy as np
@@ -62,6 +62,8 @@ def from_memory(images: Any, labels: Any, sources: Any = None, name: str = "imag
     arrays of any sizes. `labels` and `sources` (patients or other sources; optional) have one entry per image.
     """
     ledger = Ledger()
+    if not _is_array(images) and not isinstance(images, Iterable):
+        raise InputError("What was given as images is neither an array nor a list of images.", arrays.EXPECTED)
     found = _from_array(images, ledger) if _is_array(images) else _from_sequence(list(images), ledger)
     columns = {CLASS: arrays.label_texts(_plain(labels), len(found.files))}
     if sources is not None:
@@ -104,35 +106,38 @@ def _read_stack(pixels: np.ndarray, files: list[str], side: int | None = None) -
 
 
 def _from_sequence(images: Sequence[Any], ledger: Ledger) -> Read:
-    """PIL images as files would be read; arrays of one size as one array, of several by one rule of numbers for all."""
+    """PIL images as files would be read; arrays of one form as one array, others by a rule for each kind of numbers."""
     if not images:
         raise InputError("There is no image.", arrays.EXPECTED)
-    files = [f"image {number}" for number in range(len(images))]
-    if all(isinstance(one, Image.Image) for one in images):
-        return _from_pictures(images, files, ledger)
-    stack = [np.asarray(_plain(one)) for one in images]
-    if len({one.shape for one in stack}) == 1:
-        return _from_array(np.stack(stack), ledger)
-    pixels, told = arrays.eight_bits_of_all([arrays.channels_last(one[None])[0] for one in stack])
-    found = Read([], [], [])
-    for file, one in zip(files, pixels, strict=True):
-        found.extend(_read_stack(one[None], [file], _side(len(files))))
+    if any(isinstance(one, str | bytes | PurePath) for one in images):
+        raise InputError("Names of files were given as images.", "Give the folder, or open each with PIL.Image.open.")
+    pictures = [isinstance(one, Image.Image) for one in images]
+    stack = {i: np.asarray(_plain(images[i])) for i in range(len(images)) if not pictures[i]}
+    if not any(pictures) and len({(one.shape, one.dtype) for one in stack.values()}) == 1:
+        return _from_array(np.stack(list(stack.values())), ledger)
+    scaled = arrays.eight_bits_of_all([arrays.channels_last(one[None])[0] for one in stack.values()])
+    pixels = dict(zip(stack, scaled, strict=True))
+    found, side = Read([], [], []), _side(len(images))
+    for number, one in enumerate(images):
+        file = f"image {number}"
+        if pictures[number]:
+            found.extend(_from_picture(one, file, side, ledger))
+            continue
+        array, told = pixels[number]
+        found.extend(_read_stack(array[None], [file], side))
         if told:
             ledger.add("converted", told, file)
     return found
 
 
-def _from_pictures(images: Sequence[Image.Image], files: list[str], ledger: Ledger) -> Read:
-    found = Read([], [], [])
-    for file, one in zip(files, images, strict=True):
-        try:
-            decoded = decoding.of_picture(one, _side(len(images)))
-        except decoding.Refused as refused:
-            raise InputError(f"A picture cannot be taken: {refused}.", arrays.EXPECTED) from refused
-        found.extend(Read([decoded.pixels], [file], [decoded.size]))
-        for reason in decoded.told:
-            ledger.add("converted", reason, file)
-    return found
+def _from_picture(image: Image.Image, file: str, side: int, ledger: Ledger) -> Read:
+    try:
+        decoded = decoding.of_picture(image, side)
+    except decoding.Refused as refused:
+        raise InputError(f"A picture cannot be taken ({file}): {refused}.", arrays.EXPECTED) from refused
+    for reason in decoded.told:
+        ledger.add("converted", reason, file)
+    return Read([decoded.pixels], [file], [decoded.size])
 
 
 def _at_most(image: np.ndarray, side: int) -> np.ndarray:
@@ -151,14 +156,14 @@ def _side(count: int) -> int:
 
 
 def _from_npz(path: Path, label: str) -> Source:
-    pairs, names = npz.read(path)
+    pairs, names, unlabelled = npz.read(path)
     _check_count(sum(pair.images.shape[0] for pair in pairs if pair.images.ndim))
     ledger = Ledger()
     found = Read([], [], [])
     texts: list[str] = []
     people: list[str] = []
-    for pair in pairs:
-        pixels, told = arrays.eight_bits(arrays.channels_last(pair.images))
+    scaled = arrays.eight_bits_of_all([arrays.channels_last(pair.images) for pair in pairs])
+    for pair, (pixels, told) in zip(pairs, scaled, strict=True):
         files = [f"{pair.part or 'image'} {number}" for number in range(len(pixels))]
         for file in files if told else ():
             ledger.add("converted", told, file)
@@ -167,8 +172,9 @@ def _from_npz(path: Path, label: str) -> Source:
         people += [""] * len(files) if pair.people is None else arrays.label_texts(pair.people, len(files))
     columns = {CLASS: tuple(texts), **({PERSON: tuple(people)} if any(people) else {})}
     person = PERSON if any(people) else None
-    notes = ("the parts of the file were joined: the set is divided anew",) if len(pairs) > 1 else ()
-    return _source(label, found, columns, (CLASS, person), ledger, _file_digest(path), {"format": "npz"}, notes)
+    notes = ["the parts of the file were joined: the set is divided anew"] if len(pairs) > 1 else []
+    notes += [f"the array {key!r} has no labels and was left out" for key in unlabelled]
+    return _source(label, found, columns, (CLASS, person), ledger, _file_digest(path), {"format": "npz"}, tuple(notes))
 
 
 def _from_members(path: Path, label: str) -> Source:

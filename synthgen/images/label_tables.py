@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import re
@@ -18,8 +19,8 @@ LABEL_WORDS = (
     "condition", "outcome", "grade", "stage", "kind", "y",
 )  # fmt: skip
 PERSON_WORDS = (
-    "patient", "person", "subject", "participant", "individual", "donor", "case", "pid", "slide", "specimen", "source",
-    "parent", "origin", "video", "study", "session", "group",
+    "patient", "person", "subject", "participant", "individual", "donor", "case", "pid", "lesion", "slide", "specimen",
+    "source", "parent", "origin", "video", "study", "session", "group",
 )  # fmt: skip
 FEWEST_MATCHED = 0.5  # of the images, or of the rows: how many a column of file names must name
 MOST_CLASSES = 200
@@ -27,6 +28,7 @@ MOST_ROWS = 1_000_000
 MOST_ENDS = 6  # parts at the end of a path by which a file is found, beside its whole path
 ONE, FLAGS = {"1", "1.0"}, {"0", "0.0", "1", "1.0"}
 ONE_HOT = "class of one column each"
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # what spreadsheets call Unicode text
 SEPARATORS = (",", ";", "\t", "|")
 
 
@@ -101,7 +103,7 @@ def _cells(data: bytes, finder: _Finder) -> tuple[list[str], list[list[str]]]:
 
 
 def _text(data: bytes) -> str:
-    for encoding in ("utf-8-sig", "cp1252"):
+    for encoding in ("utf-16",) if data.startswith(UTF_16) else ("utf-8-sig", "cp1252"):
         try:
             return data.decode(encoding)
         except UnicodeDecodeError:

@@ -35,6 +35,9 @@ def found(images: Sequence[Member], others: Sequence[Member], ledger: Ledger) ->
     files = [member.name for member in images]
     folders = _by_folder(files)
     table = label_tables.best(_tables(others, ledger), files)
+    for member in others if table is None else ():
+        if member.ending != ".txt":  # which may be a text to read
+            ledger.add("left out", "a table that names too few of the images, or cannot be read", member.name)
     if table is not None:
         labels = _by_table(table, files, folders, ledger)
         if labels is not None:
@@ -83,8 +86,9 @@ def _by_table(
         return None
     if label is None and folders is not None:
         label, columns = folders.label, {**columns, **folders.columns}
-    told = [f"classes from column {label!r}", f"sources from column {person!r}" if person else "no column of sources"]
-    return Labels(columns, str(label), person, (*told, *notes), {"labels": "table"})
+    elif folders is not None and len(set(folders.columns[FOLDER].values())) > 1:
+        columns = {**folders.columns, **columns}  # so that they can be chosen in the place of what was found
+    return Labels(columns, str(label), person, tuple(notes), {"labels": "table"})
 
 
 def _by_folder(files: Sequence[str]) -> Labels | None:

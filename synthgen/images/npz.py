@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -16,7 +16,8 @@ from synthgen.images import archives
 PARTS = ("train", "val", "valid", "validation", "test")
 IMAGE_WORDS = ("images", "image", "x", "data", "imgs", "arr_0")
 LABEL_WORDS = ("labels", "label", "y", "targets", "target", "classes", "arr_1")
-PERSON_WORDS = ("patients", "patient", "people", "person", "subjects", "subject", "sources", "source", "groups")
+OWNERS = ("patients", "patient", "people", "person", "subjects", "subject", "sources", "source", "groups", "group")
+PERSON_WORDS = (*OWNERS, *(f"{word}_{ending}" for word in OWNERS for ending in ("ids", "id")))
 NAME_WORDS = ("class_names", "label_names", "target_names")
 MOST_BYTES = 512 << 20
 EXPECTED = "Give arrays named images and labels, x and y, or train_images and train_labels."
@@ -32,8 +33,8 @@ class Arrays:
     part: str
 
 
-def read(path: Path) -> tuple[list[Arrays], tuple[str, ...]]:
-    """Every pair of images and labels in the file, and the names of the classes where it has them.
+def read(path: Path) -> tuple[list[Arrays], tuple[str, ...], tuple[str, ...]]:
+    """Every pair of images and labels in the file, the names of the classes where it has them, and images without.
 
     Raises InputError or LimitError. Pickled objects are never loaded.
     """
@@ -49,7 +50,12 @@ def read(path: Path) -> tuple[list[Arrays], tuple[str, ...]]:
         raise InputError("The .npz is damaged, or its arrays hold objects.", EXPECTED) from error
     names = next((made[key] for key in made if key in _first(entries, NAME_WORDS)), None)
     found = [Arrays(made[i], made[k], made[p] if p else None, part) for i, k, p, part in pairs]
-    return found, () if names is None else tuple(str(name) for name in names.ravel().tolist())
+    unlabelled = tuple(key for part in PARTS if (key := _key(entries, part, IMAGE_WORDS)) and part not in _parts(pairs))
+    return found, () if names is None else tuple(str(name) for name in names.ravel().tolist()), unlabelled
+
+
+def _parts(pairs: Sequence[tuple[str, str, str, str]]) -> set[str]:
+    return {part for *_, part in pairs}
 
 
 def _pairs(entries: Mapping[str, object]) -> list[tuple[str, str, str, str]]:

@@ -113,6 +113,8 @@ def _name(found: Found) -> str:
     """A population in words without a cell value: a pool by its label, a single group by its kind and columns."""
     if not isinstance(found, GroupFigure):
         return found.title
+    if found.kind in found.columns:  # of images: a class in their column of classes
+        return f"one {found.kind}"
     return found.label if found.kind == POOL else f"{found.kind} of {', '.join(found.columns) or 'no column'}"
 
 

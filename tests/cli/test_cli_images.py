@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 import threading
 
+import httpx
 import played_images
 import pytest
 from test_cli_remote import logged_in, run, web  # noqa: F401 - fixtures
 from typer.testing import CliRunner
 
-from synthgen.cli import local, pictures
-from synthgen.errors import SpecError
+from synthgen import catalog
+from synthgen.cli import local, pictures, scores
+from synthgen.client import Client
+from synthgen.contracts import MetricResult, Status
+from synthgen.errors import InputError, SpecError
 from synthgen.service import bootstrap
+from synthgen.spec import DifferentialPrivacy, RunSpec
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +44,7 @@ def test_what_is_no_count_is_told_all_at_once_and_without_the_name():
 def test_the_form_of_images_holds_what_was_said():
     assert pictures.options(32, None, pictures.FitBy.crop) == {"size": 32, "fit": "crop"}
     assert pictures.options(None, None, None) == {}
+    assert pictures.options(None, None, None, "ward") == {"person": "ward"}
     with pytest.raises(SpecError, match="neither 1 nor 3"):
         pictures.options(None, 2, None)
 
@@ -61,7 +67,32 @@ def test_options_for_tables_are_refused_where_there_are_images(zipped, tmp_path)
 def test_options_for_images_are_refused_where_there_is_a_table(tmp_path):
     table = tmp_path / "t.csv"
     table.write_text("a,b\n1,2\n3,4\n")
-    assert "--size is for images" in str(call("fit", table, "--out", tmp_path / "m", "--size", "32"))
+    error = call("fit", table, "--out", tmp_path / "m", "--size", "32", "--person", "a")
+    assert "--size is for images" in str(error)
+    assert "--person is for images" in str(error)
+
+
+def test_images_are_scored_by_the_columns_that_were_named(zipped, tmp_path, monkeypatch):
+    import synthgen.scored
+
+    asked = []
+    monkeypatch.setattr(
+        synthgen.scored, "score", lambda *paths, **said: asked.append((paths, said)) or played_images.scorecard()
+    )
+    named = ("--target", "folder", "--person", "ward")
+    error = call("score", zipped, zipped, "--holdout", zipped, *named, "--out", tmp_path / "card.json")
+    assert error is None
+    paths, said = asked[0]
+    assert paths == (zipped, zipped, zipped)
+    assert (said["target"], said["person"]) == ("folder", "ward")
+    assert json.loads((tmp_path / "card.json").read_text())["modality"] == "images"
+
+
+def test_which_images_cannot_be_scored_is_told(zipped, tmp_path):
+    table = tmp_path / "t.csv"
+    table.write_text("a,b\n1,2\n3,4\n")
+    told = str(call("score", zipped, table, "--out", tmp_path / "card.json"))
+    assert told.startswith("The synthetic images cannot be used")
 
 
 def model(folder, modality):
@@ -120,8 +151,6 @@ def test_images_are_submitted_with_counts_by_class(web, logged_in, reader, zippe
     assert "26 images, 2 classes" in done.stdout
     assert "Verdict: awaiting review" in done.stdout
     job = logged_in("jobs", "--limit", "1").stdout.splitlines()[-1].split()[0]
-    from synthgen.client import Client
-
     login = json.loads((logged_in.config / "synthgen" / "login.json").read_text())
     with Client(web.url, login["token"]) as client:
         found = client.job(job)
@@ -133,6 +162,31 @@ def test_images_are_submitted_with_counts_by_class(web, logged_in, reader, zippe
         assert client.gallery(found.set_id or "")["classes"]
     again = logged_in("draw", job, "--class", "round=10", "--follow")
     assert again.returncode == 0, again.stderr
+
+
+def test_what_to_do_about_a_set_that_cannot_be_read_is_told():
+    when = "2026-01-01T00:00:00Z"
+    dataset = {"id": "d", "name": "a", "filename": "a.zip", "state": "failed", "error": "No labels.", "size": 1}
+    ended = {"kind": "inspect", "state": "failed", "created_at": when}
+    jobs = [{"id": "1", "dataset_id": "e", "hint": "Other."}, {"id": "2", "dataset_id": "d", "hint": "Give folders."}]
+
+    def answer(request):
+        return httpx.Response(
+            200, json=[j | ended for j in jobs] if request.url.path.endswith("/jobs") else dataset | ended
+        )
+
+    with Client("http://service", "token", httpx.MockTransport(answer)) as client:
+        with pytest.raises(InputError, match="No labels") as caught:
+            client.await_dataset("d")
+        assert caught.value.hint == "Give folders."
+        jobs.clear()
+        with pytest.raises(InputError, match="Correct the file"):
+            client.await_dataset("d")
+
+
+def test_images_have_no_differential_privacy_to_choose():
+    with pytest.raises(SpecError, match="leave it out"):
+        catalog.check_private(RunSpec(modality="images", privacy=DifferentialPrivacy(epsilon=1)))
 
 
 def test_a_table_takes_no_options_for_images(logged_in, reader, tmp_path):  # noqa: F811
@@ -147,3 +201,12 @@ def test_a_folder_is_to_be_packed_first(logged_in, tmp_path):  # noqa: F811
     done = logged_in("submit", str(tmp_path))
     assert done.returncode == 1
     assert "Pack the folder into a zip" in done.stderr
+
+
+def test_advice_stands_beside_its_score():
+    found = MetricResult(
+        metric="augmentation", title="Would adding this set help?", family="utility", better="higher", low=-1, high=1,
+        best=1, value=0.04, verdict="use +50 %",
+    )  # fmt: skip
+    assert scores.row(found)[-1] == "use +50 %"
+    assert scores.row(found.model_copy(update={"status": Status.ERROR, "reason": "none"}))[-1] == "error: none"

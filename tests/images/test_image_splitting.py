@@ -160,7 +160,7 @@ def test_what_is_asked_for_decides():
     source = source_of(size=32)
     schema, found = made(source, SPEC.model_copy(update={"images": options}))
     assert found.train.pixels.shape[1:] == (20, 20, 1)
-    assert {f.reason for f in schema.findings} == {"colour made grey"}
+    assert {f.reason for f in schema.findings} == {"colour made grey", "reduced to 20 pixels"}
     with pytest.raises(SchemaError, match="nothing"):
         infer(source, SPEC.model_copy(update={"images": ImageOptions(label="nothing")}))
     with pytest.raises(SchemaError, match="nobody"):

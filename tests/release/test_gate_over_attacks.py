@@ -147,6 +147,14 @@ def test_groups_that_gain_block_without_a_value_of_a_cell():
     assert "1 group holds too few" in reason.message
 
 
+def test_a_class_is_not_called_a_class_of_class():
+    lines = {"label": "burns", "kind": "class", "columns": ("class",)}
+    group = attack(0.6, 0.2, 0.1, 1e-6, GroupFigure).model_copy(update=lines)
+    message = judged(with_groups(group, few()))["linkability/groups"].message
+    assert "one class" in message
+    assert "class of class" not in message
+
+
 def test_a_pool_is_named():
     pool = attack(0.6, 0.2, 0.1, 1e-6, GroupFigure, label="rare pairs", kind="pool")
     assert "rare pairs" in judged(with_groups(pool))["linkability/groups"].message
