@@ -7,7 +7,8 @@ Arms with the same network and the same number of steps: *worst_case* (ours, the
 classes equally often), *frequency* (mean loss, classes as often as in the data) and *literal* (log-sum-exp over the
 images of a batch). Each draws as many images of every class as the training part has of its largest, at most 1,000,
 and is scored by synthgen's scorecard beside real hold-out images; figures are the share of what hold-out images reach
-where the bar is such a share. Differences to *worst_case* are paired over seeds, with a 95 % t interval.
+where the bar is such a share. Differences to *worst_case* are paired over seeds; their 95 % interval is a bootstrap
+over seeds and test images (the latter by each run's own interval), and never narrower than Student's t over seeds.
 
 Runs are kept by the library's sources and their settings, and read again from what was published, so that a benchmark
 that was stopped goes on; one process at a time. `--publish` writes the result for `python -m benchmarks.report`,
@@ -58,6 +59,7 @@ MOST_DRAWN = 1000
 SLACK = 20  # times the planned time before the clock may end a run: arms must take the same steps
 MEASURES = ("rarest", "cluster", "recall", "frechet", "frechet_holdout", "precision", "excess", "excess_rarest")
 LOWER = ("frechet", "excess", "excess_rarest")
+DRAWS = 4000  # of the bootstrap
 ADVICE = "augmentation"
 JUDGED = ("frechet", "precision", "coverage", "worst_cluster", "accuracy_score", "closest_image", "near_copies")
 THINNED = ("bccd_cells_40", "digits_thinned")
@@ -156,7 +158,7 @@ def _mislabelled(made: SyntheticImages, prepared: Prepared, folder: Path) -> Syn
 def figures(card: Scorecard, prepared: Prepared) -> dict[str, Any]:
     """What the bars are about, from a scorecard."""
     rarest = _rarest(prepared)
-    out = {
+    out: dict[str, Any] = {
         "rarest": _share(_of_class(card, "coverage", rarest)),
         "cluster": _share(_result(card, "worst_cluster")),
         "recall": _share(_result(card, "accuracy_score")),
@@ -167,6 +169,12 @@ def figures(card: Scorecard, prepared: Prepared) -> dict[str, Any]:
         "excess_rarest": _number(_of_class(card, "closest_image", rarest), "value") - 0.5,
         "near_copies": _number(_result(card, "near_copies"), "value"),
     }
+    between = {
+        "rarest": _between(_of_class(card, "coverage", rarest)),
+        "cluster": _between(_result(card, "worst_cluster")),
+        "recall": _between(_result(card, "accuracy_score")),
+    }
+    out["intervals"] = {name: pair for name, pair in between.items() if pair}
     return out if card.result(ADVICE) is None else {**out, "advice": _advice(card)}
 
 
@@ -204,27 +212,46 @@ def _share(found: Any) -> float:
     return _number(found, "value") / max(_number(found, "holdout"), 1e-9)
 
 
+def _between(found: Any) -> list[float]:
+    """The interval of such a share over test images; empty where there is none."""
+    if found is None or found.interval is None:
+        return []
+    return [end / max(_number(found, "holdout"), 1e-9) for end in (found.interval.low, found.interval.high)]
+
+
 def means(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, dict[str, float]]:
     """Mean over seeds of every measure, by arm."""
     return {arm: {m: float(np.mean([run[m] for run in made])) for m in MEASURES} for arm, made in runs.items()}
 
 
 def differences(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, dict[str, list[float]]]:
-    """Worst case minus each other arm, paired over seeds: mean and 95 % t interval; nothing for a single seed."""
+    """Worst case minus each other arm, paired over seeds: mean and 95 % interval; nothing for a single seed."""
     if len(runs.get("worst_case", ())) < 2:
         return {}
     ours = runs["worst_case"]
     return {
-        arm: {m: _paired([a[m] - b[m] for a, b in zip(ours, made, strict=True)]) for m in MEASURES}
+        arm: {m: _paired(list(zip(ours, made, strict=True)), m) for m in MEASURES}
         for arm, made in runs.items()
         if arm != "worst_case"
     }
 
 
-def _paired(gaps: Sequence[float]) -> list[float]:
-    mean = float(np.mean(gaps))
-    half = float(stats.t.ppf(0.975, len(gaps) - 1) * np.std(gaps, ddof=1) / math.sqrt(len(gaps)))
-    return [mean, mean - half, mean + half]
+def _paired(pairs: Sequence[tuple[Mapping[str, Any], Mapping[str, Any]]], measure: str) -> list[float]:
+    gaps = np.array([ours[measure] - other[measure] for ours, other in pairs])
+    mean = float(gaps.mean())
+    half = float(stats.t.ppf(0.975, len(gaps) - 1) * gaps.std(ddof=1) / math.sqrt(len(gaps)))
+    rng = np.random.default_rng(0)
+    errors = np.array([math.hypot(_error(ours, measure), _error(other, measure)) for ours, other in pairs])
+    rows = rng.integers(len(gaps), size=(DRAWS, len(gaps)))
+    drawn = (gaps[rows] + errors[rows] * rng.standard_normal(rows.shape)).mean(1)
+    low, high = np.quantile(drawn, [0.025, 0.975]) if np.isfinite(gaps).all() else (math.nan, math.nan)
+    return [mean, min(mean - half, float(low)), max(mean + half, float(high))]
+
+
+def _error(run: Mapping[str, Any], measure: str) -> float:
+    """Standard error of a run's figure over test images; 0 where it has no interval."""
+    low, high = run.get("intervals", {}).get(measure, (0.0, 0.0))
+    return float(high - low) / (2 * float(stats.norm.ppf(0.975)))
 
 
 def bars(name: str, runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[Bar]:

@@ -339,6 +339,18 @@ def test_images_are_held_against_their_bars_and_shown_arm_by_arm():
     assert "- images digits: worst recall 0.500, floor >= 0.950" in report.missed([found])
 
 
+def test_differences_of_image_arms_hold_what_seeds_and_what_test_images_say():
+    ours, other = image_runs("worst_case", 0.8)["worst_case"], image_runs("balanced", 0.7)["balanced"]
+    alike = images.differences({"worst_case": ours, "balanced": other})["balanced"]["recall"]
+    known = [{**run, "intervals": {"recall": [run["recall"] - 0.3, run["recall"] + 0.3]}} for run in ours]
+    wide = images.differences({"worst_case": known, "balanced": other})["balanced"]["recall"]
+    assert wide[0] == alike[0]
+    assert wide[2] - wide[1] > 0.3 / np.sqrt(len(ours)) > alike[2] - alike[1]
+    unequal = [{**run, "recall": value} for run, value in zip(ours, (0.5, 0.8, 0.95), strict=True)]
+    mean, low, high = images.differences({"worst_case": unequal, "balanced": other})["balanced"]["recall"]
+    assert low < mean - 4.3 * 0.1 < mean < high  # Student's t with two degrees of freedom, not a bootstrap of three
+
+
 def test_a_planted_bad_set_of_images_that_is_advised_is_a_miss():
     rash = {"verdict": "use +25 %", "gain": [0.1, -0.01, 0.2]}
     held = {
