@@ -5,7 +5,9 @@ it stays right whatever its weight (DESIGN section 2, point 6). Inside a class, 
 comes out too seldom. The critic then sees tilted data and its logit is `log(w p / q)`; the tilt is taken out again, so
 a cluster that has become as frequent as it should be pulls no more.
 
-Excess is summed up in small steps and reduced by a smooth maximum: with log-sum-exp that is exponentiated gradient.
+A smooth maximum reduces the running mean of the excess: with log-sum-exp a group's weight is the exponential of what it
+exceeds the others by, in nats. Excess is not brought to unit spread and not summed up: that blew up noise where groups
+are alike, and left weights behind for what had long been mended (ADR 18).
 """
 
 from __future__ import annotations
@@ -17,12 +19,10 @@ import numpy as np
 from synthgen.images.params import ConditionalGanParams
 from synthgen.losses import worst_case
 
-ETA = 0.1  # of each renewal
-FORGETS = 0.02  # of what was summed up, at each renewal
+ETA = 0.1  # share of what is new in the running mean, at each renewal
 UNIFORM = 0.2  # share of the mass that every member of a family keeps
-LIMIT = 4.0  # of the sum, either way
-TIED = 1e-6  # sums as near as that are the same
-QUIET = 0.25  # nats: spreads of excess below this are not blown up to one
+LIMIT = 4.0  # nats of the running mean, either way
+TIED = 1e-6  # nats; means as near as that are the same
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Emphasis:
         self.base = even if params.sampling == "balanced" else counts / counts.sum()
         self.counts = np.maximum(counts, 1)
         self.families = self._families()
-        self.sums, self.weights = np.zeros(len(kinds)), np.ones(len(kinds))
+        self.running, self.weights = np.zeros(len(kinds)), np.ones(len(kinds))
         self._follow()
 
     @property
@@ -68,13 +68,13 @@ class Emphasis:
         return np.where(self.clusters, np.log(np.maximum(self._relative, 1e-6)), 0.0)
 
     def renew(self, excess: np.ndarray, resting: np.ndarray) -> None:
-        """Sum up the excess (groups; NaN: unknown) and weigh anew; `resting` groups go back to weight one or less."""
+        """Follow the excess (groups, nats; NaN: unknown) and weigh anew; `resting` groups get one or less."""
         if not self.acts:
             return
         for family in self.families:
             at = family.groups
-            self.sums[at] = np.clip((1 - FORGETS) * self.sums[at] + ETA * _standard(excess[at]), -LIMIT, LIMIT)
-            mixed = (1 - UNIFORM) * self._reduced(self.sums[at]) + UNIFORM
+            self.running[at] = np.clip((1 - ETA) * self.running[at] + ETA * _centred(excess[at]), -LIMIT, LIMIT)
+            mixed = (1 - UNIFORM) * self._reduced(self.running[at]) + UNIFORM
             self.weights[at] = np.where(resting[at], np.minimum(mixed, 1.0), mixed)
         self._follow()
 
@@ -82,13 +82,13 @@ class Emphasis:
         """Double the weight of lost groups, within the cap."""
         if not self.acts or not groups:
             return
-        self.sums[groups] = np.minimum(self.sums[groups] + np.log(2) / self.params.emphasis, LIMIT)
+        self.running[groups] = np.minimum(self.running[groups] + np.log(2) / self.params.emphasis, LIMIT)
         self.weights[groups] = np.minimum(2 * self.weights[groups], self.params.weight_cap)
         self._follow()
 
     def rest(self) -> None:
         """Every group back to weight one."""
-        self.sums[:], self.weights[:] = 0.0, 1.0
+        self.running[:], self.weights[:] = 0.0, 1.0
         self._follow()
 
     def draw(self, rng: np.random.Generator, rows: int) -> np.ndarray:
@@ -96,18 +96,18 @@ class Emphasis:
         at = np.searchsorted(self._cumulative, rng.random(rows) * self._cumulative[-1], side="right")
         return np.minimum(at, len(self._cumulative) - 1)
 
-    def restore(self, sums: np.ndarray, weights: np.ndarray) -> None:
+    def restore(self, running: np.ndarray, weights: np.ndarray) -> None:
         """Put back what a checkpoint held."""
-        self.sums, self.weights = sums.copy(), weights.copy()
+        self.running, self.weights = running.copy(), weights.copy()
         self._follow()
 
     # --- details -----------------------------------------------------------------------------------------------------
 
-    def _reduced(self, sums: np.ndarray) -> np.ndarray:
+    def _reduced(self, running: np.ndarray) -> np.ndarray:
         """Weights of mean one, within the cap; alike for alike, which those that pick the worst few do not give."""
-        if np.ptp(sums) < TIED:
-            return np.ones(len(sums))
-        return worst_case.weights(sums, self.params.reducer, self.params.emphasis, self.params.weight_cap)
+        if np.ptp(running) < TIED:
+            return np.ones(len(running))
+        return worst_case.weights(running, self.params.reducer, self.params.emphasis, self.params.weight_cap)
 
     def _families(self) -> list[Family]:
         of_classes = np.flatnonzero(~self.clusters)
@@ -135,10 +135,9 @@ class Emphasis:
         self._cumulative = np.cumsum(mass[self.labels] / self.counts[self.labels] * inner)
 
 
-def _standard(excess: np.ndarray) -> np.ndarray:
-    """Excess about its mean, in units of its spread; unknown is 0. Raw gaps range from .01 to 12 as training goes."""
+def _centred(excess: np.ndarray) -> np.ndarray:
+    """Excess (nats) about its mean; unknown is 0."""
     known = np.isfinite(excess)
     if known.sum() < 2:
         return np.zeros(len(excess))
-    centre, spread = excess[known].mean(), excess[known].std()
-    return np.where(known, (np.where(known, excess, centre) - centre) / max(spread, QUIET), 0.0)
+    return np.where(known, np.where(known, excess, 0.0) - excess[known].mean(), 0.0)

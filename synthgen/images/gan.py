@@ -36,6 +36,7 @@ from synthgen.training import checkpoint, loop
 from synthgen.training.checkpoint import State
 
 FORMAT = 1
+RESUMED = 2  # form of what a checkpoint of training holds; training goes on from no other
 MOST_WARMING = 0.25  # of the time that a warm start may take by the clock
 LOOKED_AT = 256  # images that the critic is asked about in one go
 HURRIED = 0.25  # share of the planned steps; a run that the clock ended before it may be worse than its warm start
@@ -205,7 +206,7 @@ class ConditionalGAN:
 
     def _fingerprint(self, data: Pictures) -> str:
         digest = hashlib.sha256(data.train.pixels.cpu().numpy().tobytes())
-        digest.update(data.train.stack.labels.tobytes() + self.params.canonical().encode())
+        digest.update(data.train.stack.labels.tobytes() + self.params.canonical().encode() + b"%d" % RESUMED)
         return digest.hexdigest()
 
     def _pixels(self, labels: np.ndarray, truncation: float, rng: np.random.Generator) -> np.ndarray:

@@ -112,7 +112,7 @@ class GanTask:
             **prefixed("optimiser", self.optimiser.tensors()),
             **prefixed("adversary", self.adversary.tensors()),
             **prefixed("ledger", self.ledger.tensors()),
-            "sums": torch.from_numpy(self.emphasis.sums),
+            "running": torch.from_numpy(self.emphasis.running),
             "weights": torch.from_numpy(self.emphasis.weights),
             "chance": torch.from_numpy(self.chance),
         }
@@ -128,7 +128,7 @@ class GanTask:
         self.optimiser.restore(under("optimiser", state.tensors))
         self.adversary.restore(under("adversary", state.tensors))
         self.ledger.restore(under("ledger", state.tensors))
-        self.emphasis.restore(state.tensors["sums"].numpy(), state.tensors["weights"].numpy())
+        self.emphasis.restore(state.tensors["running"].numpy(), state.tensors["weights"].numpy())
         self.chance = state.tensors["chance"].numpy().copy()
         self.watch.restore(state.facts["watch"])
 

@@ -39,6 +39,23 @@ def test_weight_moves_to_the_cluster_that_is_missing(reducer):
     assert _shares(emphasis)[:2] == pytest.approx([0.5, 0.5], abs=0.02)
 
 
+def test_a_weight_says_by_how_many_nats_a_cluster_exceeds_the_others_and_no_more():
+    """Groups that differ by little are weighted by little, however long it lasts; what is mended is forgotten."""
+    excess = np.array([0.5, 0.5, 0.2, 0.1, 0.1])
+    emphasis = _emphasis()
+    for _ in range(500):
+        emphasis.renew(excess, NO_REST)
+    ratio = emphasis.weights[2] / emphasis.weights[3]
+    assert ratio == pytest.approx((0.8 * np.exp(0.1) + 0.2) / 1.0, abs=0.03)
+    worse = np.array([0.5, 0.5, 2.0, 0.1, 0.1])
+    for _ in range(50):
+        emphasis.renew(worse, NO_REST)
+    raised = emphasis.weights[2]
+    for _ in range(50):
+        emphasis.renew(excess, NO_REST)
+    assert emphasis.weights[2] < 1.15 < 1.5 < raised
+
+
 def test_no_weight_leaves_its_bounds():
     emphasis = _emphasis(emphasis=1000.0)
     for _ in range(200):
