@@ -13,7 +13,8 @@ over seeds and test images (the latter by each run's own interval), and never na
 Runs are kept by the library's sources and their settings, and read again from what was published, so that a benchmark
 that was stopped goes on; one process at a time. `--publish` writes the result for `python -m benchmarks.report`,
 `--grid FOLDER` pictures to look at, `--augment` also asks whether adding the set helps a classifier, and the same of a
-planted bad set.
+planted bad set. Whether a hundredth of copies is caught, each moved by a pixel and brightened, is asked of a set made
+in half a minute; so is whether the same set without them is called a copy.
 """
 
 from __future__ import annotations
@@ -60,6 +61,7 @@ SLACK = 20  # times the planned time before the clock may end a run: arms must t
 MEASURES = ("rarest", "cluster", "recall", "frechet", "frechet_holdout", "precision", "excess", "excess_rarest")
 LOWER = ("frechet", "excess", "excess_rarest")
 DRAWS = 4000  # of the bootstrap
+COPIES, BRIGHTER, SURE = 0.01, 8, 0.01  # share planted, grey levels of 255, p-value below which copying is told
 ADVICE = "augmentation"
 JUDGED = ("frechet", "precision", "coverage", "worst_cluster", "accuracy_score", "closest_image", "near_copies")
 THINNED = ("bccd_cells_40", "digits_thinned")
@@ -74,7 +76,10 @@ def main() -> int:
         runs = {arm: [_kept(name, arm, seed, options) for seed in range(options.seeds)] for arm in options.arms}
         found = {"images": name, "table": f"images {name}", "minutes": options.minutes}
         found |= {"runs": runs, "means": means(runs)}
+        if "worst_case" in runs:
+            found["copies"] = _copies(name)
         found |= {"differences": differences(runs), "bars": [bar.entry() for bar in bars(name, runs)]}
+        found["bars"] += [bar.entry() for bar in copying(found.get("copies", {}))]
         print("\n".join(lines(found)), flush=True)
         missed += sum(bar["outcome"] == "MISS" for bar in found["bars"])
         if options.publish:
@@ -139,6 +144,39 @@ def _drawn(model: Any, prepared: Prepared, spec: RunSpec, ctx: RunContext, folde
     request = SampleSpec(targets=targets)
     chunks = pipeline.draw(model, prepared.schema, request, rows * len(targets), spec, ctx)
     return write(chunks, prepared.schema, folder, request, model.generator.name)
+
+
+def _copies(name: str) -> dict[str, Any]:
+    """What is told of a set with a hundredth of copies, and of the same without them; kept like a run."""
+
+    def asked() -> dict[str, Any]:
+        spec = SETS[name].spec(0, 0.5)
+        prepared, ctx = SETS[name].prepared(spec), RunContext(seed=0)
+        model = pipeline.fit(prepared, spec, ctx)
+        with tempfile.TemporaryDirectory() as folder:
+            made = _drawn(model, prepared, spec, ctx, Path(folder) / "plain")
+            copied = _copied(made, prepared, Path(folder) / "copied")
+            return {what: _near(x, prepared, ctx) for what, x in (("plain", made), ("planted", copied))}
+
+    return children.remembered(f"images-copies-{name}-{digest(library(*PARTS, top=TOP))}", asked)
+
+
+def _copied(made: SyntheticImages, prepared: Prepared, folder: Path) -> SyntheticImages:
+    """Every hundredth image is a training image of its class instead, moved by a pixel and brightened."""
+    train, rng = prepared.split.train, np.random.default_rng(0)
+    stack = made.take(made.rows)
+    pixels, every = stack.pixels.copy(), round(1 / COPIES)
+    for at in range(0, len(stack), every):
+        source = train.pixels[rng.choice(np.flatnonzero(train.labels == stack.labels[at]))]
+        pixels[at] = np.clip(np.roll(source, 1, axis=1).astype(int) + BRIGHTER, 0, 255)
+    return write(iter([ImageStack(pixels, stack.labels)]), prepared.schema, folder, made.spec, made.generator)
+
+
+def _near(made: SyntheticImages, prepared: Prepared, ctx: RunContext) -> dict[str, Any]:
+    found = _scored(("near_copies",), made, prepared, ctx).result("near_copies")
+    if found is None or found.p_value is None:
+        return {"told": False, "share": math.nan}
+    return {"told": bool(found.p_value < SURE), "share": _number(found, "value"), "p_value": float(found.p_value)}
 
 
 def _excess(made: SyntheticImages, prepared: Prepared, ctx: RunContext) -> float:
@@ -285,6 +323,13 @@ def _advised(runs: Sequence[Mapping[str, Any]]) -> Iterator[Bar]:
         rash = sum(_used(run["advice"]) and run["advice"]["gain"][1] <= 0 for run in told)
         yield Bar("verdicts without proof", rash, "<=", 0)
         yield Bar("planted bad sets advised", sum(_used(run["planted"]) for run in told), "<=", 0)
+
+
+def copying(found: Mapping[str, Any]) -> Iterator[Bar]:
+    """A hundredth of copies is told, and copying nowhere else."""
+    if found:
+        yield Bar("planted copies not caught", int(not found["planted"]["told"]), "<=", 0, against="1 % of the set")
+        yield Bar("copying told where there is none", int(found["plain"]["told"]), "<=", 0)
 
 
 def _used(advice: Mapping[str, Any]) -> bool:

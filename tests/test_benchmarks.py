@@ -339,6 +339,14 @@ def test_images_are_held_against_their_bars_and_shown_arm_by_arm():
     assert "- images digits: worst recall 0.500, floor >= 0.950" in report.missed([found])
 
 
+def test_planted_copies_of_images_that_nobody_notices_are_a_miss():
+    missed = {"planted": {"told": False, "share": 0.0}, "plain": {"told": True, "share": 0.0}}
+    assert [bar.outcome for bar in images.copying(missed)] == ["MISS", "MISS"]
+    caught = {"planted": {"told": True, "share": 0.01}, "plain": {"told": False, "share": 0.0}}
+    assert [bar.outcome for bar in images.copying(caught)] == ["floor", "floor"]
+    assert not list(images.copying({}))
+
+
 def test_differences_of_image_arms_hold_what_seeds_and_what_test_images_say():
     ours, other = image_runs("worst_case", 0.8)["worst_case"], image_runs("balanced", 0.7)["balanced"]
     alike = images.differences({"worst_case": ours, "balanced": other})["balanced"]["recall"]
