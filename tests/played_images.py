@@ -17,12 +17,14 @@ from sqlalchemy import select
 
 from synthgen import pipeline
 from synthgen.contracts import Figure, GroupFigure, Interval, MetricResult, Reason, Scorecard, Status, Verdict
+from synthgen.errors import SynthgenError
 from synthgen.runtime import RunContext
 from synthgen.service import datasets, execution
 from synthgen.service.artifacts import keys
 from synthgen.service.artifacts.base import Stored
 from synthgen.service.bootstrap import Application
 from synthgen.service.db.tables import Job
+from synthgen.service.outcomes import Failure
 from synthgen.service.read_models import Actor, DatasetView
 from synthgen.spec import GatePolicy, RunSpec
 
@@ -64,7 +66,11 @@ def work(app: Application, *, blocked: bool = False) -> list[str]:
     while (job := _next(app)) is not None:
         held = execution.claim(app, job.id, "played")
         assert held is not None
-        files, summary = _read(app, job) if job.kind == "inspect" else _made(job.kind, blocked)
+        try:
+            files, summary = _read(app, job) if job.kind == "inspect" else _made(job.kind, blocked)
+        except SynthgenError as error:
+            execution.fail(app, held, Failure.of(error))
+            continue
         stored = {name: _put(app, job.id, name, data) for name, data in files.items()}
         execution.succeed(app, held, summary, stored)
         done.append(job.id)

@@ -137,6 +137,10 @@ def draw(
     sample = _sample(rows, where, balance, within, group, drop, resample, seed, classes, truncation)
     judged_by = None if policy is None else _policy(policy)
     with connect(url, token) as service:
+        if service.job(job).spec.get("modality") == "images":
+            pictures.not_for_images({"--resample": resample})
+        else:
+            pictures.not_for_tables({"--class": classes, "--truncation": truncation})
         _started(service, service.sample(job, sample, judged_by), follow)
 
 

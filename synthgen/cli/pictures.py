@@ -79,13 +79,13 @@ def targets(items: Sequence[str]) -> list[dict[str, Any]]:
 def not_for_images(given: Mapping[str, Any]) -> None:
     """Refuse what only tables have. Raises SpecError with every option that was given."""
     problems = [f"{option} is for tables" for option, value in given.items() if value]
-    raise_all(SpecError, problems, "The file holds images: leave it out. Their target is their class.")
+    raise_all(SpecError, problems, "These are images: leave it out. Their target is their class.")
 
 
 def not_for_tables(given: Mapping[str, Any]) -> None:
     """Refuse what only images have. Raises SpecError with every option that was given."""
     problems = [f"{option} is for images" for option, value in given.items() if value]
-    raise_all(SpecError, problems, "The file holds a table: leave it out.")
+    raise_all(SpecError, problems, "This is a table: leave it out.")
 
 
 def read_first(path: Path) -> int:

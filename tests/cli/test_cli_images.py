@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
+import zipfile
 
-import httpx
 import played_images
 import pytest
 from test_cli_remote import logged_in, run, web  # noqa: F401 - fixtures
@@ -162,26 +162,23 @@ def test_images_are_submitted_with_counts_by_class(web, logged_in, reader, zippe
         assert client.gallery(found.set_id or "")["classes"]
     again = logged_in("draw", job, "--class", "round=10", "--follow")
     assert again.returncode == 0, again.stderr
+    refused = logged_in("draw", job, "--class", "round=10", "--resample", "4x")
+    assert refused.returncode == 1
+    assert "--resample is for tables" in refused.stderr
 
 
-def test_what_to_do_about_a_set_that_cannot_be_read_is_told():
-    when = "2026-01-01T00:00:00Z"
-    dataset = {"id": "d", "name": "a", "filename": "a.zip", "state": "failed", "error": "No labels.", "size": 1}
-    ended = {"kind": "inspect", "state": "failed", "created_at": when}
-    jobs = [{"id": "1", "dataset_id": "e", "hint": "Other."}, {"id": "2", "dataset_id": "d", "hint": "Give folders."}]
-
-    def answer(request):
-        return httpx.Response(
-            200, json=[j | ended for j in jobs] if request.url.path.endswith("/jobs") else dataset | ended
-        )
-
-    with Client("http://service", "token", httpx.MockTransport(answer)) as client:
-        with pytest.raises(InputError, match="No labels") as caught:
-            client.await_dataset("d")
-        assert caught.value.hint == "Give folders."
-        jobs.clear()
-        with pytest.raises(InputError, match="Correct the file"):
-            client.await_dataset("d")
+def test_what_to_do_about_a_set_that_cannot_be_read_is_told(logged_in, reader, tmp_path):  # noqa: F811
+    alone = tmp_path / "alone.zip"
+    alone.write_bytes(played_images.archive({"round": 14}))
+    with zipfile.ZipFile(alone) as found, zipfile.ZipFile(tmp_path / "flat.zip", "w") as flat:
+        for name in found.namelist():
+            flat.writestr(name.replace("/", "-"), found.read(name))
+    done = logged_in("submit", str(tmp_path / "flat.zip"))
+    assert done.returncode == 1
+    asked = call("fit", tmp_path / "flat.zip", "--out", tmp_path / "m")
+    assert isinstance(asked, InputError)
+    assert asked.hint
+    assert asked.hint in " ".join(done.stderr.split())
 
 
 def test_images_have_no_differential_privacy_to_choose():
