@@ -321,18 +321,21 @@ def publish(model: Model, prepared: Prepared, spec: RunSpec, ctx: RunContext, ou
             "summary": summary(synthetic, scorecard, verdict),
             "spec": spec.model_dump(mode="json"),
             "evidence": evidence(prepared, model, spec),
-            **_gallery(prepared, synthetic, spec, ctx),
+            **_gallery(prepared, synthetic, model, spec, ctx),
         },
     )
     return Outcome(synthetic, scorecard, verdict)
 
 
-def _gallery(prepared: Prepared, synthetic: SyntheticSet, spec: RunSpec, ctx: RunContext) -> dict[str, Any]:
+def _gallery(
+    prepared: Prepared, synthetic: SyntheticSet, model: Model, spec: RunSpec, ctx: RunContext
+) -> dict[str, Any]:
     """Real beside made records for people who may see the source, where the data kind has such a page."""
     modality = catalog.modality(spec.modality)
     if not modality.offers("gallery"):
         return {}
-    return {"gallery": modality.call("gallery", prepared.split, synthetic, prepared.schema, spec, ctx.at("gallery"))}
+    made = (prepared.split, synthetic, prepared.schema, model.generator)
+    return {"gallery": modality.call("gallery", *made, ctx.at("gallery"))}
 
 
 def evidence(prepared: Prepared, model: Model, spec: RunSpec) -> dict[str, Any]:

@@ -198,7 +198,7 @@ def gallery() -> dict[str, Any]:
         "classes": [
             {
                 "class": name, "real_count": count, "synthetic_count": count,
-                "real": uris[:6], "synthetic": uris[6:12],
+                "real": uris[:6], "synthetic": uris[6:12], "between": uris[3:9],
             }
             for name, count in COUNTS.items()
         ],

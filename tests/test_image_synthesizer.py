@@ -69,6 +69,20 @@ def test_classes_too_small_to_be_sure_of_are_told_before_training(fitted):
 # --- fit, sample ------------------------------------------------------------------------------------------------------
 
 
+def test_between_two_images_of_a_class_lie_others_that_change_gradually(fitted):
+    way = fitted.between("cross", 9, seed=3)
+    assert way.labels == ["cross"] * 9
+    pixels = way.images.astype(float)
+    steps, whole = np.abs(np.diff(pixels, axis=0)).mean((1, 2, 3)), np.abs(pixels[-1] - pixels[0]).mean()
+    assert 0 < steps.max() < 0.6 * whole
+    assert (fitted.between("cross", 9, seed=3).images == way.images).all()
+    assert (fitted.between("cross", 9, seed=4).images != way.images).any()
+    for label, count in (("nobody", 9), ("cross", 1)):
+        with pytest.raises(SpecError) as caught:
+            fitted.between(label, count)
+        assert "nobody" not in str(caught.value)
+
+
 def test_counts_are_met_class_by_class(fitted):
     made = fitted.sample({"cross": 7, "circle": 3, "square": 0})
     assert Counter(made.labels) == {"cross": 7, "circle": 3}

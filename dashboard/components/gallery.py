@@ -12,12 +12,13 @@ from dashboard.components.layout import Html
 
 SIDE, PAIR_SIDE = 64, 96  # pixels on the page
 CLOSE = 0.5  # of the distance to unseen images: nearer than this a pair is marked
+ON_THE_WAY = "On the way: what the model makes between two of its images; one that copies jumps, another glides."
 REVIEWERS = "Real images. They are shown to people of this service only, and no bundle ever holds them."
 
 
 def classes(gallery: Mapping[str, Any]) -> None:
     """Every class: some real images, as many synthetic ones."""
-    st.caption(f"{REVIEWERS} Both sides are drawn by chance, none was picked.")
+    st.caption(f"{REVIEWERS} Both sides are drawn by chance, none was picked. {ON_THE_WAY}")
     shown = gallery["classes"]
     names = [one["class"] for one in shown]
     wanted = st.multiselect("Classes", names, placeholder=f"All {len(names)} classes")
@@ -31,7 +32,12 @@ def _class(one: Mapping[str, Any]) -> Html:
     counts = f"{wording.plural(one['real_count'], 'real image')}, {one['synthetic_count']:,} synthetic"
     head = f"<h3>{layout.text(one['class'])} <small>{counts}</small></h3>"
     sides = f"<div><span>Real</span>{_side(real)}</div><div><span>Synthetic</span>{_side(made)}</div>"
-    return Html(f'<div class="sg-class">{head}<div class="sg-sides">{sides}</div></div>')
+    return Html(f'<div class="sg-class">{head}<div class="sg-sides">{sides}</div>{_way(one.get("between", ()))}</div>')
+
+
+def _way(uris: Sequence[object]) -> Html:
+    said = "On the way from one synthetic image to another"
+    return Html(f'<div class="sg-way"><span>{said}</span>{_side(uris)}</div>' if uris else "")
 
 
 def _side(uris: Sequence[object]) -> Html:

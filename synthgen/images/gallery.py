@@ -16,16 +16,20 @@ from synthgen.images.stack import ImageStack
 from synthgen.runtime import RunContext
 
 SHOWN, PAIRS, MOST_PIXELS = 12, 24, 64  # thumbnails of a class on each side; closest pairs; pixels on a side
+ON_THE_WAY = 12  # images from one noise to another
 
 
-def gallery(split: Split, synthetic: SyntheticSet, schema: Any, spec: Any, ctx: RunContext) -> dict[str, Any]:
+def gallery(split: Split, synthetic: SyntheticSet, schema: Any, generator: Any, ctx: RunContext) -> dict[str, Any]:
     """JSON-ready: `classes` with real and synthetic thumbnails, `pairs` from the closest on, as PNG data addresses.
+
+    `between` of a class are images on the way from one noise of the generator to another: a generator that has learnt
+    its images by heart jumps from one to the next, one that has learnt their kind changes gradually.
 
     A pair is a synthetic image, its nearest training image, its nearest hold-out image if there is any (pixels, after
     small shifts, mirroring, light and contrast) and the distances to both: 0 for equal, about 1.4 for unrelated ones.
     """
     c = Comparison(split, synthetic, schema, (), ctx.at("gallery"))
-    classes = [_class(c, place) for place in range(c.classes)]
+    classes = [_class(c, place) | _between(c, place, generator) for place in range(c.classes)]
     return {"classes": classes, "pairs": _pairs(c), "distance": "aligned pixels"}
 
 
@@ -47,6 +51,12 @@ def _class(c: Comparison, place: int) -> dict[str, Any]:
         "real": real,
         "synthetic": drawn,
     }
+
+
+def _between(c: Comparison, place: int, generator: Any) -> dict[str, Any]:
+    if not hasattr(generator, "between") or not c.drawn_counts[place]:
+        return {}
+    return {"between": [thumbnail(pixels) for pixels in generator.between(place, ON_THE_WAY, c.ctx).pixels]}
 
 
 def _some(stack: ImageStack, place: int, rng: np.random.Generator) -> list[str]:

@@ -154,6 +154,7 @@ def test_the_page_of_a_set_shows_classes_gallery_pairs_and_no_columns(service, d
     for said in ("40 real images", "<b>Training</b> (round)<br>distance 0.21", "<b>Unseen</b><br>distance 0.90"):
         assert said in text
     assert text.count("much nearer to training") == 1
+    assert text.count("On the way from one synthetic image to another") == 3
     assert SAFE in text
     assert NASTY not in text
     assert "no bundle ever holds them" in captions(page)

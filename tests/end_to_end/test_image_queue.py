@@ -56,6 +56,7 @@ def test_images_go_from_upload_to_gallery_and_are_erased(home, workers):  # noqa
     gallery = reviews.gallery(app, EVA, job.set_id)
     assert [one["class"] for one in gallery["classes"]] == list(datasets.schema(app, EVA, dataset.id)["classes"])
     assert all(one["synthetic"] and one["real"] for one in gallery["classes"])
+    assert {len(one["between"]) for one in gallery["classes"]} == {12}
     assert reviews.scorecard(app, EVA, job.set_id).modality == "images"
 
     again = jobs.submit_sample(app, EVA, job.id, SampleSpec(rows=30, mix="balanced", truncation=0.7))
