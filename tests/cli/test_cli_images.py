@@ -162,6 +162,9 @@ def test_images_are_submitted_with_counts_by_class(web, logged_in, reader, zippe
         assert client.gallery(found.set_id or "")["classes"]
     again = logged_in("draw", job, "--class", "round=10", "--follow")
     assert again.returncode == 0, again.stderr
+    refused = logged_in("draw", job, "--class", "round=10", "--resample", "4x")
+    assert refused.returncode == 1
+    assert "--resample is for tables" in refused.stderr
 
 
 def test_what_to_do_about_a_set_that_cannot_be_read_is_told():
