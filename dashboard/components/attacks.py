@@ -82,7 +82,9 @@ def _where(line: Line) -> str:
 
 def _label(line: Line) -> str:
     """An attack on the whole by a name of its own: two attacks may have figures of one title."""
-    return f"{line.metric.replace('_', ' ')}: {line.title}" if isinstance(line.found, Figure) else line.title
+    return (
+        f"{line.metric.replace('_', ' ').capitalize()}: {line.title}" if isinstance(line.found, Figure) else line.title
+    )
 
 
 def _row(line: Line) -> tuple[Cell, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -20,6 +21,7 @@ ROW = 34  # height of one line of an interval chart
 WIDEST = 30
 FEW = 4  # bins whose labels fit side by side
 HEIGHT = 250
+NARROW = 40  # characters across one of three charts
 
 
 def curves(points: pd.DataFrame) -> None:
@@ -35,10 +37,15 @@ def curves(points: pd.DataFrame) -> None:
                 y=alt.Y("value:Q", title=None, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=4)),
                 tooltip=["step", alt.Tooltip("value:Q", format=".4f")],
             )
-            .properties(height=220, title=alt.TitleParams(wording.figure(name), fontSize=12, anchor="start", offset=8))
+            .properties(height=220, title=_heading(wording.figure(name)))
         )
         with columns[i % len(columns)]:
             st.altair_chart(chart, key=f"curve-{name}")
+
+
+def _heading(text: str) -> alt.TitleParams:
+    """A title in as many lines as a narrow chart needs: one line of it would be cut off."""
+    return alt.TitleParams(textwrap.wrap(text, NARROW), fontSize=12, anchor="start", offset=8)
 
 
 def histogram(labels: Sequence[str], counts: Sequence[float], key: str) -> None:

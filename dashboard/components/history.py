@@ -13,6 +13,7 @@ from synthgen.service.read_models import EventView
 
 BATCH = 1000
 LINES = 500
+OWN_MEASURES = frozenset({"conditional_gan"})  # stages whose figures are not those of the stage before under one name
 
 
 @dataclass
@@ -24,13 +25,16 @@ class History:
     points: list[dict[str, Any]] = field(default_factory=list)
     healths: list[dict[str, Any]] = field(default_factory=list)
     filled: list[dict[str, Any]] = field(default_factory=list)
+    stage: str = ""
 
     def add(self, event: EventView) -> None:
         """Take in one event."""
         self.seq = max(self.seq, event.seq)
         if event.kind == "curve":
             self.points.append(dict(event.payload))
-        elif event.kind != "progress":
+        elif event.kind == "progress":
+            self._reached(str(event.payload.get("stage", "")))
+        else:
             if event.kind == "health":
                 self.healths.append(dict(event.payload))
             if event.kind == "imputed":
@@ -38,9 +42,23 @@ class History:
             self.lines.append((f"{event.at:%H:%M:%S}", said(event)))
             del self.lines[:-LINES]
 
+    def _reached(self, stage: str) -> None:
+        """Progress is told right after a point of a curve, so it names the stage of the points since the last one."""
+        self.stage = stage
+        for point in reversed(self.points):
+            if "stage" in point:
+                break
+            point["stage"] = stage
+
     def curves(self) -> pd.DataFrame:
-        """The curve points as step, figure, value."""
-        return long(self.points)
+        """The curve points as step, figure, value; figures that a stage measures in its own way under its own name."""
+        return long([_named(point, str(point.get("stage", self.stage))) for point in self.points])
+
+
+def _named(point: dict[str, Any], stage: str) -> dict[str, Any]:
+    if stage not in OWN_MEASURES:
+        return point
+    return {name if name in ("step", "stage") else f"{stage}/{name}": value for name, value in point.items()}
 
 
 def long(points: list[dict[str, Any]], figures: Collection[str] = ()) -> pd.DataFrame:

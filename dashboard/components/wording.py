@@ -87,6 +87,8 @@ FIGURES = {
     "diversity": "Variety of made records (1: as in unseen real ones)",
     "validation": "Surprise of validation records, nats (lower is better)",
     "loss": "Training loss, nats",
+    "conditional_gan/validation": "Distance of made images to validation images (lower is better)",
+    "conditional_gan/loss": "Loss of the critic, nats",
 }
 
 MARKDOWN = frozenset("\\`*_{}[]()<>#+-.!|:$~")  # what Markdown would read as more than text

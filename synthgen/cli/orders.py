@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -104,11 +104,8 @@ def submit(
     with connect(url, token) as service:
         dataset_id = dataset or _upload(service, file, name)  # type: ignore[arg-type]
         images = service.dataset(dataset_id).modality == "images"
-        if not images:
-            given = {"--size": size, "--channels": channels, "--fit-by": fit_by, "--person": person}
-            pictures.not_for_tables({**given, "--class": classes, "--truncation": truncation})
-        else:
-            pictures.not_for_images({"--resample": resample})
+        form = {"--size": size, "--channels": channels, "--fit-by": fit_by, "--person": person}
+        _fits_kind(images, {"--resample": resample}, {**form, "--class": classes, "--truncation": truncation})
         if images and target is not None:
             spec["target"], spec["images"] = None, {**spec["images"], "label": target}
         spec["time_budget"] = time_budget or (pictures.BUDGET if images else BUDGET)
@@ -137,11 +134,17 @@ def draw(
     sample = _sample(rows, where, balance, within, group, drop, resample, seed, classes, truncation)
     judged_by = None if policy is None else _policy(policy)
     with connect(url, token) as service:
-        if service.job(job).spec.get("modality") == "images":
-            pictures.not_for_images({"--resample": resample})
-        else:
-            pictures.not_for_tables({"--class": classes, "--truncation": truncation})
+        images = service.job(job).spec.get("modality") == "images"
+        _fits_kind(images, {"--resample": resample}, {"--class": classes, "--truncation": truncation})
         _started(service, service.sample(job, sample, judged_by), follow)
+
+
+def _fits_kind(images: bool, tables_only: Mapping[str, Any], images_only: Mapping[str, Any]) -> None:
+    """Refuse what the other kind of data has and this one would pass over. Raises SpecError with every such option."""
+    if images:
+        pictures.not_for_images(tables_only)
+    else:
+        pictures.not_for_tables(images_only)
 
 
 def _sample(

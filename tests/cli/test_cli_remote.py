@@ -276,6 +276,9 @@ def test_another_set_is_drawn_with_the_critic_s_dial(web, logged_in, worker, tmp
         client.sign_in(NAME, PASSWORD)
         drawn = client.job(done.stdout.split("Job ")[1].split()[0])
         assert drawn.spec["sample"]["resample"] == "off"
+    refused = logged_in("draw", job, "--rows", "7", "--truncation", "0.5")
+    assert refused.returncode == 1
+    assert "--truncation is for images" in refused.stderr
 
 
 def test_a_token_is_listed_and_revoked(web, logged_in, run):

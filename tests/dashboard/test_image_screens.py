@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import played_images
 import pytest
@@ -10,8 +11,9 @@ from played_images import NASTY
 from streamlit.testing.v1 import AppTest
 from test_screens import draw, service  # noqa: F401 - the fixture and the way to draw one screen
 
-from dashboard.components import image_mix, pictures
+from dashboard.components import history, image_mix, pictures, wording
 from synthgen.service import audit
+from synthgen.service.read_models import EventView
 from synthgen.spec import RunSpec
 
 SAFE = "&lt;img src=x onerror=alert(1)&gt;"
@@ -141,6 +143,31 @@ def test_the_page_of_a_job_shows_what_it_generates_and_a_look_is_written_down_on
     assert '<div class="sg-live"><img src="data:image/png;base64,' in text
     draw("job", id=job.id)
     assert [line["action"] for line in audit.trail(service.app, service.actor)].count("job.picture.seen") == 1
+
+
+def test_what_the_gan_measures_is_no_curve_of_its_warm_start():
+    told = (
+        ("progress", {"stage": "warm_start", "done": 1}),
+        ("curve", {"step": 6, "validation": -1.5, "loss": -1.4}),
+        ("progress", {"stage": "warm_start", "done": 6}),
+        ("curve", {"step": 5, "validation": 0.8, "loss": 1.1}),  # one flush: no progress was told since the warm start
+        ("progress", {"stage": "conditional_gan", "done": 5}),
+        ("curve", {"step": 10, "validation": 0.5, "loss": 0.9}),
+    )
+    seen = history.History()
+    for seq, (kind, payload) in enumerate(told, 1):
+        seen.add(EventView(seq=seq, kind=kind, at=datetime.now(UTC), payload=payload))
+    curves = seen.curves()
+    drawn = {name: list(part["value"]) for name, part in curves.groupby("figure")}
+    assert drawn == {
+        "validation": [-1.5],
+        "loss": [-1.4],
+        "conditional_gan/validation": [0.8, 0.5],
+        "conditional_gan/loss": [1.1, 0.9],
+    }
+    assert sorted(set(curves["step"])) == [6, 11, 16]
+    assert "Distance" in wording.figure("conditional_gan/validation")
+    assert "nats" not in wording.figure("conditional_gan/validation")
 
 
 def test_the_page_of_a_set_shows_classes_gallery_pairs_and_no_columns(service, dataset):  # noqa: F811
