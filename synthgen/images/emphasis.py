@@ -1,9 +1,10 @@
 """Weights of classes and clusters: worst-case surprise, kept within bounds.
 
-Two levels. A class counts more the further its made images are from real ones: it is a condition, so what is drawn of
-it stays right whatever its weight (DESIGN section 2, point 6). Inside a class, a cluster is drawn more often while it
-comes out too seldom. The critic then sees tilted data and its logit is `log(w p / q)`; the tilt is taken out again, so
-a cluster that has become as frequent as it should be pulls no more.
+Two levels. Classes are drawn equally often, a lost one more often; where they are drawn as often as in the data, a
+class counts more the further its made images are from real ones. It is a condition, so what is drawn of it stays right
+whatever its weight (DESIGN section 2, point 6). Inside a class, a cluster is drawn more often while it comes out too
+seldom. The critic then sees tilted data and its logit is `log(w p / q)`; the tilt is taken out again, so a cluster that
+has become as frequent as it should be pulls no more.
 
 A smooth maximum reduces the running mean of the excess: with log-sum-exp a group's weight is the exponential of what it
 exceeds the others by, in nats. Excess is not brought to unit spread and not summed up: that blew up noise where groups
@@ -73,7 +74,8 @@ class Emphasis:
             return
         for family in self.families:
             at = family.groups
-            self.running[at] = np.clip((1 - ETA) * self.running[at] + ETA * _centred(excess[at]), -LIMIT, LIMIT)
+            new = _centred(excess[at]) if self._followed(family) else np.zeros(len(at))
+            self.running[at] = np.clip((1 - ETA) * self.running[at] + ETA * new, -LIMIT, LIMIT)
             mixed = (1 - UNIFORM) * self._reduced(self.running[at]) + UNIFORM
             self.weights[at] = np.where(resting[at], np.minimum(mixed, 1.0), mixed)
         self._follow()
@@ -102,6 +104,10 @@ class Emphasis:
         self._follow()
 
     # --- details -----------------------------------------------------------------------------------------------------
+
+    def _followed(self, family: Family) -> bool:
+        """Clusters always; classes unless they are drawn equally often, which serves the rare ones better (ADR 18)."""
+        return bool(self.clusters[family.groups[0]]) or self.params.sampling == "frequency"
 
     def _reduced(self, running: np.ndarray) -> np.ndarray:
         """Weights of mean one, within the cap; alike for alike, which those that pick the worst few do not give."""

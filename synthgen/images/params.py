@@ -17,8 +17,8 @@ class ConditionalGanParams(Spec):
     )
     reducer: Literal["mean", "log_sum_exp", "cvar", "top_k", "literal"] = Field(
         "log_sum_exp",
-        description="How the excess of classes and clusters becomes weights. 'literal' is the smooth maximum over the "
-        "images of a batch and there for comparison only.",
+        description="How the excess of clusters, and of classes unless they are drawn equally often, becomes weights. "
+        "'literal' is the smooth maximum over the images of a batch and there for comparison only.",
     )
     sampling: Literal["balanced", "frequency"] = Field(
         "balanced", description="Training sees every class equally often, or as often as it is in the data."

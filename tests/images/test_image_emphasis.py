@@ -56,6 +56,21 @@ def test_a_weight_says_by_how_many_nats_a_cluster_exceeds_the_others_and_no_more
     assert emphasis.weights[2] < 1.15 < 1.5 < raised
 
 
+def test_classes_are_weighted_by_their_surprise_where_they_are_not_drawn_equally_often():
+    worse = np.array([0.1, 2.0, 0.0, 0.0, 0.0])
+    balanced, frequency = _emphasis(), _emphasis(sampling="frequency")
+    for _ in range(50):
+        balanced.renew(worse, NO_REST)
+        frequency.renew(worse, NO_REST)
+    assert _shares(balanced)[:2] == pytest.approx([0.5, 0.5], abs=0.02)
+    assert _shares(frequency)[1] > 0.18
+    balanced.raise_lost([1])
+    assert _shares(balanced)[1] > 0.6
+    for _ in range(100):
+        balanced.renew(worse, NO_REST)
+    assert _shares(balanced)[:2] == pytest.approx([0.5, 0.5], abs=0.02)
+
+
 def test_no_weight_leaves_its_bounds():
     emphasis = _emphasis(emphasis=1000.0)
     for _ in range(200):
