@@ -15,7 +15,8 @@ from synthgen.images.metrics.nearest import aligned
 from synthgen.images.stack import ImageStack
 from synthgen.runtime import RunContext
 
-SHOWN, PAIRS, MOST_PIXELS = 12, 24, 64  # thumbnails of a class on each side; closest pairs; pixels on a side
+SHOWN, MOST_PIXELS = 12, 64  # thumbnails of a class on each side; pixels on a side
+PAIRS, OF_EACH = 24, 4  # closest pairs of all, and of each class even where others are closer
 
 
 def gallery(split: Split, synthetic: SyntheticSet, schema: Any, spec: Any, ctx: RunContext) -> dict[str, Any]:
@@ -55,11 +56,17 @@ def _some(stack: ImageStack, place: int, rng: np.random.Generator) -> list[str]:
 
 
 def _pairs(c: Comparison) -> list[dict[str, Any]]:
-    """The synthetic images nearest to a training image against the nearest hold-out image, the closest first."""
+    """The synthetic images nearest to a training image against the nearest hold-out image, the closest first.
+
+    Every class is among them: a copy of a rare image must be seen though common ones are closer.
+    """
     if not len(c.train) or not len(c.drawn):
         return []
     found, out = aligned(c).drawn, []
-    for i in np.argsort(found.ratio, kind="stable")[:PAIRS]:
+    order = np.argsort(found.ratio, kind="stable")
+    drawn = c.drawn.labels[found.rows[order]]
+    shown = np.concatenate([order[:PAIRS], *(order[drawn == place][:OF_EACH] for place in range(c.classes))])
+    for i in order[np.isin(order, shown)]:
         row, near = int(found.rows[i]), int(found.train_at[i])
         out.append(
             {
