@@ -23,7 +23,8 @@ def gallery(split: Split, synthetic: SyntheticSet, schema: Any, spec: Any, ctx: 
     """JSON-ready: `classes` with real and synthetic thumbnails, `pairs` from the closest on, as PNG data addresses.
 
     A pair is a synthetic image, its nearest training image, its nearest hold-out image if there is any (pixels, after
-    small shifts, mirroring, light and contrast) and the distances to both: 0 for equal, about 1.4 for unrelated ones.
+    small shifts, mirroring, turning, light and contrast) and the distances to both: 0 for equal, about 1.4 for
+    unrelated ones.
     """
     c = Comparison(split, synthetic, schema, (), ctx.at("gallery"))
     classes = [_class(c, place) for place in range(c.classes)]

@@ -150,6 +150,18 @@ def mirrored(pixels):
     return pixels[:, :, ::-1]
 
 
+def upside_down(pixels):
+    return pixels[:, ::-1]
+
+
+def on_its_side(pixels):
+    return np.rot90(pixels, 1, axes=(1, 2))
+
+
+def turned_and_mirrored(pixels):
+    return np.rot90(pixels[:, :, ::-1], 3, axes=(1, 2))
+
+
 def written_again(pixels):
     out = []
     for image in pixels:
@@ -159,13 +171,16 @@ def written_again(pixels):
     return np.stack(out)
 
 
+CHANGES = [shifted, brightened, mirrored, upside_down, on_its_side, turned_and_mirrored, written_again]
+
+
 @pytest.fixture(scope="module")
 def many():
     """Enough images that one in a hundred is a handful."""
     return scene(shapes((600, 300, 100), 11), shapes((240, 120, 40), 12), shapes((500, 300, 200), 13))
 
 
-@pytest.mark.parametrize("change", [shifted, brightened, mirrored, written_again])
+@pytest.mark.parametrize("change", CHANGES)
 def test_one_copy_in_a_hundred_is_caught_whatever_was_done_to_it(change, many):
     found = many.with_set(planted(many.synthetic.stack, many.split.train, 10, change)).measured("near_copies")
     assert found.p_value < 0.002
