@@ -65,8 +65,7 @@ def load_nothing(directory: Path) -> None:
 def key_notes(schema: ImageSchema, generator: Generator, keys: None) -> list[str]:
     """What a reader of the set must know of how it was made."""
     count = sum(finding.count for finding in schema.findings if finding.what == "left out")
-    told = "1 file of the source was" if count == 1 else f"{count:,} files of the source were"
-    return [f"{told} left out: see the schema."] if count else []
+    return [f"{count:,} left out of the source: see the schema."] if count else []
 
 
 def complete(
