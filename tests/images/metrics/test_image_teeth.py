@@ -7,8 +7,8 @@ import pytest
 from image_scene import planted, scene, shapes
 from PIL import Image
 
-from synthgen.contracts import Status
-from synthgen.images.metrics import features
+from synthgen.contracts import Interval, Status
+from synthgen.images.metrics import augmentation, features
 from synthgen.images.metrics.copies import near
 from synthgen.images.stack import ImageStack
 
@@ -254,6 +254,24 @@ def test_images_of_one_person_do_not_count_as_many(clean):
     found, alone = by_person.measured("membership"), clean.with_set(clean.split.train).measured("membership")
     assert found.attempts < alone.attempts
     assert found.interval.high - found.interval.low >= alone.interval.high - alone.interval.low
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            (0.0, -0.0, 0.0),
+            "it changes nothing: with the best mix, +25 %, the recall of the worst class is that of real",
+        ),
+        ((0.0, -0.02, 0.03), "changes the recall of the worst class by 0 (−0.020 to +0.030) against real"),
+    ],
+)
+def test_a_change_of_nothing_is_told_without_signs(change, said):
+    value, low, high = change
+    gains = {"more_25": (value, Interval(low=low, high=high), (0.0, None))}
+    arm, verdict, reason = augmentation._advice(gains, "oversampled")
+    assert (arm.name, verdict) == ("more_25", "do not use")
+    assert said in reason
 
 
 @pytest.mark.slow
