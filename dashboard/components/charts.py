@@ -21,7 +21,7 @@ ROW = 34  # height of one line of an interval chart
 WIDEST = 30
 FEW = 4  # bins whose labels fit side by side
 HEIGHT = 250
-NARROW = 40  # characters across one of three charts
+NARROW = 34  # characters across one of three charts
 
 
 def curves(points: pd.DataFrame) -> None:

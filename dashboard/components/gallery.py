@@ -47,10 +47,11 @@ def _side(uris: Sequence[object]) -> Html:
 def pairs(gallery: Mapping[str, Any]) -> None:
     """The synthetic images nearest to a training image, each beside that image and the nearest unseen one."""
     st.caption(
-        f"{REVIEWERS} The synthetic images that lie nearest to a training image, the closest first, each beside that "
-        "image and the nearest real image that training never saw. Distances are of pixels after small shifts, "
-        "mirroring, light and contrast: 0 is the same picture, about 1.4 an unrelated one. One that is much nearer "
-        "to training than to unseen images may be a copy: look whether it is the same picture."
+        f"{REVIEWERS} The synthetic images that lie nearest to a training image, against how near an unseen one lies: "
+        "the most suspicious first, some of every class, each beside that training image and the nearest real image "
+        "that training never saw. Distances are of pixels after small shifts, mirroring, turning, light and contrast: "
+        "0 is the same picture, about 1.4 an unrelated one. One that is much nearer to training than to unseen images "
+        "may be a copy: look whether it is the same picture."
     )
     found = gallery["pairs"]
     if not found:

@@ -63,24 +63,30 @@ def _named(point: dict[str, Any], stage: str) -> dict[str, Any]:
 
 def long(points: list[dict[str, Any]], figures: Collection[str] = ()) -> pd.DataFrame:
     """Points as step, figure, value; only these figures, or all numbers."""
-    steps = _onwards([float(point.get("step", i)) for i, point in enumerate(points)])
     rows = [
         (step, name, float(value))
-        for step, point in zip(steps, points, strict=True)
+        for step, point in _onwards(points)
         for name, value in point.items()
         if isinstance(value, int | float) and (name in figures if figures else name != "step")
     ]
     return pd.DataFrame(rows, columns=["step", "figure", "value"])
 
 
-def _onwards(steps: list[float]) -> list[float]:
-    """Steps that start again in every phase of a training, one phase after the other."""
-    before, last, found = 0.0, 0.0, []
-    for i, step in enumerate(steps):
-        if i and step <= last:
+def _onwards(points: list[dict[str, Any]]) -> list[tuple[float, dict[str, Any]]]:
+    """Points by steps that go on from one stage of a training to the next, where they begin anew.
+
+    Steps that were done again, after a training was resumed from its checkpoint, take the place of the first ones.
+    """
+    found: list[tuple[float, dict[str, Any]]] = []
+    before, last, stage = 0.0, 0.0, None
+    for i, point in enumerate(points):
+        step, now = float(point.get("step", i)), point.get("stage")
+        if i and (step <= last if now is None else now != stage):
             before += last
-        found.append(before + step)
-        last = step
+        while now is not None and found and found[-1][0] >= before + step:
+            found.pop()
+        found.append((before + step, point))
+        last, stage = step, now
     return found
 
 

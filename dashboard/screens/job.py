@@ -12,6 +12,7 @@ from synthgen.errors import NotFound
 from synthgen.service.read_models import JobView
 
 BUSY = ("queued", "running")
+GOES_ON = "What was learnt is kept: Retry goes on from the step at which training stopped."
 
 
 def show() -> None:
@@ -78,7 +79,8 @@ def _now(job: JobView) -> None:
     if job.state == "failed":
         layout.banner("bad", job.error or "The job failed.", [job.hint] if job.hint else [])
     elif job.state == "cancelled":
-        layout.banner("calm", job.error or "The job was cancelled.", [job.hint] if job.hint else [])
+        hint = job.hint or (GOES_ON if job.kind == "fit" and job.started_at else "")
+        layout.banner("calm", job.error or "The job was cancelled.", [hint] if hint else [])
     elif job.state == "queued":
         layout.banner("calm", "Waiting for a worker.", ["If this lasts, look at Admin: a worker may be missing."])
     elif job.state == "running":

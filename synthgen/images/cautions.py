@@ -20,7 +20,7 @@ def cautions(source: Source, split: Split, schema: ImageSchema, spec: RunSpec) -
     Every class of a schema has at least k people, so it may be named.
     """
     left = [f for f in schema.findings if f.what in ("refused", "left out")]
-    told = [f"Reading: {f.count:,} {'image' if f.count == 1 else 'images'} {f.what}: {f.reason}" for f in left]
+    told = [f"Reading: {f.count:,} {f.what}: {f.reason}" for f in left]  # files that are no images are among them
     return (
         *told,
         *(_of_class(split, place, name) for place, name in enumerate(schema.classes) if _small(split, place)),

@@ -15,7 +15,8 @@ from synthgen.images.metrics.nearest import aligned
 from synthgen.images.stack import ImageStack
 from synthgen.runtime import RunContext
 
-SHOWN, PAIRS, MOST_PIXELS = 12, 24, 64  # thumbnails of a class on each side; closest pairs; pixels on a side
+SHOWN, MOST_PIXELS = 12, 64  # thumbnails of a class on each side; pixels on a side
+PAIRS, OF_EACH = 24, 4  # closest pairs of all, and of each class even where others are closer
 ON_THE_WAY = 12  # images from one noise to another
 
 
@@ -26,7 +27,8 @@ def gallery(split: Split, synthetic: SyntheticSet, schema: Any, generator: Any, 
     its images by heart jumps from one to the next, one that has learnt their kind changes gradually.
 
     A pair is a synthetic image, its nearest training image, its nearest hold-out image if there is any (pixels, after
-    small shifts, mirroring, light and contrast) and the distances to both: 0 for equal, about 1.4 for unrelated ones.
+    small shifts, mirroring, turning, light and contrast) and the distances to both: 0 for equal, about 1.4 for
+    unrelated ones.
     """
     c = Comparison(split, synthetic, schema, (), ctx.at("gallery"))
     classes = [_class(c, place) | _between(c, place, generator) for place in range(c.classes)]
@@ -65,11 +67,17 @@ def _some(stack: ImageStack, place: int, rng: np.random.Generator) -> list[str]:
 
 
 def _pairs(c: Comparison) -> list[dict[str, Any]]:
-    """The synthetic images nearest to a training image against the nearest hold-out image, the closest first."""
+    """The synthetic images nearest to a training image against the nearest hold-out image, the closest first.
+
+    Every class is among them: a copy of a rare image must be seen though common ones are closer.
+    """
     if not len(c.train) or not len(c.drawn):
         return []
     found, out = aligned(c).drawn, []
-    for i in np.argsort(found.ratio, kind="stable")[:PAIRS]:
+    order = np.argsort(found.ratio, kind="stable")
+    drawn = c.drawn.labels[found.rows[order]]
+    shown = np.concatenate([order[:PAIRS], *(order[drawn == place][:OF_EACH] for place in range(c.classes))])
+    for i in order[np.isin(order, shown)]:
         row, near = int(found.rows[i]), int(found.train_at[i])
         out.append(
             {

@@ -64,9 +64,8 @@ def load_nothing(directory: Path) -> None:
 
 def key_notes(schema: ImageSchema, generator: Generator, keys: None) -> list[str]:
     """What a reader of the set must know of how it was made."""
-    left = [finding for finding in schema.findings if finding.what == "left out"]
-    count = sum(finding.count for finding in left)
-    return [f"{count} images of the source were left out: see the schema."] if count else []
+    count = sum(finding.count for finding in schema.findings if finding.what == "left out")
+    return [f"{count:,} left out of the source: see the schema."] if count else []
 
 
 def complete(

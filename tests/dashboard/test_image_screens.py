@@ -170,6 +170,24 @@ def test_what_the_gan_measures_is_no_curve_of_its_warm_start():
     assert "nats" not in wording.figure("conditional_gan/validation")
 
 
+def test_steps_done_again_after_a_resume_take_the_place_of_the_first_ones():
+    told = [
+        ("a", 5, 3.0),
+        ("b", 9, 2.0),
+        ("b", 18, 1.0),
+        ("b", 27, 0.9),
+        ("b", 18, 1.1),
+        ("b", 27, 0.8),
+        ("b", 36, 0.7),
+    ]
+    curves = history.long([{"stage": stage, "step": step, "value": value} for stage, step, value in told])
+    assert list(zip(curves["step"], curves["value"], strict=True)) == [
+        (5, 3.0), (14, 2.0), (23, 1.1), (32, 0.8), (41, 0.7)
+    ]  # fmt: skip
+    untold = history.long([{"step": step, "value": 1} for step in (5, 10, 5, 10)])
+    assert list(untold["step"]) == [5, 10, 15, 20]
+
+
 def test_the_page_of_a_set_shows_classes_gallery_pairs_and_no_columns(service, dataset):  # noqa: F811
     job = fitted(service, dataset)
     page, text = draw("synthetic_set", id=job.set_id)

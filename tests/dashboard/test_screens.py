@@ -12,7 +12,7 @@ from dashboard.backend import Backend
 from dashboard.components import mix, overrides
 from synthgen.api.access import COOKIE
 from synthgen.errors import InputError, NotSignedIn
-from synthgen.service import bootstrap, datasets, jobs, people, roster
+from synthgen.service import bootstrap, datasets, execution, jobs, people, roster
 from synthgen.service.artifacts import keys
 from synthgen.service.db.tables import Job
 from synthgen.service.settings import Settings
@@ -196,6 +196,19 @@ def test_a_queued_job_can_be_cancelled(service, dataset):
     assert "Waiting for a worker." in text
     next(button for button in page.button if button.label == "Cancel").click().run()
     assert service.job(job.id).state == "cancelled"
+
+
+def test_a_training_that_was_cancelled_says_that_it_goes_on_where_it_stopped(service, dataset):
+    for started in (False, True):
+        job = service.submit(dataset, RunSpec())
+        held = execution.claim(service.app, job.id, "played") if started else None
+        service.cancel(job.id)
+        if held is not None:
+            execution.cancelled(service.app, held)
+        page, text = draw("job", id=job.id)
+        assert "The job was cancelled." in text
+        assert ("goes on from the step" in text) == started
+        assert "Retry" in [button.label for button in page.button]
 
 
 def test_the_form_of_a_new_job_follows_the_generator(service, dataset):

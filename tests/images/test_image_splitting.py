@@ -6,6 +6,7 @@ from synthgen.errors import InputError, SchemaError
 from synthgen.images import io, people
 from synthgen.images.inference import infer, ordered
 from synthgen.images.splitting import assign, split
+from synthgen.images.steps import key_notes
 from synthgen.runtime import RunContext
 from synthgen.spec import ImageOptions, RunSpec
 
@@ -120,6 +121,7 @@ def test_small_classes_are_left_out_with_a_finding():
     assert schema.classes == ("circle", "square")
     assert [(f.count, f.what) for f in schema.findings] == [(6, "left out")]
     assert sum(map(len, parts(found))) == 90
+    assert key_notes(schema, None, None) == ["6 left out of the source: see the schema."]
 
 
 def test_copies_of_one_image_are_no_class():

@@ -1,4 +1,4 @@
-"""Which real image is nearest in pixels once small shifts, mirroring, light and contrast no longer count.
+"""Which real image is nearest in pixels once small shifts, mirroring, turning, light and contrast no longer count.
 
 Every image is brought to grey, to at most 32 pixels and to mean 0 and length 1, so that the distance of two images is
 sqrt(2 - 2 correlation). Thumbnails of a few shifts choose candidates, which are then shifted by up to two pixels.
@@ -20,23 +20,24 @@ from synthgen.images.metrics.networks import place
 
 SIZE, THUMBNAIL, REACH, CANDIDATES, CHUNK = 32, 10, 2, 8, 256
 STEPS = ((0, 0), (1, 1), (1, -1), (-1, 1), (-1, -1))  # shifts of what is looked up, for its thumbnails
+TURNS, HALF_TURNS = 8, 4  # mirrored or not, by halves of a turn; of squares by quarters too
 FLAT = 0.02  # standard deviation, of pixels from -1 to 1, that counts as nothing
 
 
 @dataclass(frozen=True)
 class Gallery:
-    """Images to look up in: small grey pixels (n, 1, h, w), thumbnails as they are and mirrored, whose each is."""
+    """Images to look up in: small grey pixels (n, 1, h, w), thumbnails (n, d) of every turn, whose each is."""
 
     pixels: Tensor
-    thumbnails: Tensor
-    mirrored: Tensor
+    thumbnails: tuple[Tensor, ...]
     people: Tensor
 
     @classmethod
     def of(cls, pixels: np.ndarray, people: np.ndarray, device: str) -> Gallery:
         """From uint8 images (n, h, w, c)."""
         x = reduced(pixels, device)
-        return cls(x, thumbnail(x), thumbnail(x.flip(3)), torch.from_numpy(people).to(device))
+        turns = tuple(thumbnail(turned(x, turn)) for turn in range(TURNS if x.shape[2] == x.shape[3] else HALF_TURNS))
+        return cls(x, turns, torch.from_numpy(people).to(device))
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -60,6 +61,15 @@ def unit(x: Tensor) -> Tensor:
     flat = x.flatten(1)
     flat = flat - flat.mean(dim=1, keepdim=True)
     return flat / (flat.norm(dim=1, keepdim=True) ** 2 + flat.shape[1] * FLAT**2).sqrt()
+
+
+def turned(x: Tensor, turn: int) -> Tensor:
+    """Images (n, 1, h, w) mirrored (odd turns), then turned by half (bit 1) and by a quarter (bit 2)."""
+    if turn & 1:
+        x = x.flip(3)
+    if turn & 2:
+        x = x.flip((2, 3))
+    return x.rot90(1, (2, 3)) if turn & 4 else x
 
 
 def thumbnail(x: Tensor) -> Tensor:
@@ -99,22 +109,30 @@ def _chunk(query: Gallery, rows: slice, sides: Sequence[Gallery]) -> list[tuple[
 
 
 def _likeness(query: Gallery, rows: slice, side: Gallery) -> tuple[Any, Tensor]:
-    """The best candidates of one side by thumbnails, values and places; and where they are likest mirrored."""
+    """The best candidates of one side by thumbnails, values and places; and the turn in which each is likest."""
     thumbs = [thumbnail(query.pixels[rows].roll(by, (2, 3))) for by in STEPS]
-    straight, mirrored = (
-        torch.stack([t @ other.T for t in thumbs]).amax(dim=0) for other in (side.thumbnails, side.mirrored)
-    )
-    best = torch.maximum(straight, mirrored)
+    best, turn = _likest(thumbs, side)
     best = best.masked_fill(query.people[rows, None] == side.people[None, :], -torch.inf)
     short = CANDIDATES - len(side)
     if short > 0:
-        best = functional.pad(best, (0, short), value=-torch.inf)
-        straight, mirrored = (functional.pad(x, (0, short), value=-2.0) for x in (straight, mirrored))
+        best, turn = functional.pad(best, (0, short), value=-torch.inf), functional.pad(turn, (0, short))
     top = best.topk(CANDIDATES, dim=1)
-    return top, (mirrored > straight).gather(1, top.indices)
+    return top, turn.gather(1, top.indices)
 
 
-def _aligned(x: Tensor, side: Gallery, top: Any, flip: Tensor, least: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _likest(thumbs: list[Tensor], side: Gallery) -> tuple[Tensor, Tensor]:
+    """Of each query and each image of a side the greatest likeness over shifts and turns, and the turn, as uint8."""
+    best = torch.full((len(thumbs[0]), len(side)), -torch.inf, device=side.people.device)
+    turn = torch.zeros(best.shape, dtype=torch.uint8, device=best.device)
+    for i, other in enumerate(side.thumbnails):
+        for thumb in thumbs:
+            likeness = thumb @ other.T
+            turn[likeness > best] = i
+            torch.maximum(best, likeness, out=best)
+    return best, turn
+
+
+def _aligned(x: Tensor, side: Gallery, top: Any, turn: Tensor, least: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Distance after alignment to the likest candidate, its place, and whether it is one of all sides' candidates."""
     if not len(side):
         nobody = torch.zeros(len(x), device=x.device)
@@ -125,7 +143,9 @@ def _aligned(x: Tensor, side: Gallery, top: Any, flip: Tensor, least: Tensor) ->
     meant[:, 0] |= top.values[:, 0].isfinite()  # the likest of the side is always told of, for the ratio
     row, column = meant.nonzero(as_tuple=True)
     candidates = side.pixels[at[row, column]]
-    candidates = torch.where(flip[row, column, None, None, None], candidates.flip(3), candidates)
+    for i in range(1, len(side.thumbnails)):
+        this = turn[row, column] == i
+        candidates[this] = turned(candidates[this], i)
     squares = torch.full(meant.shape, torch.inf, device=x.device)
     squares[row, column] = aligned(x[row], candidates)
     best, pick = squares.min(dim=1)

@@ -110,6 +110,9 @@ def _advice(gains: dict[str, Gain], best: str) -> tuple[Arm, str, str]:
         why = f"every mix makes the classifier worse: the best, {title}, changes the {beside}"
     elif any(interval.low > 0 for _, interval, _ in gains.values()):
         why = f"what the worst class gains the others lose: the best mix, {title}, changes the {beside}"
+    elif {_signed(end) for end in (value, interval.low, interval.high)} == {"0"}:
+        rival = RIVALS[best][0]
+        why = f"it changes nothing: with the best mix, {title}, the recall of the worst class is that of {rival}"
     else:
         why = f"no mix gains beyond chance: the best, {title}, changes the {beside}"
     return arm, "do not use", f"Do not use it, because {why}."
@@ -135,4 +138,5 @@ def _changed(change: tuple[float, Interval | None]) -> Figure:
 
 
 def _signed(number: float) -> str:
-    return f"{number:+.3f}".replace("-", "−")
+    told = f"{number:+.3f}"
+    return "0" if float(told) == 0 else told.replace("-", "−")

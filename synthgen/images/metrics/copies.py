@@ -1,4 +1,4 @@
-"""Copies: images that are a training image, or one shifted, mirrored, brightened or written again."""
+"""Copies: images that are a training image, or one shifted, mirrored, turned, brightened or written again."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class NearCopies(ImagePrivacy):
     explanation = (
         "Share of synthetic images whose distance to the nearest training image, over that to the nearest hold-out "
         "image, is as small as it is for hardly any unseen real image: in pixels, after shifts of up to two pixels, "
-        "mirroring, light and contrast. The control are hold-out images, and training images looked up among those of "
-        "other people; their own share stands beside it. A blurred image is near to everything and no copy."
+        "mirroring, turning, light and contrast. The control are hold-out images, and training images looked up among "
+        "those of other people; their own share stands beside it. A blurred image is near to everything and no copy."
     )
     source = "Ratio of distances; order statistic of the control, or its tail (Hill 1975); the surer p-value, doubled."
 

@@ -20,6 +20,12 @@ HOW = "bootstrap over images"
 Rows = dict[int, tuple[np.ndarray, np.ndarray]]  # class -> places of reference and of compared images
 
 
+def _without(classes: int) -> str:
+    """How many classes a distance says nothing about."""
+    told = "1 class is" if classes == 1 else f"{classes} classes are"
+    return f"{told} left out: fewer than {FEWEST_OF_CLASS} images on a side." if classes else ""
+
+
 class _Distance(ImageMeasure):
     """A distance between training images and others, hold-out images at the same counts beside it."""
 
@@ -37,12 +43,11 @@ class _Distance(ImageMeasure):
                                 if p in places else {}))
             for p in range(c.classes)
         ]  # fmt: skip
-        left = c.classes - len(places)
         return self.result(
             value=whole[0],
             interval=whole[1],
             holdout=whole[2],
-            reason=f"{left} classes with fewer than {FEWEST_OF_CLASS} images on a side are left out." if left else "",
+            reason=_without(c.classes - len(places)),
             groups=tuple(lines),
             figures=(extreme("worst_class", "Worst class", lines, lowest=False),),
         )

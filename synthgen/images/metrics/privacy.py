@@ -45,7 +45,7 @@ class ClosestImage(ImagePrivacy):
         "Is the real image nearest to a synthetic one of the training or of the hold-out part? Counted as if both "
         "parts had as many images: 0.5 is neither, 1 a set that only copies. The value is in the features of two "
         "networks that each judge only real images they never saw; beside it the same in pixels, after shifts of up to "
-        "two pixels, mirroring, light and contrast. Necessary, never sufficient for privacy."
+        "two pixels, mirroring, turning, light and contrast. Necessary, never sufficient for privacy."
     )
     source = "Platzer and Reutterer (2021), with weights for unequal parts; error from swapping people between them."
 

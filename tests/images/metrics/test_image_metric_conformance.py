@@ -188,6 +188,14 @@ def test_other_sizes_colours_and_numbers_of_classes(size, channels, classes, qui
     assert found.measured("frechet").status is Status.OK
 
 
+def test_a_class_that_a_distance_says_nothing_about_is_told(quickly):
+    made = small()
+    alone = scene(made.split.train, one_of_a_class(made.split.holdout), made.synthetic.stack)
+    for name in ("frechet", "kernel_distance"):
+        assert alone.measured(name).reason == "1 class is left out: fewer than 8 images on a side."
+        assert made.measured(name).reason == ""
+
+
 def test_a_class_of_too_few_people_is_suppressed(quickly):
     made = small()
     found = scene(made.split.train, made.split.holdout, made.synthetic.stack, k_floor=50)

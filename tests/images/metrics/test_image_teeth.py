@@ -7,8 +7,8 @@ import pytest
 from image_scene import planted, scene, shapes
 from PIL import Image
 
-from synthgen.contracts import Status
-from synthgen.images.metrics import features
+from synthgen.contracts import Interval, Status
+from synthgen.images.metrics import augmentation, features
 from synthgen.images.metrics.copies import near
 from synthgen.images.stack import ImageStack
 
@@ -150,6 +150,18 @@ def mirrored(pixels):
     return pixels[:, :, ::-1]
 
 
+def upside_down(pixels):
+    return pixels[:, ::-1]
+
+
+def on_its_side(pixels):
+    return np.rot90(pixels, 1, axes=(1, 2))
+
+
+def turned_and_mirrored(pixels):
+    return np.rot90(pixels[:, :, ::-1], 3, axes=(1, 2))
+
+
 def written_again(pixels):
     out = []
     for image in pixels:
@@ -159,13 +171,16 @@ def written_again(pixels):
     return np.stack(out)
 
 
+CHANGES = [shifted, brightened, mirrored, upside_down, on_its_side, turned_and_mirrored, written_again]
+
+
 @pytest.fixture(scope="module")
 def many():
     """Enough images that one in a hundred is a handful."""
     return scene(shapes((600, 300, 100), 11), shapes((240, 120, 40), 12), shapes((500, 300, 200), 13))
 
 
-@pytest.mark.parametrize("change", [shifted, brightened, mirrored, written_again])
+@pytest.mark.parametrize("change", CHANGES)
 def test_one_copy_in_a_hundred_is_caught_whatever_was_done_to_it(change, many):
     found = many.with_set(planted(many.synthetic.stack, many.split.train, 10, change)).measured("near_copies")
     assert found.p_value < 0.002
@@ -239,6 +254,24 @@ def test_images_of_one_person_do_not_count_as_many(clean):
     found, alone = by_person.measured("membership"), clean.with_set(clean.split.train).measured("membership")
     assert found.attempts < alone.attempts
     assert found.interval.high - found.interval.low >= alone.interval.high - alone.interval.low
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            (0.0, -0.0, 0.0),
+            "it changes nothing: with the best mix, +25 %, the recall of the worst class is that of real",
+        ),
+        ((0.0, -0.02, 0.03), "changes the recall of the worst class by 0 (−0.020 to +0.030) against real"),
+    ],
+)
+def test_a_change_of_nothing_is_told_without_signs(change, said):
+    value, low, high = change
+    gains = {"more_25": (value, Interval(low=low, high=high), (0.0, None))}
+    arm, verdict, reason = augmentation._advice(gains, "oversampled")
+    assert (arm.name, verdict) == ("more_25", "do not use")
+    assert said in reason
 
 
 @pytest.mark.slow
