@@ -90,7 +90,11 @@ def reason(found: MetricResult | Figure | GroupFigure) -> str:
 
 
 def plot(found: Plot, k: int) -> ShownPlot | None:
-    """Bins with at least k people, their counts rounded to 5; the others together, or not at all if still too few."""
+    """Bins with at least k people, their counts rounded to 5; the others together, or not at all if still too few.
+
+    Where people have unlike numbers of records, shares are of records as the synthetic ones are, in steps of what five
+    people are of all.
+    """
     people = [0 if hidden else n for n, hidden in zip(found.real_counts, found.suppressed, strict=True)]
     keep = [i for i, n in enumerate(people) if n >= k]
     rest = [i for i in range(len(people)) if i not in keep]
@@ -99,14 +103,24 @@ def plot(found: Plot, k: int) -> ShownPlot | None:
     total = sum(counts) + (5 * round(left / 5))
     if not keep or not total:
         return None
+    shares = [n / total for n in (*counts, 5 * round(left / 5))]
+    if not _one_each(found):
+        of_records = (*(found.real[i] for i in keep), sum(found.real[i] for i in rest))
+        shares = [5 / total * round(share * total / 5) for share in of_records]
     bins = [
-        Bin(label=_inner(found, i, keep), real=round(n / total, 3), synthetic=round(found.synthetic[i], 4))
-        for i, n in zip(keep, counts, strict=True)
+        Bin(label=_inner(found, i, keep), real=round(share, 3), synthetic=round(found.synthetic[i], 4))
+        for i, share in zip(keep, shares, strict=False)
     ]
     if left >= k and found.kind == "category":
         other = round(sum(found.synthetic[i] for i in rest), 4)
-        bins.append(Bin(label="all others", real=round(5 * round(left / 5) / total, 3), synthetic=other))
+        bins.append(Bin(label="all others", real=round(shares[-1], 3), synthetic=other))
     return ShownPlot(column=found.column, kind=found.kind, bins=tuple(bins), hidden=len(rest))
+
+
+def _one_each(found: Plot) -> bool:
+    """Whether every person has one record, so that shares of people are shares of records."""
+    people = sum(found.real_counts)
+    return all(abs(s - n / people) < 1e-6 for s, n in zip(found.real, found.real_counts, strict=True))
 
 
 def _inner(found: Plot, i: int, keep: list[int]) -> str:

@@ -15,7 +15,7 @@ def plot(**found):
         "column": "ward",
         "kind": "category",
         "bins": ("a", "b", "secret-one", "secret-two"),
-        "real": (0.5, 0.4, 0.06, 0.04),
+        "real": tuple(n / 915 for n in (503, 402, 6, 4)),
         "synthetic": (0.5, 0.45, 0.03, 0.02),
         "real_counts": (503, 402, 6, 4),
         "suppressed": (False, False, True, True),
@@ -79,6 +79,15 @@ def test_small_bins_are_put_together_and_not_named():
     assert [b["label"] for b in bins] == ["a", "b", "all others"]
     assert bins[2]["synthetic"] == 0.05
     assert bins[0]["real"] == round(505 / 915, 3)
+
+
+def test_shares_are_of_records_where_people_have_unlike_numbers_of_them():
+    """Every source image has red cells and platelets, but of the cells nearly all are red."""
+    found = plot(bins=("rbc", "platelet"), real=(0.9, 0.1), synthetic=(0.88, 0.12), real_counts=(203, 198),
+                 suppressed=(False, False))  # fmt: skip
+    bins = rendered(card(plots=(found,)))["plots"][0]["bins"]
+    assert [b["real"] for b in bins] == pytest.approx([0.9, 0.1], abs=2.5 / 400 + 1e-3)
+    assert all(abs(b["real"] * 405 / 5 - round(b["real"] * 405 / 5)) < 0.1 for b in bins), "no finer than five people"
 
 
 def test_small_bins_are_left_out_where_even_together_they_are_few():
