@@ -215,6 +215,12 @@ class ImageSynthesizer:
         known = {"seed": seed, "truncation": truncation}
         if isinstance(counts, Mapping):
             asked = [(name, number) for name, number in counts.items() if number]
+            wrong = sum(not isinstance(number, int | np.integer) or number < 0 for _, number in asked)
+            if wrong:
+                said = f"{wrong} of {len(counts)} counts of classes"
+                raise SpecError(
+                    f"{said}: no whole number of images.", "Give each class 0 or more, as {'platelet': 500}."
+                )
             targets = tuple(checked(GroupTarget, where={CLASS: str(name)}, rows=number) for name, number in asked)
             if not targets:
                 raise SpecError("No image was asked for.", "Give at least one class a count above 0.")

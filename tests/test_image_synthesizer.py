@@ -83,6 +83,13 @@ def test_between_two_images_of_a_class_lie_others_that_change_gradually(fitted):
         assert "nobody" not in str(caught.value)
 
 
+@pytest.mark.parametrize("count", [-1, 2.5, "3"])
+def test_what_is_no_count_of_a_class_is_told_without_its_name(fitted, count):
+    with pytest.raises(SpecError, match="1 of 2 counts of classes: no whole number") as caught:
+        fitted.sample({"cross": count, "circle": 2})
+    assert "cross" not in str(caught.value)
+
+
 def test_counts_are_met_class_by_class(fitted):
     made = fitted.sample({"cross": 7, "circle": 3, "square": 0})
     assert Counter(made.labels) == {"cross": 7, "circle": 3}
