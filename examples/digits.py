@@ -46,9 +46,9 @@ def digits() -> Digits:
     return Digits(*(LabelledImages(pixels[rows], list(names[rows])) for rows in (learnt, held)))
 
 
-def fitted(train: LabelledImages) -> ImageSynthesizer:
+def fitted(train: LabelledImages, seed: int = 0) -> ImageSynthesizer:
     """The generator; steps are given, so that the clock decides nothing."""
-    return ImageSynthesizer(params=SETTINGS, size=8, time_budget=3600, seed=0).fit(train.images, train.labels)
+    return ImageSynthesizer(params=SETTINGS, size=8, time_budget=3600, seed=seed).fit(train.images, train.labels)
 
 
 def draw(real: LabelledImages, made: LabelledImages) -> pyplot.Figure:
