@@ -245,7 +245,7 @@ def _title(name: str, mean: dict[str, Any]) -> str:
 
 
 def _shown(number: float | None) -> str:
-    return "" if number is None else f"{number:,.0f}" if abs(number) >= 5 else f"{number:.3f}"
+    return "" if number is None else f"{number:,.0f}" if abs(number) >= 10 else f"{number:.3f}"
 
 
 def _size(value: Any) -> str:
