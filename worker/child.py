@@ -18,8 +18,8 @@ from typing import Any
 import psutil
 
 TRAINER = (sys.executable, "-P", "-m", "worker.trainer")
-KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES")
-KEPT_PREFIXES = ("OMP_", "MKL_", "OPENBLAS_", "NVIDIA_", "TORCH_")
+KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH")
+KEPT_PREFIXES = ("OMP_", "MKL_", "OPENBLAS_", "NVIDIA_", "CUDA_", "CUBLAS_", "TORCH_", "PYTORCH_")
 NOTHING: Mapping[str, str] = {}
 MOST_WAITING_EVENTS = 10_000
 LOG = "log"  # what the child and its libraries print, in its directory

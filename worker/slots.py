@@ -12,6 +12,7 @@ from synthgen.service import gpus
 from synthgen.service.settings import Settings
 
 PINNED = "CUDA_VISIBLE_DEVICES"
+ORDER = "CUDA_DEVICE_ORDER"  # the driver counts cards by their places, CUDA by their speed unless it is told
 
 
 class Slots:
@@ -29,7 +30,7 @@ class Slots:
         """Hold a slot; gives the variables that pin a child to its device."""
         device = self.free.get()
         try:
-            yield {} if device is None else {PINNED: device}
+            yield {} if device is None else {**_order(), PINNED: device}
         finally:
             self.free.put(device)
 
@@ -40,7 +41,8 @@ def devices(settings: Settings) -> tuple[str, ...]:
     if named != "auto":
         found = tuple(name.strip() for name in named.split(",") if name.strip())
     else:
-        found = _visible() or tuple(str(gpu["index"]) for gpu in gpus.seen())
+        left = _visible()
+        found = tuple(str(gpu["index"]) for gpu in gpus.seen()) if left is None else left
         if not found:
             raise SpecError(
                 "SYNTHGEN_WORKER_DEVICES is auto and this machine shows no GPU.",
@@ -51,6 +53,12 @@ def devices(settings: Settings) -> tuple[str, ...]:
     return found
 
 
-def _visible() -> tuple[str, ...]:
-    """The devices that whoever started the worker left to it."""
-    return tuple(name.strip() for name in os.environ.get(PINNED, "").split(",") if name.strip())
+def _visible() -> tuple[str, ...] | None:
+    """The devices that whoever started the worker left to it; None where nothing was said."""
+    said = os.environ.get(PINNED)
+    return None if said is None else tuple(name.strip() for name in said.split(",") if name.strip())
+
+
+def _order() -> Mapping[str, str]:
+    """Numbers are the driver's, as nvidia-smi shows them, unless whoever started the worker counted otherwise."""
+    return {} if PINNED in os.environ or ORDER in os.environ else {ORDER: "PCI_BUS_ID"}

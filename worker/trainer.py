@@ -20,6 +20,7 @@ from typing import Any
 from synthgen.errors import InternalError, LimitError, Stopped, SynthgenError, Unavailable, trail
 from synthgen.runtime import Event, RunContext, memory_of_process
 from synthgen.service.tether import ask_the_kernel, watch_pipe
+from synthgen.training import devices
 from worker import full_disk
 
 PROGRESS_EVERY = 0.2  # seconds between two progress events of one stage
@@ -157,6 +158,8 @@ def _leave_error(directory: Path, error: Exception) -> None:
             "The job needed more memory than it may use.",
             "Use fewer rows, columns or images, or ask the operator for more.",
         )
+    elif gpu := devices.in_words(error):
+        said = gpu
     elif full_disk.is_full(error):
         said = Unavailable(full_disk.MESSAGE, full_disk.HINT)
     elif isinstance(error, SynthgenError):
@@ -164,7 +167,7 @@ def _leave_error(directory: Path, error: Exception) -> None:
     else:
         said = InternalError(uuid.uuid4().hex[:10])
     # The run is seeded: an unknown exception comes again when it is repeated, unless the machine caused it.
-    retryable = said.retryable and (isinstance(error, SynthgenError | OSError))
+    retryable = said.retryable and isinstance(error, (SynthgenError, OSError, *devices.hardware_errors()))
     left = {
         "code": said.code,
         "message": said.message,

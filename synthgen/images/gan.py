@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from synthgen.contracts import FitData, Group
 from synthgen.errors import InputError, TrainingError
 from synthgen.images import drawing, planning
-from synthgen.images.devices import bf16_pays, fast, normal, one_thread, placed
+from synthgen.images.devices import fast, normal, one_thread, placed
 from synthgen.images.emphasis import Emphasis
 from synthgen.images.networks import Canvas, Encoder, ImageCritic, ImageGenerator, slerp
 from synthgen.images.params import ConditionalGanParams
@@ -34,6 +34,7 @@ from synthgen.runtime import RunContext
 from synthgen.spec import SampleSpec
 from synthgen.training import checkpoint, loop
 from synthgen.training.checkpoint import State
+from synthgen.training.devices import bf16_pays, hardware_errors
 
 FORMAT = 1
 RESUMED = 2  # form of what a checkpoint of training holds; training goes on from no other
@@ -149,6 +150,8 @@ class ConditionalGAN:
             made._build(0)
             made._critic = None
             made._weights.load(state.tensors)
+        except hardware_errors():
+            raise
         except (KeyError, RuntimeError, ValidationError) as problem:
             raise InputError("The folder holds a model of another version.", "Fit it again.") from problem
         return made
@@ -167,7 +170,7 @@ class ConditionalGAN:
         self._weights = Weights({"generator": self.generator})
 
     def _train(self, data: Pictures, ctx: RunContext) -> None:
-        plan = planning.plan(self.canvas, self.params, bf16_pays(ctx.device))
+        plan = planning.plan(self.canvas, self.params, ctx.device != "cpu" or bf16_pays(ctx.device))
         ctx.log(
             f"Planned {plan.warm} steps of warm start and {plan.steps} of training, {self.params.batch} images each.",
             planned=plan.warm + plan.steps,

@@ -214,7 +214,7 @@ class GanTask:
         return losses.mean()
 
     def _penalty(self, rows: np.ndarray, rng: np.random.Generator) -> torch.Tensor:
-        """The gradient penalty on some images as the critic senses them, in full precision.
+        """The gradient penalty on some images as the critic senses them, in float32.
 
         A few images in every step, not many in every sixteenth: rare large gradients would fill Adam's second moment
         and all but stop the critic in between.

@@ -11,7 +11,7 @@ from torch.nn import functional
 from synthgen.losses import adversarial
 from synthgen.tabular.factor_steps import rectified
 from synthgen.tabular.networks import LEAK, Critic, Layout
-from synthgen.tabular.planning import bf16_pays
+from synthgen.training.devices import bf16_pays
 from synthgen.training.health import Logits
 from synthgen.training.optimiser import AdamW
 
@@ -93,7 +93,7 @@ class Scorer:
 
     def __init__(self, critics: Critics) -> None:
         self.slope, self.device = critics.slope, critics.device
-        self.dtype = torch.bfloat16 if bf16_pays(torch.device(critics.device).type) else torch.float32
+        self.dtype = torch.bfloat16 if bf16_pays(str(critics.device)) else torch.float32
         self.offsets = critics.nets[0].embedding.offsets
         with torch.inference_mode():
             self.nets = [self._ready(net) for net in critics.nets]

@@ -8,7 +8,7 @@ import torch
 from torch.nn import functional
 
 from synthgen.tabular.networks import AutoregressiveNetwork
-from synthgen.tabular.planning import bf16_pays
+from synthgen.training.devices import bf16_pays
 
 Weights = tuple[torch.Tensor, torch.Tensor]
 
@@ -19,7 +19,7 @@ class Steps:
     def __init__(self, network: AutoregressiveNetwork) -> None:
         self.network, self.table = network, network.embedding.table().detach()
         self.starts, self.sizes = network.embedding.starts, network.layout.sizes
-        self.dtype = torch.bfloat16 if bf16_pays(self.table.device.type) else torch.float32
+        self.dtype = torch.bfloat16 if bf16_pays(str(self.table.device)) else torch.float32
         self._made: dict[int, tuple[Weights, Weights, Weights]] = {}
 
     def cumulative(self, column: int, context: torch.Tensor) -> torch.Tensor:

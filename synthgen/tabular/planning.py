@@ -113,11 +113,3 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def bf16_pays(device: str) -> bool:
-    """Whether this device multiplies bfloat16 natively (AMX or AVX512-BF16 on a CPU)."""
-    if device != "cpu":
-        return torch.cuda.is_available() and torch.cuda.is_bf16_supported()
-    checks = (getattr(torch.cpu, "_is_amx_tile_supported", None), getattr(torch.cpu, "_is_avx512_bf16_supported", None))
-    return any(check() for check in checks if check is not None)

@@ -16,11 +16,12 @@ from synthgen.tabular.critic import Critics, folds_of
 from synthgen.tabular.membership import Membership
 from synthgen.tabular.networks import AutoregressiveNetwork
 from synthgen.tabular.params import AutoregressiveParams
-from synthgen.tabular.planning import Steps, bf16_pays
+from synthgen.tabular.planning import Steps
 from synthgen.tabular.sampling import draw
 from synthgen.tabular.watch import Watch
 from synthgen.tabular.weights import GroupWeights, an_epoch
 from synthgen.training.checkpoint import State, prefixed, under
+from synthgen.training.devices import bf16_pays
 from synthgen.training.optimiser import AdamW
 
 VALIDATION_ROWS, CHECKED_ROWS, FAKES = 8192, 8192, 50_000

@@ -1,7 +1,7 @@
 """The training loop: renew weights, step, validate, keep the best, save, stop. The same for every modality.
 
 All randomness of a task is derived from its seed and the step's number, so a run that was killed and resumed from a
-checkpoint ends with exactly the weights of a run that was not.
+checkpoint ends with exactly the weights of a run that was not; on a GPU but for the order in which it adds numbers up.
 """
 
 from __future__ import annotations

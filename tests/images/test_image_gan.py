@@ -125,6 +125,16 @@ def test_the_report_names_no_class_and_is_json(fitted):
     assert {stage["stage"] for stage in fitted.report()["stages"]} == {"warm_start", "conditional_gan"}
 
 
+def test_a_full_gpu_is_not_called_another_version(fitted, tmp_path, monkeypatch):
+    def full(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    fitted.save(tmp_path / "model")
+    monkeypatch.setattr(ConditionalGAN, "_build", full)
+    with pytest.raises(torch.OutOfMemoryError):
+        ConditionalGAN.load(tmp_path / "model")
+
+
 def test_what_is_saved_holds_no_training_image(scene, fitted, tmp_path):
     """No tensor has room for an image of every person: only weights of the networks are written."""
     fitted.save(tmp_path / "model")

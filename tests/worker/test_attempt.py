@@ -6,6 +6,7 @@ import time
 
 import psutil
 import pytest
+import torch
 
 from synthgen.errors import NotFound, Unavailable
 from synthgen.service import audit, datasets, execution, jobs
@@ -84,6 +85,22 @@ def test_the_trainer_leaves_the_place_of_an_error_without_its_message(tmp_path, 
     left = json.loads((tmp_path / "error.json").read_text())
     assert left["trail"].startswith("KeyError")
     assert "4711" not in str(left) + str(capfd.readouterr())
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "retryable"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), "limit_exceeded", False),
+        (torch.AcceleratorError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED"), "limit_exceeded", False),
+        (torch.AcceleratorError("CUDA error: an uncorrectable ECC error"), "unavailable", True),
+        (RuntimeError("shapes cannot be multiplied"), "internal", False),
+    ],
+)
+def test_a_gpu_that_is_full_or_fails_is_told(tmp_path, error, code, retryable):
+    trainer._leave_error(tmp_path, error)
+    left = json.loads((tmp_path / "error.json").read_text())
+    assert (left["code"], left["retryable"]) == (code, retryable)
+    assert ("GPU" in left["message"]) == (code != "internal")
 
 
 def broken_fit(app, attempt, program, body):

@@ -11,7 +11,7 @@ from synthgen.errors import SpecError
 from synthgen.service import gpus
 from synthgen.service.settings import Settings
 from worker.child import Child
-from worker.slots import PINNED, Slots, devices
+from worker.slots import ORDER, PINNED, Slots, devices
 
 TABLE = "0, NVIDIA H100 80GB HBM3, 1024, 81559, 37\n1, NVIDIA H100 80GB HBM3, 0, 81559, [N/A]\n"
 TELL = "import json, os, sys; print(json.dumps({'kind': 'seen', 'payload': {'device': os.environ.get('%s')}}))"
@@ -45,6 +45,33 @@ def test_the_child_sees_its_slots_device_and_no_other(tmp_path, monkeypatch):
         child.reader.join(10)
         assert child.drain() == [("seen", {"device": "0"})]
         child.close()
+
+
+def test_numbers_are_the_drivers_unless_the_operator_counted_otherwise(monkeypatch):
+    monkeypatch.delenv(PINNED, raising=False)
+    monkeypatch.delenv(ORDER, raising=False)
+    with Slots(Settings(worker_devices="1")).one() as pinned:
+        assert pinned == {PINNED: "1", ORDER: "PCI_BUS_ID"}
+    monkeypatch.setenv(ORDER, "FASTEST_FIRST")
+    with Slots(Settings(worker_devices="1")).one() as pinned:
+        assert pinned == {PINNED: "1"}
+
+
+@pytest.mark.parametrize("name", [ORDER, "PYTORCH_CUDA_ALLOC_CONF", "CUBLAS_WORKSPACE_CONFIG"])
+def test_the_child_keeps_what_the_operator_set_for_gpus(tmp_path, monkeypatch, name):
+    monkeypatch.setenv(name, "said")
+    child = Child(tmp_path, (sys.executable, "-c", TELL % name))
+    child.process.wait(30)
+    child.reader.join(10)
+    assert child.drain() == [("seen", {"device": "said"})]
+    child.close()
+
+
+def test_cards_hidden_from_the_worker_are_not_taken(monkeypatch):
+    monkeypatch.setenv(PINNED, "")
+    monkeypatch.setattr(gpus, "seen", lambda: gpus.read(TABLE))
+    with pytest.raises(SpecError, match="no GPU"):
+        devices(Settings(worker_devices="auto"))
 
 
 def test_a_slot_is_free_again_after_a_job_that_failed():

@@ -17,6 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from synthgen.errors import InputError
 from synthgen.images.devices import one_thread
 from synthgen.images.stack import ImageStack
+from synthgen.training.devices import hardware_errors
 
 AT_ONCE = 64
 COMPONENTS = 64  # a covariance of more cannot be known from a few hundred images
@@ -56,6 +57,8 @@ def load(path: Path, device: str) -> torch.jit.ScriptModule:
     """The network of a file. Raises InputError where it cannot be read."""
     try:
         network: torch.jit.ScriptModule = torch.jit.load(str(path), map_location=device)  # type: ignore[no-untyped-call]
+    except hardware_errors():
+        raise
     except (RuntimeError, ValueError, OSError) as problem:
         raise InputError("The configured file of image features cannot be read.", EXPECTED) from problem
     return network.eval()
@@ -73,6 +76,8 @@ def features(network: torch.jit.ScriptModule, pixels: np.ndarray, device: str) -
         try:
             with one_thread():
                 found = network(images, **({SWITCH: True} if switched else {}))
+        except hardware_errors():
+            raise
         except RuntimeError as problem:
             raise InputError("The configured file of image features refuses these images.", EXPECTED) from problem
         if not isinstance(found, torch.Tensor) or found.shape[:1] != images.shape[:1]:

@@ -29,7 +29,7 @@ def place(pixels: np.ndarray, device: str) -> Tensor:
 @contextmanager
 def seeded(seed: int, device: str) -> Iterator[None]:
     """Torch's global generator set for what is built or drawn inside, and put back after."""
-    with torch.random.fork_rng(devices=[] if device == "cpu" else None):
+    with torch.random.fork_rng(devices=[] if device == "cpu" else [device]):
         torch.manual_seed(seed)
         yield
 

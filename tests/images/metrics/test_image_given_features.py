@@ -75,6 +75,15 @@ def test_what_is_no_network_is_refused(tmp_path):
         load(path, "cpu")
 
 
+def test_a_full_gpu_is_not_blamed_on_the_file(tmp_path, monkeypatch):
+    def full(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(torch.jit, "load", full)
+    with pytest.raises(torch.OutOfMemoryError):
+        load(tmp_path / "inception.pt", "cpu")
+
+
 def test_a_network_that_gives_no_features_is_refused(tmp_path):
     class Odd(nn.Module):
         def forward(self, images: torch.Tensor) -> torch.Tensor:
