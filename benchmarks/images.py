@@ -63,7 +63,10 @@ LOWER = ("frechet", "excess", "excess_rarest")
 DRAWS = 4000  # of the bootstrap
 COPIES, BRIGHTER, SURE = 0.01, 8, 0.01  # share planted, grey levels of 255, p-value below which copying is told
 ADVICE = "augmentation"
-JUDGED = ("frechet", "precision", "coverage", "worst_cluster", "accuracy_score", "closest_image", "near_copies")
+JUDGED = (
+    *("frechet", "precision", "coverage", "worst_cluster", "accuracy_score", "closest_image", "near_copies"),
+    "mode_census",
+)
 THINNED = ("bccd_cells_40", "digits_thinned")
 
 
@@ -207,6 +210,8 @@ def figures(card: Scorecard, prepared: Prepared) -> dict[str, Any]:
         "excess_rarest": _number(_of_class(card, "closest_image", rarest), "value") - 0.5,
         "near_copies": _number(_result(card, "near_copies"), "value"),
     }
+    lost = _figure(_result(card, "mode_census"), "lost_classes")
+    out |= {} if math.isnan(lost) else {"lost_classes": lost}
     between = {
         "rarest": _between(_of_class(card, "coverage", rarest)),
         "cluster": _between(_result(card, "worst_cluster")),
@@ -242,6 +247,11 @@ def _of_class(card: Scorecard, metric: str, name: str) -> Any:
 
 def _number(found: Any, what: str) -> float:
     value = getattr(found, what, None)
+    return math.nan if value is None else float(value)
+
+
+def _figure(found: Any, name: str) -> float:
+    value = None if found is None else next((f.value for f in found.figures if f.name == name), None)
     return math.nan if value is None else float(value)
 
 
@@ -304,6 +314,9 @@ def bars(name: str, runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator
     yield Bar("Frechet distance", scale * ours["frechet"], "<=", 3, 1, "in units where hold-out has .3")
     yield Bar("memorisation", ours["excess"], "<=", 0.05, against="share nearer to training, less .5")
     yield Bar("memorisation, rarest", ours["excess_rarest"], "<=", 0.05, against="share nearer to training, less .5")
+    if all("lost_classes" in run for run in runs["worst_case"]):
+        lost = max(run["lost_classes"] for run in runs["worst_case"])
+        yield Bar("classes lost, worst seed", lost, "<=", 0, against="by the census")
     yield from _advised(runs["worst_case"])
     if "frequency" in gaps:
         mean, low, _ = gaps["frequency"]["rarest"]

@@ -339,6 +339,17 @@ def test_images_are_held_against_their_bars_and_shown_arm_by_arm():
     assert "- images digits: worst recall 0.500, floor >= 0.950" in report.missed([found])
 
 
+def test_a_lost_class_of_images_is_a_miss():
+    for lost, outcome in ((0.0, "floor"), (1.0, "MISS")):
+        runs = image_runs("worst_case", 0.8)
+        runs["worst_case"][1]["lost_classes"] = lost
+        assert "classes lost, worst seed" not in {bar.measure for bar in images.bars("x", runs)}, "not known of all"
+        for run in runs["worst_case"]:
+            run.setdefault("lost_classes", 0.0)
+        held = {bar.measure: bar.outcome for bar in images.bars("x", runs)}
+        assert held["classes lost, worst seed"] == outcome
+
+
 def test_planted_copies_of_images_that_nobody_notices_are_a_miss():
     missed = {"planted": {"told": False, "share": 0.0}, "plain": {"told": True, "share": 0.0}}
     assert [bar.outcome for bar in images.copying(missed)] == ["MISS", "MISS"]
