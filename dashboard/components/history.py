@@ -13,7 +13,9 @@ from synthgen.service.read_models import EventView
 
 BATCH = 1000
 LINES = 500
-OWN_MEASURES = frozenset({"conditional_gan"})  # stages whose figures are not those of the stage before under one name
+OWN_MEASURES = frozenset(  # stages whose figures are not those of the stage before under one name
+    {"conditional_gan", "reduced_size", "full_size"}
+)
 
 
 @dataclass

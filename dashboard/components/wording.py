@@ -47,6 +47,8 @@ STAGES = {
     "ctgan": "Training",
     "warm_start": "Learning to redraw the images",
     "conditional_gan": "Training generator against critic",
+    "reduced_size": "Training on images of reduced size",
+    "full_size": "Training on images of full size",
     "sample": "Sampling",
     "score": "Scoring against the hold-out",
     "impute": "Filling the missing cells",
@@ -89,6 +91,10 @@ FIGURES = {
     "loss": "Training loss, nats",
     "conditional_gan/validation": "Distance of made images to validation images (lower is better)",
     "conditional_gan/loss": "Loss of the critic, nats",
+    "reduced_size/validation": "Reduced size: distance of made images to validation images (lower is better)",
+    "reduced_size/loss": "Reduced size: loss of the critic, nats",
+    "full_size/validation": "Full size: distance of made images to validation images (lower is better)",
+    "full_size/loss": "Full size: loss of the critic, nats",
 }
 
 MARKDOWN = frozenset("\\`*_{}[]()<>#+-.!|:$~")  # what Markdown would read as more than text

@@ -27,7 +27,7 @@ from synthgen.images.params import ConditionalGanParams
 from synthgen.images.pictures import Pictures, from_canvas, to_canvas
 from synthgen.images.schema import ImageSchema
 from synthgen.images.stack import ImageStack
-from synthgen.images.task import GanTask
+from synthgen.images.task import FULL, REDUCED, GanTask
 from synthgen.images.warm import WarmTask
 from synthgen.images.weights import Weights
 from synthgen.runtime import RunContext
@@ -36,18 +36,19 @@ from synthgen.training import checkpoint, loop
 from synthgen.training.checkpoint import State
 from synthgen.training.devices import bf16_pays, hardware_errors
 
+NAME = "conditional_gan"
 FORMAT = 1
 RESUMED = 2  # form of what a checkpoint of training holds; training goes on from no other
-MOST_WARMING = 0.25  # of the time that a warm start may take by the clock
+MOST_WARMING, MOST_REDUCED = 0.25, 0.7  # of the time left that warm start and reduced size may take by the clock
 LOOKED_AT = 256  # images that the critic is asked about in one go
-HURRIED = 0.25  # share of the planned steps; a run that the clock ended before it may be worse than its warm start
+HURRIED = 0.25  # share of the planned steps; a run that the clock ended before it may be worse than what it began with
 SENSED = 1024  # training images whose mean and spread the critic's senses are set by
 
 
 class ConditionalGAN:
     """Labelled images: conditional GAN, emphasis on the classes and clusters that are worst fitted."""
 
-    name: ClassVar[str] = "conditional_gan"
+    name: ClassVar[str] = NAME
     capabilities: ClassVar[frozenset[str]] = frozenset({"condition", "balance"})
 
     def __init__(self, params: ConditionalGanParams = ConditionalGanParams()) -> None:
@@ -164,48 +165,59 @@ class ConditionalGAN:
             torch.manual_seed(seed)
             self.generator = ImageGenerator(self.canvas, classes, p.noise, p.width)
             self.critic = ImageCritic(self.canvas, classes, p.width)
-            self.encoder = Encoder(self.canvas, classes, p.noise, p.width)
+            self.encoder = Encoder(self.canvas.reduced, classes, p.noise, p.width)
         for network in (self.generator, self.critic, self.encoder):
             placed(network, self.device)
         self._weights = Weights({"generator": self.generator})
 
     def _train(self, data: Pictures, ctx: RunContext) -> None:
         plan = planning.plan(self.canvas, self.params, ctx.device != "cpu" or bf16_pays(ctx.device))
-        ctx.log(
-            f"Planned {plan.warm} steps of warm start and {plan.steps} of training, {self.params.batch} images each.",
-            planned=plan.warm + plan.steps,
-        )
+        ctx.log(_planned(plan, self.canvas, self.params.batch), planned=plan.total)
         some = data.train.images(ctx.rng("senses").permutation(len(data.train))[:SENSED])
         self.critic.senses.learn(some)
         self.encoder.senses.learn(some)
-        mark = self._fingerprint(data)
+        mark = f"{self._fingerprint(data)}/{plan}"
+        small = data if self.canvas.half is None else data.reduced(self.canvas.reduced)
         emphasis = Emphasis(
             data.train.groups, data.train.stack.labels, data.classes, data.kinds, data.places, self.params
         )
-        warm = self._warm_start(data, emphasis, plan, mark, ctx)
-        task = GanTask(self.generator, self.critic, data, emphasis, self.params, plan.steps, ctx.at("gan"))
-        warmed, before = task.best, task.validate()
-        run = loop.run(task, planning.of_gan(plan, mark), ctx)
-        hurried = run.stopped == "out of time" and run.step < plan.steps * HURRIED
-        if hurried and not run.best < before:  # the warm start is the better generator
-            task.best = warmed
-            ctx.log("The clock ended training early: the warm start made better images and is kept.")
+        stages, history = self._warm_start(small, emphasis, plan, mark, ctx), []
+        if plan.reduced:
+            pair = self.generator.reduced, self.critic.reduced
+            early = GanTask(*pair, small, emphasis, self.params, plan.reduced, ctx.at("reduced"), REDUCED)
+            stages.append(self._stage(early, mark, _sooner(ctx, MOST_REDUCED)))
+            early.made_weights.load(early.best)
+            history = early.watch.history
+        last = NAME if self.canvas.half is None else FULL
+        task = GanTask(self.generator, self.critic, data, emphasis, self.params, plan.steps, ctx.at("gan"), last)
+        stages.append(self._stage(task, mark, ctx))
         task.average = task.best
-        task.watch.tell(task.watch.look("last look"), run.step)
+        task.watch.tell(task.watch.look("last look"), stages[-1]["steps"])
         task.watch.picture()
         self._weights.load(task.best)
         self._critic: ImageCritic | None = self.critic
-        self._report = self._account(task, run, plan, warm)
+        self._report = self._account(task, stages, [*history, *task.watch.history])
 
     def _warm_start(
         self, data: Pictures, emphasis: Emphasis, plan: planning.Steps, mark: str, ctx: RunContext
-    ) -> loop.Progress | None:
+    ) -> list[dict[str, Any]]:
         if not plan.warm:
-            return None
-        task = WarmTask(self.generator, self.encoder, data, emphasis, self.params.batch, plan.warm, ctx.at("warm"))
-        run = loop.run(task, planning.of_warm_start(plan, mark), _sooner(ctx))
+            return []
+        networks = self.generator.reduced, self.encoder
+        task = WarmTask(*networks, data, emphasis, self.params.batch, plan.warm, ctx.at("warm"))
+        run = loop.run(task, planning.of_warm_start(plan, mark), _sooner(ctx, MOST_WARMING))
         task.finish()
-        return run
+        return [_told("warm_start", run, plan.warm)]
+
+    def _stage(self, task: GanTask, mark: str, ctx: RunContext) -> dict[str, Any]:
+        """Train to the end of a stage; where the clock ends it early and it made nothing better, what was is kept."""
+        begun, before = task.best, task.validate()
+        run = loop.run(task, planning.of_gan(task.stage, task.steps, mark), ctx)
+        hurried = run.stopped == "out of time" and run.step < task.steps * HURRIED
+        if hurried and not run.best < before:
+            task.best = begun
+            ctx.log("The clock ended training early: what it began with made better images and is kept.")
+        return _told(task.stage, run, task.steps)
 
     def _fingerprint(self, data: Pictures) -> str:
         digest = hashlib.sha256(data.train.pixels.cpu().numpy().tobytes())
@@ -222,9 +234,7 @@ class ConditionalGAN:
             made = self.generator(noise, torch.from_numpy(labels).to(self.device))
         return from_canvas(made, self.canvas)
 
-    def _account(
-        self, task: GanTask, run: loop.Progress, plan: planning.Steps, warm: loop.Progress | None
-    ) -> dict[str, Any]:
+    def _account(self, task: GanTask, stages: list[dict[str, Any]], history: list[dict[str, Any]]) -> dict[str, Any]:
         """What the card tells of training; groups by kind, never by name."""
         excess = task.ledger.excess(task.emphasis.tilt)
         overfitting = task.ledger.overfitting()[list(task.data.places)]
@@ -238,13 +248,12 @@ class ConditionalGAN:
             }
             for kind, weight, e, over in zip(task.data.kinds, task.emphasis.weights, excess, overfitting, strict=True)
         ]
-        stages = [] if warm is None else [_stage("warm_start", warm, plan.warm)]
         return {
             "batch": self.params.batch,
-            "stages": [*stages, _stage("conditional_gan", run, plan.steps)],
+            "stages": stages,
             "health": task.watch.history[-1]["state"],
             "health_text": task.watch.history[-1]["text"],
-            "health_history": task.watch.history,
+            "health_history": history,
             "groups": told,
             "emphasis": self.params.emphasis,
             "reducer": self.params.reducer,
@@ -252,15 +261,21 @@ class ConditionalGAN:
         }
 
 
-def _sooner(ctx: RunContext) -> RunContext:
+def _planned(plan: planning.Steps, canvas: Canvas, batch: int) -> str:
+    size = canvas.reduced
+    first = f", {plan.reduced} at {size.width} x {size.height} pixels" if plan.reduced else ""
+    return f"Planned {plan.warm} steps of warm start{first} and {plan.steps} of training, {batch} images each."
+
+
+def _sooner(ctx: RunContext, share: float) -> RunContext:
     """The same run with its deadline after a share of the time left, so that a slow machine has some for the GAN."""
     if ctx.deadline is None:
         return ctx
     now = time.monotonic()
-    return replace(ctx, deadline=now + MOST_WARMING * (ctx.deadline - now))
+    return replace(ctx, deadline=now + share * (ctx.deadline - now))
 
 
-def _stage(name: str, run: loop.Progress, planned: int) -> dict[str, Any]:
+def _told(name: str, run: loop.Progress, planned: int) -> dict[str, Any]:
     return {
         "stage": name,
         "steps": run.step,

@@ -2,6 +2,10 @@
 
 All three work on a grid of `bottom` pixels a side doubled `doublings` times, at least as large as the image; what is
 over is cut off. No layer looks at other images of the batch.
+
+Above `LEARNT_WHOLE` doublings a network is one for images of half the size, which can be trained by itself first, and
+what it takes to see and paint the rest: layers that begin with weights of zero, so that the whole begins as its half
+does (Karras et al. 2018 fade them in instead; images summed over sizes as in Karras et al. 2020, StyleGAN2).
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ from torch.nn import functional
 SLOPE = 0.2  # of the leaky rectifier below zero
 MOST_CHANNELS = 8  # times the width, on the coarsest grid
 COARSEST = 7  # pixels a side of the bottom grid, at most
+LEARNT_WHOLE = 3  # doublings, at most; larger images are learnt at a reduced size first
 FAINTEST, WIDEST = 0.01, 8.0  # least spread that is brought to one; most standard deviations that are shown
 EMBEDDED, LOUD = 32, 2.0  # numbers that stand for a class in the generator; times their size, or noise outvotes them
 
@@ -45,8 +50,22 @@ class Canvas:
         """Height and width that the networks see."""
         return self.bottom[0] * 2**self.doublings, self.bottom[1] * 2**self.doublings
 
+    @property
+    def half(self) -> Canvas | None:
+        """The grid of the same images at half their size; None where they are learnt whole."""
+        if self.doublings <= LEARNT_WHOLE:
+            return None
+        return Canvas(math.ceil(self.height / 2), math.ceil(self.width / 2), self.channels)
+
+    @property
+    def reduced(self) -> Canvas:
+        """The grid that images are learnt on first: theirs, or that of the largest images learnt whole."""
+        return self if self.half is None else self.half.reduced
+
     def widths(self, width: int) -> list[int]:
-        """Channels on each grid, the coarsest first, the image's own last."""
+        """Channels on each grid, the coarsest first, the image's own last: as few as on half the size beyond it."""
+        if self.half is not None:
+            return [*self.half.widths(width), width]
         return [width * min(2 ** (self.doublings - i), MOST_CHANNELS) for i in range(self.doublings + 1)]
 
 
@@ -61,11 +80,13 @@ class Convolution(nn.Module):
 
     Weights are standard normal numbers, scaled to He's spread when they are used: then a step of Adam changes every
     layer by the same share of its weights, however many inputs it has (equalised learning rate, Karras et al. 2018).
+    A `silent` one begins with weights of zero.
     """
 
-    def __init__(self, inside: int, outside: int, size: int = 3, stride: int = 1) -> None:
+    def __init__(self, inside: int, outside: int, size: int = 3, stride: int = 1, silent: bool = False) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.randn(outside, inside, size, size))
+        start = torch.zeros if silent else torch.randn
+        self.weight = nn.Parameter(start(outside, inside, size, size))
         self.bias = nn.Parameter(torch.zeros(outside))
         self.scale, self.stride, self.edge = spread(inside * size**2), stride, (size - 1) // 2
 
@@ -120,27 +141,48 @@ class Doubling(nn.Module):
 
 
 class ImageGenerator(nn.Module):
-    """From noise (n, noise) and class (n,) to images (n, channels, h, w) in -1 to 1 on the full grid."""
+    """From noise (n, noise) and class (n,) to images (n, channels, h, w) in -1 to 1 on the full grid.
+
+    `smaller` makes the same images at half the size, where that is learnt first.
+    """
 
     def __init__(self, canvas: Canvas, classes: int, noise: int, width: int) -> None:
         super().__init__()
         self.canvas, self.noise = canvas, noise
         widths, (h, w) = canvas.widths(width), canvas.bottom
-        self.classes = nn.Embedding(classes, EMBEDDED)
         style = noise + EMBEDDED
-        self.start = Dense(style, widths[0] * h * w)
-        self.first = Styled(widths[0], widths[0], style)
+        self.smaller: ImageGenerator | None = None
+        if canvas.half is not None:
+            self.smaller, widths = ImageGenerator(canvas.half, classes, noise, width), widths[-2:]
+        else:
+            self.classes = nn.Embedding(classes, EMBEDDED)
+            self.start = Dense(style, widths[0] * h * w)
+            self.first = Styled(widths[0], widths[0], style)
         self.blocks = nn.ModuleList(Doubling(a, b, style) for a, b in pairwise(widths))
-        self.last = Convolution(widths[-1], canvas.channels)
+        self.last = Convolution(widths[-1], canvas.channels, silent=self.smaller is not None)
+
+    @property
+    def reduced(self) -> ImageGenerator:
+        """The generator of the size that is learnt first, of the same weights."""
+        return self if self.smaller is None else self.smaller.reduced
 
     def forward(self, noise: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        style = torch.cat([noise, LOUD * self.classes(labels)], 1)
-        x = activate(self.start(style)).view(len(noise), -1, *self.canvas.bottom)
-        x = x.contiguous(memory_format=torch.channels_last)
-        x = self.first(x, style)
+        return torch.tanh(self.painted(noise, labels)[0])
+
+    def painted(self, noise: torch.Tensor, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Images before they are bounded, and the features and style that they were painted from."""
+        if self.smaller is None:
+            style = torch.cat([noise, LOUD * self.classes(labels)], 1)
+            x = activate(self.start(style)).view(len(noise), -1, *self.canvas.bottom)
+            x = self.first(x.contiguous(memory_format=torch.channels_last), style)
+        else:
+            small, x, style = self.smaller.painted(noise, labels)
         for block in self.blocks:
             x = block(x, style)
-        return torch.tanh(self.last(x).float())
+        images = self.last(x).float()
+        if self.smaller is not None:
+            images = images + functional.interpolate(small, scale_factor=2, mode="bilinear")
+        return images, x, style
 
 
 class Senses(nn.Module):
@@ -171,16 +213,25 @@ class Trunk(nn.Module):
         super().__init__()
         widths, (h, w) = canvas.widths(width)[::-1], canvas.bottom
         self.first = Convolution(canvas.channels, widths[1], 4, 2)
+        self.smaller: Trunk | None = None
+        if canvas.half is not None:
+            self.smaller = Trunk(canvas.half, width, features)
+            self.join = Convolution(widths[1], widths[2], 4, 2, silent=True)
+            return
         self.blocks = nn.ModuleList(Convolution(a, b, 4, 2) for a, b in pairwise(widths[1:]))
         self.last = Convolution(widths[-1], widths[-1])
         self.out = Dense(widths[-1] * h * w, features)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = activate(self.first(x.contiguous(memory_format=torch.channels_last)))
+    def forward(self, x: torch.Tensor, finer: torch.Tensor | None = None) -> torch.Tensor:
+        """`finer`: what a trunk of images of twice the size saw in them, on the grid of half the size of `x`."""
+        seen = self.first(x.contiguous(memory_format=torch.channels_last))
+        seen = activate(seen if finer is None else seen + finer)
+        if self.smaller is not None:
+            return torch.as_tensor(self.smaller(functional.avg_pool2d(x, 2), self.join(seen)))
         for block in self.blocks:
-            x = activate(block(x))
-        x = activate(self.last(x))
-        return activate(self.out(x.flatten(1))).float()
+            seen = activate(block(seen))
+        seen = activate(self.last(seen))
+        return activate(self.out(seen.flatten(1))).float()
 
 
 class ImageCritic(nn.Module):
@@ -192,6 +243,16 @@ class ImageCritic(nn.Module):
         self.senses, self.trunk = Senses(canvas.channels), Trunk(canvas, width, features)
         self.whole = Dense(features, 1)
         self.classes = nn.Embedding(classes, features)
+
+    @property
+    def reduced(self) -> ImageCritic:
+        """The critic of images of the size that is learnt first, of the same weights."""
+        if self.trunk.smaller is None:
+            return self
+        made = ImageCritic.__new__(ImageCritic)
+        nn.Module.__init__(made)
+        made.senses, made.trunk, made.whole, made.classes = self.senses, self.trunk.smaller, self.whole, self.classes
+        return made.reduced
 
     def forward(self, images: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         return self.judged(self.senses(images), labels)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,8 @@ from synthgen.contracts import FitData
 from synthgen.images.modes import ImageGroup, memberships, people_of
 from synthgen.images.networks import Canvas
 from synthgen.images.stack import ImageStack
+
+AT_ONCE = 512  # images
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,10 @@ class Pictures:
         validation = _part(data.validation, data.validation_people, groups, canvas, device)
         return cls(train, validation, classes, groups)
 
+    def reduced(self, canvas: Canvas) -> Pictures:
+        """The same pictures averaged down to a smaller canvas; groups stay as they were found on the whole images."""
+        return replace(self, train=_reduced(self.train, canvas), validation=_reduced(self.validation, canvas))
+
 
 def to_canvas(pixels: np.ndarray, canvas: Canvas) -> torch.Tensor:
     """Images (n, h, w, c; uint8) as (n, c, H, W; uint8) on the full grid, edges repeated to the right and below."""
@@ -80,6 +86,14 @@ def from_canvas(images: torch.Tensor, canvas: Canvas) -> np.ndarray:
     cut = images[:, :, : canvas.height, : canvas.width]
     pixels = ((cut.float() + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
     return np.ascontiguousarray(pixels.permute(0, 2, 3, 1).cpu().numpy())
+
+
+def _reduced(part: Part, canvas: Canvas) -> Part:
+    times = part.pixels.shape[2] // canvas.full[0]
+    pieces = (functional.avg_pool2d(x.float(), times).round().to(torch.uint8) for x in part.pixels.split(AT_ONCE))
+    pixels = torch.cat(list(pieces)) if len(part) else part.pixels.new_zeros((0, canvas.channels, *canvas.full))
+    shown = pixels[:, :, : canvas.height, : canvas.width].permute(0, 2, 3, 1).cpu().numpy()
+    return replace(part, pixels=pixels, stack=ImageStack(np.ascontiguousarray(shown), part.stack.labels))
 
 
 def _part(stack: ImageStack, people: np.ndarray | None, groups: Sequence[Any], canvas: Canvas, device: str) -> Part:

@@ -32,6 +32,7 @@ WEIGHED_EVERY, LOOKED_AT = 10, 64  # steps; validation images looked at each tim
 QUIET_START = 80  # steps before anything is weighted
 MADE = 768  # images of the smoothed generator that a validation makes
 AT_ONCE = 256
+REDUCED, FULL = "reduced_size", "full_size"  # stages of training where it goes through two sizes
 
 
 class Mirror(torch.autograd.Function):
@@ -64,9 +65,10 @@ class GanTask:
         params: ConditionalGanParams,
         steps: int,
         ctx: RunContext,
+        stage: str = "conditional_gan",
     ) -> None:
         self.generator, self.critic, self.data, self.emphasis = generator, critic, data, emphasis
-        self.params, self.steps, self.ctx = params, steps, ctx
+        self.params, self.steps, self.ctx, self.stage = params, steps, ctx, stage
         self.batch = params.batch
         self.made_weights, self.critic_weights = Weights({"generator": generator}), Weights({"critic": critic})
         self.average, self.best = self.made_weights.copied(), self.made_weights.copied()
@@ -247,5 +249,6 @@ class GanTask:
             return self.generator(noise, torch.from_numpy(labels).to(self.ctx.device)).float()
 
     def _rate(self, step: int) -> float:
-        """Of both learning rates: a short rise, then steady, then falling to a tenth over the last quarter."""
-        return min(1.0, (step + 1) / 50, 0.1 + 3.6 * (1 - step / self.steps)) * self.watch.rate
+        """Of both learning rates: a short rise, then steady, then falling to a tenth over the run's last quarter."""
+        falling = 1.0 if self.stage == REDUCED else 0.1 + 3.6 * (1 - step / self.steps)
+        return min(1.0, (step + 1) / 50, falling) * self.watch.rate

@@ -99,7 +99,7 @@ class Watch:
 
     def tell(self, seen: Health, step: int) -> None:
         """Into the history and to whoever listens; groups by kind, never by name."""
-        entry = seen.payload("conditional_gan", step)
+        entry = seen.payload(self.task.stage, step)
         entry["lost"] = [{"kind": self.task.data.kinds[g], "columns": ["class"]} for g in seen.lost]
         self.history.append(entry)
         self.task.ctx.listener(Event("health", entry))

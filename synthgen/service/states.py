@@ -23,6 +23,12 @@ STAGES: dict[str, tuple[tuple[str, float], ...]] = {
     "erase": (("erase", 1.0),),
 }
 
+# Stages that are a part of one of those: which, and from what share of it to what share.
+PARTS: dict[str, tuple[str, float, float]] = {
+    "reduced_size": ("conditional_gan", 0.0, 0.6),
+    "full_size": ("conditional_gan", 0.6, 1.0),
+}
+
 
 def may_follow(before: JobState, after: JobState) -> bool:
     """Whether a job may go from `before` to `after`."""
@@ -38,22 +44,24 @@ def planned(kind: str, modality: str = "tabular") -> str:
 def overall_progress(plan: str, stage: str, done: float, total: float) -> float | None:
     """The share of the whole job that is done, 0..1, or None when the stage is not one we plan for."""
     before = 0.0
+    whole, begin, end = PARTS.get(stage, (stage, 0.0, 1.0))
     for name, share in STAGES.get(plan, ()):
-        if name == stage:
-            return min(before + share * _part(done, total), 1.0)
+        if name == whole:
+            return min(before + share * (begin + (end - begin) * _part(done, total)), 1.0)
         before += share
     return None
 
 
 def remaining_seconds(plan: str, stage: str, done: float, total: float, stage_eta: float) -> float:
     """Seconds left of the whole job, from those of its present stage and the planned shares."""
-    left = 1.0 - _part(done, total)
+    whole, begin, end = PARTS.get(stage, (stage, 0.0, 1.0))
+    left = (end - begin) * (1.0 - _part(done, total))
     names = [name for name, _ in STAGES.get(plan, ())]
-    if stage not in names or left <= 0:
+    if whole not in names or left <= 0:
         return stage_eta
     shares = [share for _, share in STAGES[plan]]
-    here = names.index(stage)
-    return stage_eta * (1 + sum(shares[here + 1 :]) / (shares[here] * left))
+    here = names.index(whole)
+    return stage_eta * (1 + (shares[here] * (1.0 - end) + sum(shares[here + 1 :])) / (shares[here] * left))
 
 
 def _part(done: float, total: float) -> float:

@@ -177,6 +177,60 @@ def test_a_processor_that_is_half_as_fast_plans_half_as_many_steps():
     assert planning.plan(canvas, asked, False) == planning.plan(canvas, asked, True)
 
 
+def test_large_images_take_most_steps_at_a_reduced_size_within_the_same_time():
+    canvas, params = Canvas(64, 64, 3), ConditionalGanParams(time_budget=600)
+    plan, small = (planning.plan(c, params) for c in (canvas, canvas.reduced))
+    assert small.reduced == 0
+    assert plan.warm == small.warm
+    assert small.steps / 2 < plan.reduced < small.steps
+    parts = zip((plan.warm * planning.WARM_STEP + plan.reduced, plan.steps), (canvas.reduced, canvas), strict=True)
+    seconds = sum(steps * planning.seconds_per_step(c, params) for steps, c in parts)
+    assert seconds == pytest.approx(planning.SHARE * params.time_budget, rel=0.01)
+    asked = planning.plan(canvas, ConditionalGanParams(steps=100))
+    assert asked.reduced + asked.steps == 100
+
+
+@pytest.fixture(scope="module")
+def large():
+    return prepared_images((60, 40), size=60)
+
+
+@pytest.fixture(scope="module")
+def grown(large):
+    return fit(large)
+
+
+def test_large_images_are_learnt_at_a_reduced_size_first(grown):
+    assert [stage["stage"] for stage in grown.report()["stages"]] == ["warm_start", "reduced_size", "full_size"]
+    assert {look["stage"] for look in grown.report()["health_history"]} == {"reduced_size", "full_size"}
+    assert sample(grown).pixels.shape == (30, 60, 60, 3)
+    assert np.isfinite(grown.critic_scores(sample(grown))).all()
+
+
+@pytest.mark.parametrize("looks", [4, 14, 26])
+def test_stopped_at_either_size_and_resumed_large_images_end_with_the_same_weights(large, grown, tmp_path, looks):
+    with pytest.raises(Stopped):
+        fit(large, stop=stop_after(looks), checkpoints=tmp_path)
+    assert torch.equal(weights(grown), weights(fit(large, checkpoints=tmp_path)))
+
+
+def test_a_model_of_large_images_survives_saving_and_loading(grown, tmp_path):
+    grown.save(tmp_path / "model")
+    assert (sample(grown).pixels == sample(ConditionalGAN.load(tmp_path / "model")).pixels).all()
+
+
+def test_reduced_pictures_show_the_same_images(large):
+    schema, split = large
+    canvas = Canvas(60, 60, 3)
+    whole = Pictures.of(split.fitting, 3, census(split, schema, RunSpec(modality="images")), canvas, "cpu")
+    small = whole.reduced(canvas.reduced)
+    assert small.train.stack.pixels.shape[1:] == (30, 30, 3)
+    assert small.groups == whole.groups
+    assert (small.train.groups == whole.train.groups).all()
+    means = [part.stack.pixels.mean((1, 2, 3)) for part in (whole.train, small.train)]
+    assert np.abs(means[0] - means[1]).max() < 1
+
+
 def test_between_two_images_lie_others(fitted):
     path = fitted.between(0, 5, RunContext(seed=2))
     assert path.pixels.shape == (5, 16, 16, 3)

@@ -26,6 +26,35 @@ def test_every_network_takes_every_size(size, channels):
     assert Encoder(canvas, 2, 6, 4)(made, labels)[0].shape == (2, 6)
 
 
+@pytest.mark.parametrize(("size", "reduced"), [((64, 64), (32, 32)), ((60, 57), (30, 29)), ((128, 40), (32, 10))])
+def test_large_images_begin_as_those_of_reduced_size(size, reduced):
+    """Layers for the details begin silent: what was learnt at the reduced size is not lost when images grow."""
+    canvas, labels, noise = Canvas(*size, 3), torch.tensor([0, 1, 0]), torch.randn(3, 6)
+    small = canvas.reduced
+    assert (small.height, small.width) == reduced
+    assert small.bottom == canvas.bottom
+    generator, critic = ImageGenerator(canvas, 2, 6, 4), ImageCritic(canvas, 2, 4)
+    made = generator(noise, labels)
+    shown = functional.avg_pool2d(made, canvas.full[0] // small.full[0])
+    kept = functional.cosine_similarity(shown.flatten(1), generator.reduced(noise, labels).flatten(1))
+    assert kept.min() > 0.9, "but for the blur of making it larger and smaller again"
+    images = torch.randn(3, 3, *canvas.full) / 4
+    pooled = functional.avg_pool2d(images, canvas.full[0] // small.full[0])
+    torch.testing.assert_close(critic(images, labels), critic.reduced(pooled, labels))
+    joins = [trunk.join.weight for trunk in critic.trunk.modules() if hasattr(trunk, "join")]
+    slopes = torch.autograd.grad(critic(made, labels).sum(), [generator.last.weight, joins[-1]])
+    assert all(slope.abs().sum() > 0 for slope in slopes), "silent layers have to learn to speak"
+
+
+def test_small_images_are_learnt_whole():
+    canvas = Canvas(56, 28, 1)
+    assert canvas.half is None
+    assert canvas.reduced is canvas
+    generator, critic = ImageGenerator(canvas, 2, 6, 4), ImageCritic(canvas, 2, 4)
+    assert generator.reduced is generator
+    assert critic.reduced is critic
+
+
 @pytest.mark.parametrize("size", [(28, 28), (33, 20)])
 def test_images_come_back_from_the_canvas_as_they_went(size):
     pixels = np.random.default_rng(0).integers(0, 256, (3, *size, 3), np.uint8)

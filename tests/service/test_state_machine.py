@@ -20,7 +20,7 @@ from synthgen.service.db.tables import Artifact, Job, JobEvent, OutboxMessage, P
 from synthgen.service.execution import Failure, LeaseLost
 from synthgen.service.read_models import Actor
 from synthgen.service.settings import Settings
-from synthgen.service.states import may_follow
+from synthgen.service.states import may_follow, overall_progress, remaining_seconds
 from synthgen.spec import RunSpec
 
 MOST_JOBS = 6
@@ -232,3 +232,16 @@ def test_the_protocol_holds_over_random_steps(tmp_path, migrated):
 def test_the_protocol_holds_over_a_thousand_random_steps_more(tmp_path, migrated, seed):
     """Ten thousand in all."""
     walk(tmp_path / "home", migrated, 1000, 100 + seed)
+
+
+def test_training_that_goes_through_two_sizes_is_one_stage_of_the_job():
+    def share(stage, done):
+        return overall_progress("fit/images", stage, done, 100)
+
+    assert share("reduced_size", 0) == share("conditional_gan", 0)
+    assert share("reduced_size", 100) == share("full_size", 0)
+    assert share("full_size", 100) == share("conditional_gan", 100)
+    later = [remaining_seconds("fit/images", stage, 50, 100, 60) for stage in ("conditional_gan", "full_size")]
+    assert later[0] == pytest.approx(60 * (1 + 0.25 / 0.3))
+    assert later[1] == pytest.approx(60 * (1 + 0.25 / 0.12))
+    assert remaining_seconds("fit/images", "reduced_size", 50, 100, 60) == pytest.approx(60 * (1 + 0.49 / 0.18))
