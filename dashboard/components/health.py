@@ -52,6 +52,6 @@ def _acts(look: Mapping[str, Any]) -> list[tuple[layout.Cell, ...]]:
 
 
 def _lost(groups: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Lost groups by kind and columns, each kind of them once."""
-    said = [f"{group['kind']} of {' and '.join(group['columns'])}" for group in groups]
+    """Lost groups by kind and columns, of images by kind alone; each kind of them once."""
+    said = [" of ".join(filter(None, (group["kind"], " and ".join(group["columns"])))) for group in groups]
     return [text if said.count(text) == 1 else f"{text} ({said.count(text)})" for text in dict.fromkeys(said)]

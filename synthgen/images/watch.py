@@ -94,13 +94,14 @@ class Watch:
                 counts=self._counts(made, points),
                 copying=self._copying(points, made.labels),
                 rows_per_person=self._people(),
+                coordinate="visual feature",
             )
         )
 
     def tell(self, seen: Health, step: int) -> None:
         """Into the history and to whoever listens; groups by kind, never by name."""
         entry = seen.payload(self.task.stage, step)
-        entry["lost"] = [{"kind": self.task.data.kinds[g], "columns": ["class"]} for g in seen.lost]
+        entry["lost"] = [{"kind": self.task.data.kinds[g], "columns": []} for g in seen.lost]
         self.history.append(entry)
         self.task.ctx.listener(Event("health", entry))
 

@@ -79,7 +79,7 @@ class Evidence:
     itself, as a share of what that one pays; its error is of the paired difference.
     `copying` is the share of made records whose nearest real one was trained on, above what chance gives.
     `teacher_moved` is of the critic that an implicit generator follows: the spread of what its logits of held-out
-    records changed by since training began, over their spread then.
+    records changed by since training began, over their spread then. `coordinate` names what diversity is looked at by.
     """
 
     logits: Logits | None = None
@@ -90,6 +90,7 @@ class Evidence:
     copying: Estimate | None = None
     teacher_moved: float | None = None
     rows_per_person: float = 1.0
+    coordinate: str = "column"
 
 
 @dataclass(frozen=True)
@@ -180,7 +181,9 @@ class _Reading:
             return f"The generator is collapsing: it kept {d.entropy.value:.0%} of the variety of unseen real records."
         if d.distinct_high < DISTINCT_KEPT:
             return f"The generator is collapsing: it repeats itself ({d.distinct:.0%} of the distinct records)."
-        return f"The generator is collapsing in {_columns(len(d.narrow))}." if d.narrow else ""
+        count = len(d.narrow)
+        what = f"one {self.evidence.coordinate}" if count == 1 else f"{count} {self.evidence.coordinate}s"
+        return f"The generator is collapsing in {what}." if count else ""
 
     def copying(self) -> str:
         """Whether training records come back: three standard errors and 3 % of the made ones beyond chance."""
@@ -279,7 +282,3 @@ def _mean(estimates: list[Estimate]) -> Estimate:
 
 def _finite(value: float | None) -> float | None:
     return round(float(value), 4) if value is not None and math.isfinite(value) else None
-
-
-def _columns(count: int) -> str:
-    return "one column" if count == 1 else f"{count} columns"

@@ -83,6 +83,12 @@ def test_collapse(found, expected):
     assert state(**found) is expected
 
 
+def test_what_collapsed_is_called_by_what_was_looked_at():
+    narrow = Diversity(Estimate(0.95, 0.01), 1.0, 1.1, (3, 5))
+    assert "in 2 columns." in health.judge(Evidence(diversity=narrow)).sentence
+    assert "in 2 visual features." in health.judge(Evidence(diversity=narrow, coordinate="visual feature")).sentence
+
+
 def test_lost_groups_are_told_by_number_and_the_worst_state_comes_first():
     counts = Counts(np.array([50, 0, 3]), 4000, np.array([55, 40, 2]), 4000)
     seen = health.judge(Evidence(logits(0, 0), WHOLE, UNLIKE, counts))
