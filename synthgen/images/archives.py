@@ -26,8 +26,8 @@ LONGEST_PATH = 1024
 SURPRISING_BYTES = 4 << 20
 MOST_RATIO = 200
 DAMAGED = (
-    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, RuntimeError, NotImplementedError, OSError,
-    ValueError, MemoryError,
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, RuntimeError, OSError, ValueError,
+    MemoryError,
 )  # fmt: skip
 OUTSIDE = re.compile(r"^[/\\]|^[A-Za-z]:|\x00")
 IGNORED = re.compile(r"(^|/)(\.(?!\.?([/\\]|$))|__MACOSX(/|$)|Thumbs\.db$|desktop\.ini$)", re.IGNORECASE)

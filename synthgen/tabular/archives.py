@@ -129,7 +129,7 @@ def _copy(packed: IO[bytes] | gzip.GzipFile, packed_bytes: int, target: Path, li
                 if written > SURPRISING_BYTES and written > MOST_RATIO * packed_bytes:
                     raise LimitError(f"The file unpacks to over {MOST_RATIO} times its size.", "Submit it unpacked.")
                 out.write(piece)
-    except (EOFError, gzip.BadGzipFile, zlib.error, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+    except (EOFError, gzip.BadGzipFile, zlib.error, zipfile.BadZipFile, RuntimeError) as error:
         raise InputError(
             "The archive is damaged, encrypted or cut off.", "Pack the table again, without a password."
         ) from error
@@ -152,7 +152,7 @@ def _from_zip(path: Path, scratch: Path, limit: int) -> Unpacked:
                     "Pack exactly one CSV or Parquet file.",
                 )
             plain = _copy(archive.open(tables[0]), path.stat().st_size, scratch / "unpacked", limit)
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, UnicodeDecodeError) as error:
+    except (zipfile.BadZipFile, RuntimeError, UnicodeDecodeError) as error:
         raise InputError("The zip is damaged or encrypted.", "Pack the table again, without a password.") from error
     return _checked(plain, ("unpacked from zip",))
 
